@@ -1,0 +1,49 @@
+"""scikit-learn estimators that learn facial emotions from images.
+
+Public names resolve on first use, so that ``import fer_estimators`` and
+``fer_estimators.datasets`` stay light: neither Keras nor its backend is imported before an
+estimator is needed.
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+
+__version__ = version("fer-estimators")
+
+# Where each public name lives; one line per name.
+_PUBLIC = {
+    "CNNClassifier": "fer_estimators.classifiers",
+    "TransferClassifier": "fer_estimators.classifiers",
+    "TrainingCurvesDisplay": "fer_estimators.evaluation",
+    "classification_report": "fer_estimators.evaluation",
+    "find_duplicates": "fer_estimators.datasets",
+    "load_fer2013": "fer_estimators.datasets",
+    "load_image_folder": "fer_estimators.datasets",
+    "make_faces": "fer_estimators.datasets",
+}
+_SUBMODULES = (
+    "architectures",
+    "augmentation",
+    "backbones",
+    "classifiers",
+    "datasets",
+    "evaluation",
+    "exceptions",
+    "images",
+)
+
+__all__ = sorted([*_PUBLIC, *_SUBMODULES, "__version__"])
+
+
+def __getattr__(name):
+    if name in _PUBLIC:
+        value = getattr(import_module(_PUBLIC[name]), name)
+        globals()[name] = value
+        return value
+    if name in _SUBMODULES:
+        return import_module(f"fer_estimators.{name}")
+    raise AttributeError(f"module 'fer_estimators' has no attribute {name!r}")
+
+
+def __dir__():
+    return __all__

@@ -1,0 +1,19 @@
+"""Whole networks, built from scratch for the images and classes that they are given.
+
+An architecture is a function ``build(input_shape, n_classes, *, dropout=...)`` that returns an
+uncompiled Keras model: images ``(height, width, channels)`` with pixels in 0..255 go in,
+probabilities of the classes come out. A new one is one file and one line in
+:data:`ARCHITECTURES`.
+"""
+
+from fer_estimators.architectures._compact import build_compact
+from fer_estimators.architectures._study_cnn import build_study_cnn
+from fer_estimators.architectures._tiny import build_tiny
+
+ARCHITECTURES = {
+    "compact": build_compact,
+    "study_cnn": build_study_cnn,
+    "tiny": build_tiny,
+}
+
+__all__ = ["ARCHITECTURES", "build_compact", "build_study_cnn", "build_tiny"]

@@ -1,0 +1,142 @@
+"""What the library must know of a pretrained network, and how it is put into another one."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+from keras import layers
+
+from fer_estimators.exceptions import WeightsNotFoundError
+from fer_estimators.images import describe_shape
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network without its head, pretrained on ImageNet.
+
+    Parameters
+    ----------
+    name : str
+        As in :data:`fer_estimators.backbones.BACKBONES`.
+    builder : callable
+        ``builder(include_top=False, weights=..., input_shape=..., **options)`` that returns a
+        Keras model from preprocessed RGB images to a map of features, as the functions of
+        :mod:`keras.applications` do.
+    preprocess : callable
+        Function of an RGB tensor with pixels in 0..255 that returns what the network was
+        trained on, by layers that become a part of the graph.
+    minimum_size : int
+        Smallest height and width, pixels.
+    reference : str
+        Where the network was published.
+    options : mapping, default={}
+        Further arguments of `builder`.
+
+    Examples
+    --------
+    >>> from fer_estimators.backbones import BACKBONES
+    >>> BACKBONES["inception_v3"].minimum_size
+    75
+    """
+
+    name: str
+    builder: Callable
+    preprocess: Callable
+    minimum_size: int
+    reference: str
+    options: Mapping = field(default_factory=dict)
+
+    def build(self, input_shape, *, weights, image_size=None):
+        """Build the graph from grey or RGB images to features.
+
+        Parameters
+        ----------
+        input_shape : tuple of int
+            ``(height, width, channels)`` of the images, pixels.
+        weights : {"imagenet"}, path or None
+            Keras' ImageNet weights (downloaded on first use), a weights file, or none.
+        image_size : tuple of int, default=None
+            ``(height, width)`` to which the graph resizes; None leaves the images as they are.
+
+        Returns
+        -------
+        inputs : keras.KerasTensor
+            Images with pixels in 0..255.
+        features : keras.KerasTensor of shape (n, rows, columns, n_features)
+            What the network sees in them, always in inference mode.
+        network : keras.Model
+            The pretrained network itself, frozen.
+
+        Raises
+        ------
+        ValueError
+            If the images are smaller than `minimum_size`, or the weights do not fit.
+        WeightsNotFoundError
+            If the weights are neither there nor to be had.
+        """
+        size = tuple(input_shape[:2]) if image_size is None else image_size
+        self._check_size(size, input_shape)
+        network = self._load(weights, (*size, 3))
+        network.trainable = False
+
+        inputs = keras.Input(input_shape, name="images")
+        x = inputs
+        if size != tuple(input_shape[:2]):
+            x = layers.Resizing(*size, interpolation="bilinear", name="resizing")(x)
+        if input_shape[2] == 1:
+            x = layers.Concatenate(name="grey_to_rgb")([x, x, x])
+        return inputs, network(self.preprocess(x), training=False), network
+
+    def _check_size(self, size, input_shape):
+        if min(size) < self.minimum_size:
+            side = self.minimum_size
+            raise ValueError(
+                f"Backbone {self.name!r} needs images of at least {side} x {side} pixels, but got "
+                f"{describe_shape((*size, 1))} (the images have shape "
+                f"{describe_shape(input_shape)}). Pass image_size=({side}, {side}) or larger to "
+                "resize them inside the network."
+            )
+
+    def _load(self, weights, input_shape):
+        if weights not in (None, "imagenet") and not Path(weights).is_file():
+            raise WeightsNotFoundError(
+                f"weights={str(weights)!r} is no file (looked in {Path.cwd()}). Expected "
+                f"'imagenet', None, or the path of a weights file of {self.name!r} without top."
+            )
+        try:
+            return self.builder(
+                include_top=False, weights=weights, input_shape=input_shape, **self.options
+            )
+        except Exception as error:
+            if weights is None:
+                raise
+            if weights == "imagenet":
+                raise WeightsNotFoundError(
+                    f"The ImageNet weights of {self.name!r} are not in Keras' cache "
+                    f"({_cache_folder()}) and could not be downloaded: {error}. Go online once, or "
+                    "copy the file there, or pass weights=<path>."
+                ) from error
+            raise ValueError(
+                f"weights={str(weights)!r} cannot be loaded into {self.name!r}: {error}. Expected "
+                f"the weights without top that keras.applications gives for "
+                f"{self.name!r}{dict(self.options) or ''}; check that the file is whole."
+            ) from error
+
+
+def _cache_folder():
+    return Path(keras.config.keras_home() if hasattr(keras.config, "keras_home") else "~/.keras")
+
+
+def scale_to_unit(images):
+    """Bring pixels from 0..255 to -1..1, as Inception and MobileNet were trained.
+
+    Parameters
+    ----------
+    images : keras.KerasTensor of shape (n, height, width, 3)
+
+    Returns
+    -------
+    keras.KerasTensor
+    """
+    return layers.Rescaling(1 / 127.5, offset=-1, name="rescaling")(images)

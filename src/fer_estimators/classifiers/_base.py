@@ -1,0 +1,304 @@
+"""What all classifiers of images share: checks, training, prediction."""
+
+from collections import defaultdict
+from numbers import Integral, Real
+
+import keras
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+
+from fer_estimators import images as image_rules
+from fer_estimators._lookup import look_up
+from fer_estimators.augmentation import AUGMENTATIONS
+from fer_estimators.classifiers import _targets
+from fer_estimators.classifiers._batches import ImageBatches, as_keras_data
+from fer_estimators.classifiers._callbacks import DrawOrder, KeepBestWeights, LogLearningRate
+from fer_estimators.classifiers._device import device_scope, resolve_device
+from fer_estimators.classifiers._inference import compile_inference
+from fer_estimators.classifiers._optimizers import make_optimizer
+from fer_estimators.classifiers._pickling import pack_model, unpack_model
+from fer_estimators.classifiers._randomness import isolated_random_state
+from fer_estimators.classifiers._scikeras import train
+
+_DTYPE_POLICIES = {"float32", "float64", "mixed_bfloat16", "mixed_float16"}
+
+
+class BaseImageClassifier(ClassifierMixin, BaseEstimator):
+    """Train a Keras model on images, and predict the user's own labels.
+
+    Subclasses store the parameters and give :meth:`_build_network`.
+    """
+
+    _parameter_constraints = {
+        "image_shape": [tuple, list, None],
+        "dropout": [Interval(Real, 0, 1, closed="left"), None],
+        "augmentation": [str, callable, None],
+        "optimizer": "no_validation",
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "learning_rate_schedule": [str, callable],
+        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"all"})],
+        "shuffle": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
+        "patience": [Interval(Integral, 1, None, closed="left"), None],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "callbacks": [list, tuple, None],
+        "dtype_policy": [StrOptions(_DTYPE_POLICIES)],
+        "device": [StrOptions({"auto", "cpu", "gpu"})],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def fit(self, X, y, sample_weight=None, *, validation_data=None):
+        """Train on images and their labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, height, width), (n, height, width, channels) or (n, n_pixels)
+            Pixels in 0..255, uint8 or float, in one (grey) or three (RGB) channels. Flat rows
+            need the parameter `image_shape`.
+        y : array-like of shape (n,)
+            Labels: emotion names, or any other strings or integers.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each image in the loss, not negative. An image of weight zero counts as
+            absent.
+        validation_data : tuple (X, y), default=None
+            Images and labels to choose the best epoch on, in place of `validation_fraction`.
+
+        Returns
+        -------
+        self : object
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If the images, the labels or a parameter are not as described.
+        """
+        self._validate_params()
+        images = self._check_images(X, fitting=True, y=y)
+        labels = _targets.check_labels(y, estimator_name=type(self).__name__)
+        check_consistent_length(images, labels)
+        classes, codes = _targets.encode_labels(labels)
+        weights = _targets.weigh(images, labels, sample_weight, self.class_weight)
+        device = resolve_device(self.device)
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
+        self.classes_ = classes
+        self.image_shape_ = images.shape[1:]
+        self.device_ = device
+        self._pixel_scale = image_rules.pixel_scale(images)
+        sets = self._make_batches(images, codes, weights, validation_data, seed)
+        with isolated_random_state(seed), device_scope(device):
+            self._train(*sets)
+        return self
+
+    def predict_proba(self, X):
+        """Predict the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, height, width), (n, height, width, channels) or (n, n_pixels)
+            Images of the shape and scale on which the classifier was fitted.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes), dtype float
+            In the order of `classes_`; each row sums to one.
+
+        Raises
+        ------
+        ValueError
+            If the images differ from those of `fit` in shape or scale, or the network's output
+            is not finite.
+        """
+        check_is_fitted(self)
+        images = self._check_images(X, fitting=False)
+        probabilities = np.empty((len(images), len(self.classes_)), dtype=self._output_dtype())
+        step = self._n_per_batch(len(images))
+        with device_scope(self.device_):
+            for start in range(0, len(images), step):
+                probabilities[start : start + step] = self._infer(images[start : start + step])
+        if not np.isfinite(probabilities).all():
+            bad = int(np.flatnonzero(~np.isfinite(probabilities).all(axis=1))[0])
+            raise ValueError(
+                f"The network's output for X[{bad}] is not finite, so there is no prediction. Its "
+                "weights diverged in training: fit again with a lower learning_rate."
+            )
+        return probabilities
+
+    def predict(self, X):
+        """Predict the most probable label.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, height, width), (n, height, width, channels) or (n, n_pixels)
+            Images of the shape and scale on which the classifier was fitted.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Labels out of `classes_`.
+        """
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def _build_network(self, input_shape, n_classes):
+        """Return the uncompiled network, without augmentation."""
+        raise NotImplementedError
+
+    def _phases(self):
+        """Yield the epochs and the learning rate of each phase of training."""
+        yield self.epochs, self.learning_rate
+
+    def _check_images(self, X, *, fitting, y=None):
+        X = image_rules.as_numeric_array(X)
+        if y is None and fitting:
+            _targets.check_labels(y, estimator_name=type(self).__name__)
+        if np.ndim(X) < 3:
+            # scikit-learn checks tables: feature names, their count, sparse input.
+            rows = validate_data(self, X, reset=fitting, dtype="numeric", ensure_2d=True)
+            shape = self.image_shape if fitting else self._image_shape_of_rows(rows)
+            images = image_rules.view_as_images(rows, shape)
+        else:
+            images = image_rules.check_image_array(X, image_shape=None, estimator=self)
+        if fitting:
+            image_rules.check_fitted_scale(images)
+            self.n_features_in_ = int(np.prod(images.shape[1:]))
+        else:
+            self._check_like_fitted(images)
+        return images
+
+    def _image_shape_of_rows(self, rows):
+        return self.image_shape_
+
+    def _check_like_fitted(self, images):
+        if images.shape[1:] != self.image_shape_:
+            fitted, received = (
+                image_rules.describe_shape(shape) for shape in (self.image_shape_, images.shape[1:])
+            )
+            raise ValueError(
+                f"X has image shape {received}, but this {type(self).__name__} was fitted on "
+                f"{fitted}. Resize with `resize_images(X, {tuple(self.image_shape_[:2])})` and "
+                "bring it to the same number of channels."
+            )
+        image_rules.check_same_scale(images, self._pixel_scale)
+
+    def _make_batches(self, images, codes, weights, validation_data, seed):
+        fraction = self.validation_fraction if validation_data is None else None
+        training, held_out = _targets.split_rows(
+            codes, self.classes_, fraction, weights=weights, seed=seed
+        )
+        options = {
+            "n_classes": len(self.classes_),
+            "batch_size": self._n_per_batch(len(training)),
+            "dtype": self._output_dtype(),
+        }
+        batches = ImageBatches(
+            images,
+            codes,
+            weights=weights,
+            rows=training,
+            shuffle=self.shuffle,
+            seed=seed,
+            **options,
+        )
+        if validation_data is not None:
+            X, y = _targets.check_validation_pair(validation_data)
+            labels = _targets.check_labels(y, estimator_name=type(self).__name__)
+            _, codes = _targets.encode_labels(labels, self.classes_)
+            images = self._check_images(X, fitting=False)
+            return batches, ImageBatches(images, codes, **options)
+        if held_out is None:
+            return batches, None
+        return batches, ImageBatches(images, codes, weights=weights, rows=held_out, **options)
+
+    def _train(self, batches, validation):
+        self.model_ = self._build_model()
+        self.history_ = defaultdict(list)
+        watch = None
+        if validation is not None and self.patience is not None:
+            watch = KeepBestWeights(self.patience)
+        # The user's callbacks come last, and see what the others wrote into the logs.
+        callbacks = [DrawOrder(batches), LogLearningRate(), watch, *(self.callbacks or ())]
+        data = {
+            "data": as_keras_data(batches),
+            "validation_data": as_keras_data(validation),
+        }
+        done = 0
+        for epochs, learning_rate in self._phases():
+            history = train(
+                self.model_,
+                **data,
+                compile_args=self._compile_args(learning_rate, epochs * len(batches)),
+                callbacks=[callback for callback in callbacks if callback is not None],
+                epochs=epochs,
+                initial_epoch=done,
+                verbose=int(self.verbose),
+            )
+            for name, values in history.items():
+                self.history_[name] += values
+            done = len(self.history_["loss"])
+        self.history_ = dict(self.history_)
+        self.n_epochs_ = done
+        self.best_epoch_ = done if watch is None else watch.best_epoch
+        self._infer = compile_inference(self.model_)
+
+    def _build_model(self):
+        """Put the training-only augmentation in front of the network."""
+        policy_before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(self.dtype_policy)
+        try:
+            network = self._build_network(self.image_shape_, len(self.classes_))
+            if self.augmentation is None:
+                return network
+            augment = look_up(self.augmentation, AUGMENTATIONS, parameter="augmentation")
+            inputs = keras.Input(self.image_shape_, name="images")
+            return keras.Model(inputs, network(augment()(inputs)), name=f"augmented_{network.name}")
+        finally:
+            keras.config.set_dtype_policy(policy_before)
+
+    def _compile_args(self, learning_rate, n_steps):
+        dtype = self._output_dtype()
+        return {
+            "optimizer": make_optimizer(
+                self.optimizer, learning_rate, self.learning_rate_schedule, n_steps
+            ),
+            # With this reduction a weight of two is the same as the image twice.
+            "loss": keras.losses.CategoricalCrossentropy(
+                reduction="mean_with_sample_weight", dtype=dtype
+            ),
+            "weighted_metrics": [keras.metrics.CategoricalAccuracy(name="accuracy", dtype=dtype)],
+        }
+
+    def _output_dtype(self):
+        return "float64" if self.dtype_policy == "float64" else "float32"
+
+    def _n_per_batch(self, n_images):
+        return max(n_images, 1) if self.batch_size == "all" else int(self.batch_size)
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        if "model_" in state:
+            state["model_"] = pack_model(self.model_)
+            del state["_infer"]
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if "model_" in state:
+            # A GPU of the machine that trained may be missing here.
+            self.device_ = resolve_device("auto" if self.device_ == "gpu" else "cpu")
+            with device_scope(self.device_):
+                self.model_ = unpack_model(self.model_)
+            self._infer = compile_inference(self.model_)
+
+    def __sklearn_tags__(self):
+        """Describe the classifier to scikit-learn."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = True
+        tags.input_tags.three_d_array = True
+        return tags

@@ -1,0 +1,104 @@
+"""Feed images to Keras batch by batch, in the dtype in which they came."""
+
+import math
+
+import keras
+import numpy as np
+
+
+class ImageBatches(keras.utils.PyDataset):
+    """Batches of images, one-hot classes and weights, drawn from arrays that are never copied.
+
+    The order of an epoch depends on `seed` and the epoch alone, so that training can go on from
+    any epoch.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, height, width, channels)
+        Pixels of any dtype; a memory map is read batch by batch.
+    codes : ndarray of shape (n_samples,), dtype int
+        Column of each image's class.
+    n_classes : int
+    weights : ndarray of shape (n_samples,) or None
+    rows : ndarray of int or None
+        The rows that belong to this set; None for all.
+    batch_size : int
+        Images in a batch; the last one may be smaller.
+    dtype : str
+        Floating dtype of the one-hot classes and weights.
+    shuffle : bool, default=False
+        Draw a new order for each epoch.
+    seed : int, default=0
+    """
+
+    def __init__(
+        self,
+        images,
+        codes,
+        n_classes,
+        *,
+        weights=None,
+        rows=None,
+        batch_size,
+        dtype,
+        shuffle=False,
+        seed=0,
+    ):
+        super().__init__()
+        self.images = images
+        self.codes = codes
+        self.weights = None if weights is None else weights.astype(dtype)
+        self.rows = np.arange(len(images)) if rows is None else rows
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.seed = seed
+        self._one_hot = np.eye(n_classes, dtype=dtype)
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch):
+        """Draw the order of an epoch."""
+        if self.shuffle:
+            self._order = np.random.default_rng((self.seed, epoch)).permutation(self.rows)
+        else:
+            self._order = self.rows
+
+    def __len__(self):
+        return math.ceil(len(self.rows) / self.batch_size)
+
+    def __getitem__(self, index):
+        rows = self._order[index * self.batch_size : (index + 1) * self.batch_size]
+        batch = self.images[rows], self._one_hot[self.codes[rows]]
+        return batch if self.weights is None else (*batch, self.weights[rows])
+
+
+def as_keras_data(batches):
+    """Wrap batches in what the backend reads without waiting.
+
+    On TensorFlow, Keras would put a ``tf.data`` pipeline around any other kind of data, and its
+    autotuner can stall the end of each epoch for longer than the epoch took; this pipeline has it
+    switched off.
+
+    Parameters
+    ----------
+    batches : ImageBatches or None
+
+    Returns
+    -------
+    tf.data.Dataset, ImageBatches or None
+    """
+    if batches is None or keras.backend.backend() != "tensorflow":
+        return batches
+    import tensorflow as tf
+
+    def spec(array):
+        return tf.TensorSpec((None, *array.shape[1:]), array.dtype)
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.threading.private_threadpool_size = 1
+    dataset = tf.data.Dataset.from_generator(
+        lambda: (batches[index] for index in range(len(batches))),
+        output_signature=tuple(spec(array) for array in batches[0]),
+    )
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
+    return dataset.prefetch(2).with_options(options)

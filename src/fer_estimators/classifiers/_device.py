@@ -1,0 +1,70 @@
+"""Choose the device on which a network is trained and used."""
+
+import keras
+
+
+def resolve_device(device):
+    """Turn the ``device`` parameter into the kind of device that is used.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "gpu"}
+        "auto" takes a GPU where the backend sees one.
+
+    Returns
+    -------
+    {"cpu", "gpu"}
+
+    Raises
+    ------
+    ValueError
+        For any other value, or if a GPU is asked for and the backend sees none.
+    """
+    if device not in ("auto", "cpu", "gpu"):
+        raise ValueError(f"device={device!r} is unknown; expected 'auto', 'cpu' or 'gpu'.")
+    if device == "cpu":
+        return "cpu"
+    if _sees_gpu():
+        return "gpu"
+    if device == "auto":
+        return "cpu"
+    backend = keras.backend.backend()
+    raise ValueError(
+        f"device='gpu' was asked for, but Keras' backend {backend!r} sees no GPU. Install its GPU "
+        'build (for TensorFlow: pip install "fer-estimators[gpu]") and check the driver, or pass '
+        "device='auto' to go on with the CPU."
+    )
+
+
+def _sees_gpu():
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+        for gpu in gpus:
+            _grow_memory(tf, gpu)
+        return bool(gpus)
+    if backend == "jax":
+        import jax
+
+        return any(device.platform in ("gpu", "cuda", "rocm") for device in jax.devices())
+    if backend == "torch":
+        import torch
+
+        return torch.cuda.is_available()
+    return False
+
+
+def _grow_memory(tf, gpu):
+    """Take only the GPU memory that is used, so that several processes can share it."""
+    try:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    except RuntimeError:
+        # The GPU is in use already: whoever started it has decided.
+        return
+
+
+def device_scope(device):
+    """Return a context in which the backend places work on the first CPU or GPU."""
+    return keras.device(f"{device}:0")

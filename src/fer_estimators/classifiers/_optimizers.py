@@ -1,0 +1,64 @@
+"""Optimizers and learning-rate schedules, by name."""
+
+import keras
+from keras import optimizers
+
+from fer_estimators._lookup import look_up
+
+_WARM_UP = 0.1
+
+
+def _cosine(learning_rate, n_steps):
+    """Rise for a tenth of the steps, then fall along half a cosine to zero."""
+    warm_up = max(1, round(_WARM_UP * n_steps))
+    return optimizers.schedules.CosineDecay(
+        initial_learning_rate=learning_rate / warm_up,
+        decay_steps=max(1, n_steps - warm_up),
+        warmup_target=learning_rate,
+        warmup_steps=warm_up,
+    )
+
+
+def _constant(learning_rate, n_steps):
+    return learning_rate
+
+
+def _sgd(learning_rate):
+    return optimizers.SGD(learning_rate, momentum=0.9, nesterov=True)
+
+
+# Each takes the learning rate, a number or a schedule.
+OPTIMIZERS = {
+    "adam": optimizers.Adam,
+    "adamw": optimizers.AdamW,
+    "rmsprop": optimizers.RMSprop,
+    "sgd": _sgd,
+}
+# Each takes the peak learning rate and the number of training steps.
+SCHEDULES = {"constant": _constant, "cosine": _cosine}
+
+
+def make_optimizer(optimizer, learning_rate, schedule, n_steps):
+    """Make a fresh optimizer for one phase of training.
+
+    Parameters
+    ----------
+    optimizer : str, callable or keras.optimizers.Optimizer
+        A name, a function of the learning rate, or an instance, whose configuration, its
+        learning rate included, is copied.
+    learning_rate : float
+        At its highest.
+    schedule : str or callable
+        A name, or a function of the learning rate and the number of steps.
+    n_steps : int
+        Batches in the whole phase.
+
+    Returns
+    -------
+    keras.optimizers.Optimizer
+    """
+    if isinstance(optimizer, keras.optimizers.Optimizer):
+        return type(optimizer).from_config(optimizer.get_config())
+    make = look_up(optimizer, OPTIMIZERS, parameter="optimizer")
+    rate = look_up(schedule, SCHEDULES, parameter="learning_rate_schedule")(learning_rate, n_steps)
+    return make(rate)

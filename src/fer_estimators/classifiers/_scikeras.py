@@ -1,0 +1,92 @@
+"""The only module that imports scikeras: one training phase of one Keras model.
+
+scikeras 0.13 is the last release, and its ``KerasClassifier`` is no classifier to scikit-learn
+1.6 and later. So it is made anew for each phase, sees batches instead of arrays, and is dropped
+afterwards: its label encoding, random state, weights and predictions are never used.
+"""
+
+import sys
+from contextlib import contextmanager
+
+import keras
+
+
+@contextmanager
+def _unpatched_keras():
+    """Import scikeras without what the import does to the rest of the process.
+
+    It replaces how Keras' own classes are pickled and copied, and imports TensorFlow wherever it
+    is installed, even when the backend is another one.
+    """
+    classes = (keras.Model, keras.losses.Loss, keras.metrics.Metric, keras.optimizers.Optimizer)
+    before = {
+        (cls, name): vars(cls).get(name)
+        for cls in classes
+        for name in ("__reduce__", "__deepcopy__")
+    }
+    hide_tensorflow = keras.backend.backend() != "tensorflow" and "tensorflow" not in sys.modules
+    if hide_tensorflow:
+        sys.modules["tensorflow"] = None
+    try:
+        yield
+    finally:
+        if hide_tensorflow:
+            del sys.modules["tensorflow"]
+        for (cls, name), method in before.items():
+            if method is not None:
+                setattr(cls, name, method)
+            elif name in vars(cls):
+                delattr(cls, name)
+
+
+if "scikeras" in sys.modules:
+    from scikeras.wrappers import KerasClassifier
+else:
+    with _unpatched_keras():
+        from scikeras.wrappers import KerasClassifier
+
+
+class _BatchClassifier(KerasClassifier):
+    """A KerasClassifier of a ready model that takes batches, already checked, for X."""
+
+    def _validate_data(self, X=None, y=None, reset=False, y_numeric=False):
+        return X, y
+
+    @property
+    def target_encoder(self):
+        # The identity: labels travel inside the batches.
+        return self.feature_encoder
+
+
+def train(model, data, *, validation_data, compile_args, callbacks, epochs, initial_epoch, verbose):
+    """Compile and train a model for one phase.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Trained in place.
+    data, validation_data : dataset that ``keras.Model.fit`` takes
+        Batches of images, one-hot classes and, perhaps, weights; `validation_data` may be None.
+    compile_args : dict
+        ``optimizer``, ``loss``, ``metrics`` or ``weighted_metrics``, ``jit_compile``.
+    callbacks : list of keras.callbacks.Callback
+    epochs, initial_epoch : int
+        Number of epochs, and how many came before.
+    verbose : int
+        As in ``keras.Model.fit``.
+
+    Returns
+    -------
+    dict of str to list of float
+        One value an epoch.
+    """
+    model.compile(**compile_args)
+    wrapper = _BatchClassifier(model=model, callbacks=callbacks, verbose=verbose, shuffle=False)
+    wrapper.fit(
+        data,
+        None,
+        epochs=epochs,
+        initial_epoch=initial_epoch,
+        validation_data=validation_data,
+    )
+    return dict(wrapper.history_)

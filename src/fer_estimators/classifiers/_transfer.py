@@ -1,0 +1,243 @@
+"""Networks pretrained on ImageNet, with a new head."""
+
+from numbers import Integral, Real
+from pathlib import Path
+
+import keras
+from sklearn.utils._param_validation import Interval
+
+from fer_estimators._lookup import look_up
+from fer_estimators.backbones import BACKBONES, Backbone
+from fer_estimators.classifiers._base import BaseImageClassifier
+from fer_estimators.classifiers._heads import HEADS
+
+
+class TransferClassifier(BaseImageClassifier):
+    """Learn emotions from images with a network pretrained on ImageNet and a new head.
+
+    The head is trained first, on a frozen backbone. If `fine_tune_layers` is given, the last
+    layers of the backbone are trained with it in a second phase.
+
+    Parameters
+    ----------
+    backbone : {"vgg16", "vgg19", "inception_v3", "mobilenet", "mobilenet_075", "mobilenet_050", \
+"mobilenet_025"} or Backbone, default="vgg16"
+        The pretrained network, by name (see :data:`fer_estimators.backbones.BACKBONES`) or as a
+        description of another one. Grey images become RGB, and pixels are scaled as the network
+        expects, inside the graph.
+    weights : {"imagenet"}, path or None, default="imagenet"
+        "imagenet" downloads Keras' weights on first use; a path names a weights file without
+        top; None starts from random weights.
+    head : {"pooled", "study"} or callable, default="pooled"
+        "pooled" averages each feature, and classifies; "study" is the study's, with three
+        convolutions and a hidden layer. A callable ``head(features, n_classes)`` gets a map of
+        features and returns probabilities; it must take ``dropout=`` too if `dropout` is given.
+    image_size : int or tuple of int, default=None
+        Height and width, pixels, to which images are resized inside the graph (the study took
+        150); None leaves them as they are.
+    image_shape : tuple of int, default=None
+        Height and width (and channels), pixels, of the images in flat rows of `X`; one entry may
+        be -1. Not needed for images of three or four dimensions.
+    dropout : float, default=None
+        Fraction of the head's activations dropped in training, in [0, 1). None takes the head's
+        own.
+    augmentation : {"standard", "study"}, callable or None, default="standard"
+        Random changes of the training images, as a preset of
+        :data:`fer_estimators.augmentation.AUGMENTATIONS` or a function without arguments that
+        returns a Keras layer. None trains on the images as they are.
+    fine_tune_layers : int, default=0
+        How many of the backbone's last layers with weights are trained in the second phase; 0
+        leaves it out. Batch normalisation stays as it is.
+    fine_tune_epochs : int, default=10
+        Epochs of the second phase, at most.
+    fine_tune_learning_rate : float, default=1e-5
+        Step size of the second phase, at its highest.
+    optimizer : {"adam", "adamw", "rmsprop", "sgd"}, callable or keras.optimizers.Optimizer, \
+default="adam"
+        A name ("sgd" has a Nesterov momentum of 0.9), a function of the learning rate, or an
+        instance, which is copied and brings its own learning rate.
+    learning_rate : float, default=0.001
+        Step size of the first phase, at its highest.
+    learning_rate_schedule : {"cosine", "constant"} or callable, default="cosine"
+        "cosine" rises for the first tenth of all steps and then falls to zero. A callable gets
+        the learning rate and the number of steps, and returns a Keras schedule.
+    epochs : int, default=10
+        Passes over the training images in the first phase, at most.
+    batch_size : int or "all", default=32
+        Images in a step; "all" takes every image in one step.
+    shuffle : bool, default=True
+        Draw the training images in a new order in each epoch.
+    validation_fraction : float or None, default=0.1
+        Fraction of the images, the same in each class, that is held out to choose the best epoch.
+        None, or ``validation_data`` given to :meth:`fit`, holds nothing out.
+    patience : int or None, default=10
+        Epochs without a better validation accuracy after which a phase stops; the best epoch's
+        weights are kept. None trains for all epochs and keeps the last weights.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes in the loss, as in scikit-learn.
+    callbacks : list of keras.callbacks.Callback, default=None
+        Called during training, after the classifier's own.
+    dtype_policy : {"float32", "float64", "mixed_bfloat16", "mixed_float16"}, default="float32"
+        Precision of the network, a Keras dtype policy; the mixed ones are faster on recent GPUs.
+    device : {"auto", "cpu", "gpu"}, default="auto"
+        Where to train and predict; "auto" takes a GPU if there is one.
+    random_state : int, RandomState instance or None, default=None
+        Seeds weights, validation split, order, dropout and augmentation. With an integer, the
+        same data give the same model again on the same machine. Global random state is left as
+        it was found.
+    verbose : int, default=0
+        0 is silent, 1 shows a progress bar for each epoch, 2 prints a line for each.
+
+    Attributes
+    ----------
+    model_ : keras.Model
+        The trained network, from pixels in 0..255 to probabilities.
+    history_ : dict of str to list of float
+        ``loss``, ``accuracy`` and ``learning_rate`` of each epoch of both phases, and
+        ``val_loss`` and ``val_accuracy`` if there was validation.
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    image_shape_ : tuple of int
+        Height, width (pixels) and channels of the images.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if `X` was a data frame of flat rows.
+    n_epochs_ : int
+        Epochs trained, in both phases.
+    best_epoch_ : int
+        The epoch, counted from 1, whose weights were kept.
+    device_ : {"cpu", "gpu"}
+        Where the network was trained.
+
+    See Also
+    --------
+    CNNClassifier : A network of its own, trained from scratch.
+
+    Notes
+    -----
+    The study that compared VGG16, VGG19 and InceptionV3 on FER2013 is
+    ``TransferClassifier(backbone, head="study", image_size=150, augmentation="study",
+    optimizer="rmsprop", learning_rate=0.01, learning_rate_schedule="constant")``.
+
+    References
+    ----------
+    Each backbone names its own: ``BACKBONES["vgg16"].reference``.
+
+    Examples
+    --------
+    >>> from fer_estimators import TransferClassifier
+    >>> from fer_estimators.datasets import make_faces
+    >>> faces = make_faces(70, image_size=32, random_state=0)
+    >>> clf = TransferClassifier("mobilenet_025", weights=None, epochs=1, random_state=0)
+    >>> clf.fit(faces.images, faces.target).predict(faces.images[:3]).shape
+    (3,)
+    """
+
+    _parameter_constraints = {
+        **BaseImageClassifier._parameter_constraints,
+        "backbone": [str, Backbone],
+        "weights": [str, Path, None],
+        "head": [str, callable],
+        "image_size": [Interval(Integral, 1, None, closed="left"), tuple, list, None],
+        "fine_tune_layers": [Interval(Integral, 0, None, closed="left")],
+        "fine_tune_epochs": [Interval(Integral, 1, None, closed="left")],
+        "fine_tune_learning_rate": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(
+        self,
+        backbone="vgg16",
+        *,
+        weights="imagenet",
+        head="pooled",
+        image_size=None,
+        image_shape=None,
+        dropout=None,
+        augmentation="standard",
+        fine_tune_layers=0,
+        fine_tune_epochs=10,
+        fine_tune_learning_rate=1e-5,
+        optimizer="adam",
+        learning_rate=1e-3,
+        learning_rate_schedule="cosine",
+        epochs=10,
+        batch_size=32,
+        shuffle=True,
+        validation_fraction=0.1,
+        patience=10,
+        class_weight=None,
+        callbacks=None,
+        dtype_policy="float32",
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.backbone = backbone
+        self.weights = weights
+        self.head = head
+        self.image_size = image_size
+        self.image_shape = image_shape
+        self.dropout = dropout
+        self.augmentation = augmentation
+        self.fine_tune_layers = fine_tune_layers
+        self.fine_tune_epochs = fine_tune_epochs
+        self.fine_tune_learning_rate = fine_tune_learning_rate
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.class_weight = class_weight
+        self.callbacks = callbacks
+        self.dtype_policy = dtype_policy
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _build_network(self, input_shape, n_classes):
+        backbone = self.backbone
+        if not isinstance(backbone, Backbone):
+            backbone = look_up(backbone, BACKBONES, parameter="backbone")
+        head = look_up(self.head, HEADS, parameter="head")
+        size = self.image_size
+        size = (size, size) if isinstance(size, Integral) else size
+        inputs, features, _ = backbone.build(input_shape, weights=self.weights, image_size=size)
+        options = {} if self.dropout is None else {"dropout": self.dropout}
+        outputs = head(features, n_classes, **options)
+        return keras.Model(inputs, outputs, name=f"{backbone.name}_classifier")
+
+    def _phases(self):
+        yield self.epochs, self.learning_rate
+        if self.fine_tune_layers:
+            self._unfreeze()
+            yield self.fine_tune_epochs, self.fine_tune_learning_rate
+
+    def _unfreeze(self):
+        """Let the last layers of the backbone learn; its batch normalisation stays frozen."""
+        backbone = _innermost_model(self.model_)
+        with_weights = [
+            layer
+            for layer in backbone.layers
+            if layer.weights and not isinstance(layer, keras.layers.BatchNormalization)
+        ]
+        if self.fine_tune_layers > len(with_weights):
+            raise ValueError(
+                f"fine_tune_layers={self.fine_tune_layers}, but the backbone {backbone.name!r} has "
+                f"only {len(with_weights)} layers with weights. Pass that number or fewer."
+            )
+        backbone.trainable = True
+        learning = with_weights[-self.fine_tune_layers :]
+        for layer in backbone.layers:
+            layer.trainable = layer in learning
+
+
+def _innermost_model(model):
+    """Follow nested models: augmentation around network around backbone."""
+    nested = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    # The augmentation has no weights.
+    nested = [layer for layer in nested if layer.weights]
+    return _innermost_model(nested[0]) if nested else model

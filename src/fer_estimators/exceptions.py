@@ -1,0 +1,29 @@
+"""The errors and warnings that are this library's own.
+
+Each derives from the built-in error that a caller would expect, so that ``except ValueError``
+keeps working for whoever does not know these names.
+"""
+
+
+class DatasetError(ValueError):
+    """A dataset cannot be read as what it was said to be."""
+
+
+class ImageReadError(DatasetError, OSError):
+    """One image file is damaged, not an image, or of a format that is not accepted."""
+
+
+class UnsafeArchiveError(DatasetError):
+    """An archive holds members that leave it, link out of it, or exceed the stated limits."""
+
+
+class LabelError(DatasetError):
+    """A class folder or a label is no known emotion."""
+
+
+class WeightsNotFoundError(FileNotFoundError):
+    """Pretrained weights are neither in the cache nor at the given path."""
+
+
+class BadImageWarning(UserWarning):
+    """Images were skipped or converted; the dataset's ``report`` lists each one."""

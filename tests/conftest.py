@@ -1,0 +1,1 @@
+"""Shared fixtures: everything is drawn, nothing is downloaded."""
