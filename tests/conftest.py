@@ -1,1 +1,17 @@
 """Shared fixtures: everything is drawn, nothing is downloaded."""
+
+import os
+
+# Before TensorFlow is imported: its start-up messages are no part of a test's output.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import pytest
+
+from fer_estimators.datasets import make_faces
+
+
+@pytest.fixture(scope="session")
+def faces():
+    """Drawn faces of 16 pixels, 20 of each emotion."""
+    return make_faces(140, image_size=16, random_state=0)

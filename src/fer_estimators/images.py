@@ -18,8 +18,9 @@ MAX_PIXEL = 255
 # number (a black image, features that are no pixels) nothing is concluded.
 _SURELY_BYTES = 32
 
-# The smallest image (8 x 8 pixels) whose scale is judged when an estimator is fitted.
-_SMALLEST_JUDGED = 64
+# Rows of fewer values (8 x 8 pixels) are tables rather than photographs: any numbers may stand in
+# them, so that scikit-learn's tools can be tried on small tables.
+_SMALLEST_IMAGE = 64
 
 
 def describe_shape(shape):
@@ -63,7 +64,10 @@ def as_numeric_array(X):
     """
     if isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 1:
         X = list(X)
-    if np.ndim(X) == 1 and len(X) and _is_text(X[0] if isinstance(X, (list, tuple)) else X):
+    if not isinstance(X, (list, tuple)):
+        is_array = hasattr(X, "ndim") or hasattr(X, "toarray")
+        X = X if is_array or not hasattr(X, "__array__") else np.asarray(X)
+    if _is_text(X[0] if isinstance(X, (list, tuple)) and len(X) else X):
         raise ValueError(
             "X holds text (file names?), but images are expected as numbers: an array of shape "
             "(n_samples, height, width). Read the files first, with `load_image_folder`."
@@ -112,7 +116,8 @@ def check_image_array(X, *, image_shape=None, estimator=None):
     Raises
     ------
     ValueError
-        If the shape is not one of the above, or a value is NaN, infinite, negative or above 255.
+        If the shape is not one of the above, or a value is NaN, infinite, negative or above 255
+        (images of less than 8 x 8 pixels may hold any finite numbers).
 
     Examples
     --------
@@ -170,7 +175,7 @@ def view_as_images(X, image_shape=None):
 
 
 def _check_range(X):
-    if X.dtype == np.uint8 or X.size == 0:
+    if X.dtype == np.uint8 or X.size < _SMALLEST_IMAGE * len(X):
         return
     if X.dtype.kind not in "uif":
         raise ValueError(
@@ -268,7 +273,7 @@ def pixel_scale(images):
 def check_fitted_scale(images):
     """Refuse float pixels in 0..1 where an estimator is fitted.
 
-    Tables of a few columns (less than 8 x 8 pixels) are let through: they are no photographs.
+    Images of less than 8 x 8 pixels are let through.
 
     Parameters
     ----------
@@ -279,7 +284,7 @@ def check_fitted_scale(images):
     ValueError
         If all pixels are in 0..1.
     """
-    if math.prod(images.shape[1:]) >= _SMALLEST_JUDGED and pixel_scale(images) == "0..1":
+    if math.prod(images.shape[1:]) >= _SMALLEST_IMAGE and pixel_scale(images) == "0..1":
         raise ValueError(
             f"X holds float pixels up to {images.max():.3g}, which looks like a scale of 0..1, but "
             "pixels are expected in 0..255. Pass X * 255 (scaling is a layer of the network)."

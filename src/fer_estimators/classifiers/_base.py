@@ -158,22 +158,22 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         X = image_rules.as_numeric_array(X)
         if y is None and fitting:
             _targets.check_labels(y, estimator_name=type(self).__name__)
-        if np.ndim(X) < 3:
+        if not hasattr(X, "ndim"):
+            X = np.asarray(X)
+        if X.ndim < 3:
             # scikit-learn checks tables: feature names, their count, sparse input.
             rows = validate_data(self, X, reset=fitting, dtype="numeric", ensure_2d=True)
-            shape = self.image_shape if fitting else self._image_shape_of_rows(rows)
+            shape = self.image_shape if fitting else self.image_shape_
             images = image_rules.view_as_images(rows, shape)
         else:
-            images = image_rules.check_image_array(X, image_shape=None, estimator=self)
+            shape = self.image_shape if fitting else None
+            images = image_rules.check_image_array(X, image_shape=shape, estimator=self)
         if fitting:
             image_rules.check_fitted_scale(images)
             self.n_features_in_ = int(np.prod(images.shape[1:]))
         else:
             self._check_like_fitted(images)
         return images
-
-    def _image_shape_of_rows(self, rows):
-        return self.image_shape_
 
     def _check_like_fitted(self, images):
         if images.shape[1:] != self.image_shape_:
@@ -299,6 +299,5 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self):
         """Describe the classifier to scikit-learn."""
         tags = super().__sklearn_tags__()
-        tags.input_tags.positive_only = True
         tags.input_tags.three_d_array = True
         return tags

@@ -25,9 +25,7 @@ class LogLearningRate(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Add ``learning_rate`` to the logs."""
-        logs["learning_rate"] = float(
-            keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
-        )
+        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
 
 
 class KeepBestWeights(keras.callbacks.Callback):

@@ -39,16 +39,15 @@ def compile_inference(model):
 def _compile_tensorflow(model):
     import tensorflow as tf
 
-    functions = {}
+    graphs = {}
 
     def run(batch):
         # One graph for any number of images: one for uint8 pixels, one for each float dtype.
-        if batch.dtype not in functions:
-            signature = tf.TensorSpec((None, *batch.shape[1:]), batch.dtype)
-            functions[batch.dtype] = tf.function(
-                lambda images: model(images, training=False), input_signature=[signature]
-            )
-        return functions[batch.dtype](batch).numpy()
+        if batch.dtype not in graphs:
+            function = tf.function(lambda images: model(images, training=False))
+            spec = tf.TensorSpec((None, *batch.shape[1:]), batch.dtype)
+            graphs[batch.dtype] = function.get_concrete_function(spec)
+        return graphs[batch.dtype](tf.constant(batch)).numpy()
 
     return run
 

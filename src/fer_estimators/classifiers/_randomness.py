@@ -18,11 +18,12 @@ def isolated_random_state(seed):
     ----------
     seed : int
     """
-    python_state, numpy_state = random.getstate(), np.random.get_state()
+    # NumPy's global state, too, for networks and callbacks of the user's own that draw from it.
+    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
     random.seed(seed)
-    np.random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
     try:
         yield
     finally:
         random.setstate(python_state)
-        np.random.set_state(numpy_state)
+        np.random.set_state(numpy_state)  # noqa: NPY002

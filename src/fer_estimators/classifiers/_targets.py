@@ -32,11 +32,12 @@ def check_labels(y, *, estimator_name):
             f"{estimator_name} requires y to be passed, but the target y is None: pass one label "
             "for each image."
         )
-    if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+    y = y if hasattr(y, "ndim") else np.asarray(y)
+    if y.ndim == 2 and y.shape[1] > 1:
         kind = type_of_target(y, input_name="y")
         advice = " It looks one-hot: pass y.argmax(axis=1)." if "indicator" in kind else ""
         raise ValueError(
-            f"Unknown label type: y has shape {np.shape(y)}, but one label for each image is "
+            f"Unknown label type: y has shape {y.shape}, but one label for each image is "
             f"expected.{advice}"
         )
     y = column_or_1d(y, warn=True)
@@ -53,7 +54,7 @@ def check_labels(y, *, estimator_name):
 
 
 def encode_labels(y, classes=None):
-    """Number labels by their place in the sorted classes.
+    """Turn labels into numbers, their places in the sorted classes.
 
     Parameters
     ----------
@@ -110,8 +111,6 @@ def weigh(images, y, sample_weight, class_weight):
     )
     if class_weight is not None:
         weights *= compute_sample_weight(class_weight, y)
-    if not weights.any():
-        raise ValueError("sample_weight is zero for every image, but some must count. Check it.")
     return weights
 
 

@@ -1,0 +1,12 @@
+"""Loaders for FER2013 and other sets of face images, and a generator of drawn faces.
+
+``load_*`` reads what is on disk, ``make_*`` draws, ``find_duplicates`` compares. Importing this
+package imports neither Keras nor its backend, and nothing here uses the network.
+"""
+
+from ._duplicates import find_duplicates
+from ._faces import make_faces
+from ._fer2013 import load_fer2013
+from ._image_folder import load_image_folder
+
+__all__ = ["find_duplicates", "load_fer2013", "load_image_folder", "make_faces"]

@@ -1,0 +1,205 @@
+"""Opening zip archives from strangers: what is refused before a single member is read."""
+
+import io
+import os
+import re
+import stat
+import struct
+import threading
+import zipfile
+import zlib
+
+import numpy as np
+
+from ..exceptions import DatasetError, UnsafeArchiveError
+from ._report import name_some
+
+#: Most members an archive may list.
+MAX_MEMBERS = 500_000
+
+#: Largest table of contents, in bytes; checked before the table is parsed into memory.
+MAX_DIRECTORY_BYTES = 64 * 2**20
+
+#: Most bytes all members may unpack to.
+MAX_TOTAL_BYTES = 16 * 2**30
+
+#: Highest ratio of unpacked to packed bytes, for a member of more than `RATIO_FREE_BYTES` and
+#: for the archive as a whole. Faces compress 1 to 10 times; a bomb reaches 1,000.
+MAX_RATIO = 100
+RATIO_FREE_BYTES = 2**20
+
+_READABLE = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+_ENCRYPTED = 0x1
+# Of the 30 bytes only the lengths of name and extra field matter here.
+_LOCAL_HEADER = struct.Struct("<26xHH")
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+class Archive:
+    """Members of a zip archive, read in memory.
+
+    ``zipfile`` reads the table of contents; after that only five numbers a member are kept.
+    Its own records would weigh a third as much as the images of FER2013.
+
+    Parameters
+    ----------
+    path : str
+        The archive.
+
+    Attributes
+    ----------
+    names : list of str
+        All members, those of folders ending in ``"/"``.
+
+    Raises
+    ------
+    DatasetError
+        If it is damaged, encrypted, or packed by a method other than stored and deflated.
+    UnsafeArchiveError
+        If it exceeds a limit of this module, or a member is a link, leaves the archive
+        (``..``, absolute, drive letter, backslash), or occurs twice.
+    """
+
+    def __init__(self, path):
+        self._path = path
+        members = _list_members(path)
+        _check_members(os.path.basename(path), members)
+        numbers = [(m.header_offset, m.compress_size, m.file_size, m.CRC) for m in members]
+        self._numbers = np.array(numbers, dtype=np.int64).reshape(-1, 4)
+        self._deflated = np.array([m.compress_type == zipfile.ZIP_DEFLATED for m in members])
+        # Fresh strings: the old ones lie among the records and would hold their memory.
+        names = "\0".join([member.filename for member in members])
+        del members, numbers
+        self.names = names.split("\0") if names else []
+        self._rows = {name: row for row, name in enumerate(self.names)}
+        self._file, self._lock = open(path, "rb"), threading.Lock()  # noqa: SIM115
+
+    def size(self, name):
+        """Return the unpacked size of a member in bytes, as the table of contents has it."""
+        return int(self._numbers[self._rows[name], 2])
+
+    def read(self, name):
+        """Return the bytes of one member, or raise ``zipfile.BadZipFile`` or ``zlib.error``."""
+        row = self._rows[name]
+        offset, packed_size, size, checksum = self._numbers[row].tolist()
+        with self._lock:
+            self._file.seek(offset)
+            header = self._file.read(_LOCAL_HEADER.size)
+            if len(header) < _LOCAL_HEADER.size or not header.startswith(b"PK\3\4"):
+                raise zipfile.BadZipFile("no member where the table of contents has one")
+            self._file.seek(sum(_LOCAL_HEADER.unpack(header)), os.SEEK_CUR)
+            data = self._file.read(packed_size)
+        if self._deflated[row]:
+            # One byte more than promised is asked for, to see that there is none.
+            data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, size + 1)
+        if len(data) != size or zlib.crc32(data) != checksum:
+            raise zipfile.BadZipFile("length or checksum is not that of the table of contents")
+        return data
+
+    def open(self, name):
+        """Open one member as a stream, for those that are too large to hold."""
+        with zipfile.ZipFile(self._path) as archive:
+            return io.BufferedReader(archive.open(name))
+
+    def close(self):
+        """Close the archive."""
+        self._file.close()
+
+
+def _list_members(path):
+    try:
+        _check_directory_size(path)
+        with zipfile.ZipFile(path) as archive:
+            return archive.infolist()
+    except UnsafeArchiveError:
+        raise
+    except Exception as error:
+        # Damaged tables of contents raise BadZipFile, but also struct.error, ValueError,
+        # NotImplementedError, UnicodeDecodeError and more, by what the damaged field meant.
+        raise DatasetError(
+            f"{os.path.basename(path)!r} is a damaged or incomplete zip archive ({error}); fetch "
+            "it again"
+        ) from error
+
+
+def _check_directory_size(path):
+    """Refuse by the size in the end record: parsing the table itself may exhaust memory."""
+    with open(path, "rb") as file:
+        file.seek(max(0, os.path.getsize(path) - 2**16 - 100))
+        tail = file.read()
+    position = tail.rfind(b"PK\5\6")
+    if position < 0:
+        return  # zipfile says what is wrong
+    (size,) = struct.unpack_from("<L", tail, position + 12)
+    wide = tail.rfind(b"PK\6\6", 0, position)
+    if size == 0xFFFFFFFF and wide >= 0:
+        (size,) = struct.unpack_from("<Q", tail, wide + 40)
+    if size > MAX_DIRECTORY_BYTES:
+        raise UnsafeArchiveError(
+            f"{os.path.basename(path)!r} has a table of contents of {size:,} bytes; "
+            f"the limit is {MAX_DIRECTORY_BYTES:,}"
+        )
+
+
+def _check_members(name, members):
+    if len(members) > MAX_MEMBERS:
+        raise UnsafeArchiveError(f"{name!r} lists {len(members):,} members; limit {MAX_MEMBERS:,}")
+    _check_names(name, members)
+    _check_sizes(name, members)
+    locked = [member.filename for member in members if member.flag_bits & _ENCRYPTED]
+    if locked:
+        raise DatasetError(
+            f"{name!r} is encrypted ({name_some(locked, limit=3)}); unpack it with its password "
+            "and pass the folder"
+        )
+    odd = [m for m in members if m.compress_type not in _READABLE]
+    if odd:
+        raise DatasetError(
+            f"{name!r} packs {odd[0].filename!r} by method {odd[0].compress_type}; only stored "
+            "and deflated members are read. Pack it again, or unpack it and pass the folder."
+        )
+
+
+def _check_names(name, members):
+    leaving = [member.orig_filename for member in members if _leaves(member.orig_filename)]
+    links = [m.filename for m in members if stat.S_ISLNK(m.external_attr >> 16)]
+    if leaving or links:
+        faults = [f"path leaves the archive: {path!r}" for path in leaving]
+        faults += [f"link: {path!r}" for path in links]
+        raise UnsafeArchiveError(f"{name!r} was not read: {name_some(faults)}")
+    if len({member.filename for member in members}) < len(members):
+        seen = set()
+        twice = [m.filename for m in members if m.filename in seen or seen.add(m.filename)]
+        raise UnsafeArchiveError(
+            f"{name!r} was not read: it holds more than one member named {name_some(twice)}"
+        )
+
+
+def _leaves(path):
+    return (
+        path.startswith("/")
+        or "\\" in path
+        or "\0" in path
+        or _DRIVE.match(path) is not None
+        or (".." in path and ".." in path.split("/"))
+    )
+
+
+def _check_sizes(name, members):
+    total = sum(member.file_size for member in members)
+    packed = sum(member.compress_size for member in members)
+    if total > MAX_TOTAL_BYTES:
+        raise UnsafeArchiveError(
+            f"{name!r} unpacks to {total:,} bytes; the limit is {MAX_TOTAL_BYTES:,}"
+        )
+    _check_ratio(name, "the archive", total, packed)
+    for member in members:
+        _check_ratio(name, member.filename, member.file_size, member.compress_size)
+
+
+def _check_ratio(name, what, size, packed):
+    if size > RATIO_FREE_BYTES and size > MAX_RATIO * packed:
+        raise UnsafeArchiveError(
+            f"{name!r} was not read: {what!r} unpacks {packed:,} bytes to {size:,}; "
+            f"the limit is {MAX_RATIO} times"
+        )

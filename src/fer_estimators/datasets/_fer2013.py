@@ -1,0 +1,209 @@
+"""FER2013 in every form in which people have it.
+
+Source: I. J. Goodfellow et al., "Challenges in representation learning: A report on three
+machine learning contests", Neural Networks 64 (2015) 59-63, first shown at ICONIP 2013.
+"""
+
+import logging
+
+from ..exceptions import BadImageWarning
+from ._cache import through_cache
+from ._emotions import EMOTIONS
+from ._folders import read_set
+from ._layout import Layout
+from ._loaded import to_bunch
+from ._options import check_options, check_path
+
+logger = logging.getLogger(__name__)
+
+#: Height and width of every FER2013 image, in pixels.
+IMAGE_SIZE = (48, 48)
+
+_EXPECTED = "train/<emotion>/*.jpg in a folder or a .zip, or fer2013.csv"
+
+
+def load_fer2013(
+    path,
+    *,
+    split="train",
+    classes=None,
+    image_size=None,
+    on_error="raise",
+    follow_links=False,
+    verify=None,
+    cache=None,
+    n_jobs=None,
+    return_X_y=False,
+):
+    r"""Load FER2013: grey face images of 48x48 pixels with one of seven emotions.
+
+    Parameters
+    ----------
+    path : str or path-like
+        One of
+
+        - a folder of class folders, named by emotion in any case (``angry``, ``Anger``,
+          ``Happiness``, ``0_angry``) or numbered ``0`` to ``6`` in FER2013 code order, under
+          ``train``, ``val`` and ``test`` or their aliases (``Training``, ``validation``,
+          ``valid``, ``dev``, ``PublicTest``, ``PrivateTest``); wrapping folders are passed over;
+        - a folder of ``train`` and ``test`` alone, whose file names begin with ``PublicTest_``
+          (then ``val``) and ``PrivateTest_`` (then ``test``);
+        - a ``.zip`` archive of any of these, read in memory and never extracted;
+        - ``fer2013.csv`` or ``icml_face_data.csv``, plain, ``.gz``, or in a zip archive.
+    split : str, tuple of str or "all", default="train"
+        The splits to load: ``"train"``, ``"val"``, ``"test"`` or their aliases. A set that
+        tells no splits is loaded with ``"all"``, and every image is then given as ``"train"``.
+    classes : list of str, default=None
+        The emotions to load. Other folders may be named too, which makes them classes.
+        None loads the seven emotions and refuses any other folder.
+    image_size : int or tuple of (int, int), default=None
+        Height and width in pixels to resize to (Pillow's bilinear filter). None keeps images
+        as they are, and then all must have one size.
+    on_error : {"raise", "skip"}, default="raise"
+        Whether images or rows that cannot be used raise one error that names them, or are
+        left out, listed in `report`, and announced by one warning.
+    follow_links : bool, default=False
+        Whether to follow symbolic links to folders and out of `path`.
+    verify : {"sha256"}, default=None
+        Compare each image file with the manifest ``SHA256SUMS`` at the root of the set, made
+        by ``sha256sum */*/*.jpg > SHA256SUMS``. A flipped bit in a JPEG file mostly gives
+        another image and no error: nothing but a manifest finds it.
+    cache : str or path-like, default=None
+        Folder in which to keep the loaded array, for a second load that takes a tenth of the
+        time. An entry is used only while names, sizes and times of all files, the
+        arguments and the versions of this library and of Pillow are the same; entries are
+        never removed. None writes nothing.
+    n_jobs : int, default=None
+        Number of threads that read and decode; -1 means one for each core. Threads help with
+        large images and slow disks; 48x48 images on a local disk load faster without.
+    return_X_y : bool, default=False
+        Return ``(data, target)`` instead of a Bunch.
+
+    Returns
+    -------
+    data : :class:`~sklearn.utils.Bunch`
+        Ordered by split (train, val, test), then by emotion code, then by file name within
+        the class folder or by row of the table.
+
+        images : ndarray of shape (n_images, 48, 48), dtype uint8
+            Grey levels, 0-255; `image_size` if given.
+        data : ndarray of shape (n_images, 2304), dtype uint8
+            A view of `images`, one row for each image.
+        target : ndarray of shape (n_images,), dtype str
+            Emotion names.
+        target_names : ndarray of shape (7,), dtype str
+            Emotions in FER2013 code order, or `classes`.
+        filenames : ndarray of shape (n_images,), dtype object
+            Paths relative to `path`, or ``"fer2013.csv:<row>"``.
+        split : ndarray of shape (n_images,), dtype str
+            ``"train"``, ``"val"`` or ``"test"`` for each image.
+        report : LoadReport
+            What was skipped, ignored or converted: ``print(report)``, ``report.counts()``,
+            ``report.frame()`` (columns path, reason, action).
+        DESCR : str
+            Where the data comes from, its licence and its flaws.
+    (data, target) : tuple
+        If `return_X_y` is True.
+
+    Raises
+    ------
+    FileNotFoundError
+        If `path` does not exist.
+    DatasetError
+        If `path` is no FER2013 in any of these forms, has no images of a split, or has images
+        of several sizes while `image_size` is None.
+    LabelError
+        If a class folder or an emotion in the table is unknown.
+    ImageReadError
+        If image files are damaged, too large, or of a format other than JPEG, PNG and BMP.
+    UnsafeArchiveError
+        If an archive has members that leave it, links, or exceeds the limits.
+    ValueError, TypeError
+        If an argument has a value or a kind that is not allowed.
+
+    See Also
+    --------
+    load_image_folder : The same for a set with classes of any name.
+    find_duplicates : Images that occur twice, of which FER2013 has many.
+
+    Notes
+    -----
+    Modes other than grey are converted: colour by ITU-R 601-2 luma, 16-bit levels by scaling,
+    transparency by laying the image over black. EXIF orientation is applied. Each conversion
+    is a line of `report`.
+
+    Warnings of category `BadImageWarning` tell of skipped images and of images that are no
+    48x48 face crops; others tell of missing classes, of empty or merged class folders and of
+    images shared by the splits that are loaded together.
+
+    References
+    ----------
+    .. [1] I. J. Goodfellow et al., "Challenges in representation learning: A report on three
+       machine learning contests", Neural Networks 64 (2015) 59-63,
+       https://arxiv.org/abs/1307.0414.
+
+    Examples
+    --------
+    A table of seven images, one for each emotion:
+
+    >>> import tempfile, pathlib
+    >>> from fer_estimators.datasets import load_fer2013
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     table = pathlib.Path(folder, "fer2013.csv")
+    ...     rows = [f"{code},{' '.join(['128'] * 2304)},Training" for code in range(7)]
+    ...     _ = table.write_text("\n".join(["emotion,pixels,Usage", *rows]))
+    ...     faces = load_fer2013(table, split="train")
+    >>> faces.images.shape, faces.images.dtype
+    ((7, 48, 48), dtype('uint8'))
+    >>> print(*faces.target)
+    angry disgust fear happy sad surprise neutral
+    """
+    options = check_options(
+        split=split,
+        classes=classes,
+        image_size=image_size,
+        color=False,
+        on_error=on_error,
+        follow_links=follow_links,
+        verify=verify,
+        n_jobs=n_jobs,
+        emotions=True,
+    )
+    path = check_path(path, _EXPECTED)
+    layout = Layout(emotions=True, classes=options.classes)
+    loaded = through_cache(
+        cache,
+        path,
+        ("fer2013", options.key()),
+        lambda: _read(path, options, layout),
+        follow_links=options.follow_links,
+    )
+    logger.info("loaded %d images from %s", len(loaded.images), path)
+    loaded.report.emit()
+    bunch = to_bunch(loaded, options.classes or EMOTIONS, "fer2013.rst")
+    return (bunch.data, bunch.target) if return_X_y else bunch
+
+
+def _read(path, options, layout):
+    loaded = read_set(path, options, layout)
+    _warn_about_size(loaded, options)
+    return loaded
+
+
+def _warn_about_size(loaded, options):
+    """Warn once where the files are no 48x48 images, resized or not."""
+    strange = [entry for entry in loaded.report if entry.reason.startswith("resized from ")]
+    strange = [entry for entry in strange if entry.reason != "resized from 48x48"]
+    if strange:
+        loaded.report.warn(
+            f"{len(strange):,} images were not 48x48 ({strange[0].path}: {strange[0].reason}); "
+            "FER2013 models expect face crops",
+            category=BadImageWarning,
+        )
+    elif options.image_size is None and loaded.images.shape[1:3] != IMAGE_SIZE:
+        height, width = loaded.images.shape[1:3]
+        loaded.report.warn(
+            f"images are {height}x{width}, not 48x48; FER2013 models expect face crops. Pass "
+            "image_size=48 to resize them",
+            category=BadImageWarning,
+        )

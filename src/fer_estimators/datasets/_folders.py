@@ -1,0 +1,117 @@
+"""The way that both loaders share: from a folder or an archive to images and labels."""
+
+import os
+import zipfile
+
+from ..exceptions import DatasetError
+from ._duplicates import find_duplicates
+from ._layout import arrange
+from ._loaded import Loaded
+from ._report import LoadReport
+from ._sources import FolderSource, ZipSource
+from ._stack import stack_images
+from ._table import read_table
+
+# Names under which FER2013 is published as a table, wherever it lies among other files.
+_TABLE_NAMES = ("fer2013.csv", "icml_face_data.csv", "fer2013.csv.gz", "icml_face_data.csv.gz")
+
+
+def read_set(path, options, layout):
+    """Read a folder, a zip archive or (for emotions) a csv table into `Loaded`."""
+    report = LoadReport()
+    kind = _kind_of(path, tables=layout.emotions)
+    if kind == "table":
+        loaded = _read_table_file(path, options, report)
+    else:
+        loaded = _read_source(path, kind, options, layout, report)
+    _warn_about_leaks(loaded)
+    return loaded
+
+
+def _read_source(path, kind, options, layout, report):
+    if kind == "folder":
+        source = FolderSource(path, report, follow_links=options.follow_links)
+    else:
+        source = ZipSource(path, report)
+    with source:
+        table = None if source.paths or not layout.emotions else _choose_table(source)
+        if table is not None:
+            _refuse_verify(options, path)
+            with source.open(table) as stream:
+                return read_table(stream, os.path.basename(table), options, report)
+        items = arrange(source, layout, options, report)
+        images, kept = stack_images(source, [item.path for item in items], options, report)
+    items = [items[index] for index in kept]
+    return Loaded(
+        images,
+        [item.label for item in items],
+        [item.path for item in items],
+        [item.split for item in items],
+        report,
+    )
+
+
+def _choose_table(source):
+    named = [t for t in source.tables if t.rpartition("/")[2].lower() in _TABLE_NAMES]
+    tables = named or source.tables
+    if len(tables) > 1:
+        raise DatasetError(
+            f"{source.name!r} has no images but {len(tables)} tables: {tables}; pass one of them"
+        )
+    return tables[0] if tables else None
+
+
+def _read_table_file(path, options, report):
+    _refuse_verify(options, path)
+    with open(path, "rb") as stream:
+        return read_table(stream, os.path.basename(path), options, report)
+
+
+def _refuse_verify(options, path):
+    if options.verify:
+        raise DatasetError(
+            f"verify={options.verify!r} compares image files, but {path!r} is a csv table"
+        )
+
+
+def _kind_of(path, *, tables):
+    """Return "folder", "zip" or "table" by the content of `path`, never by its name."""
+    if os.path.isdir(path):
+        return "folder"
+    if not os.path.isfile(path):
+        raise DatasetError(f"{path!r} is neither a folder nor a regular file")
+    if zipfile.is_zipfile(path):
+        return "zip"
+    with open(path, "rb") as file:
+        head = file.read(64)
+    start = head.removeprefix(b"\xef\xbb\xbf")
+    is_text = bool(start) and all(32 <= byte < 127 or byte in b"\t\r\n" for byte in start)
+    is_pointer = head.startswith(b"version https://git-lfs")
+    # A damaged archive goes on as what its first bytes promise, and is diagnosed there.
+    if head.startswith(b"PK\3\4") or path.lower().endswith(".zip"):
+        return "zip" if not is_pointer else _refuse(path, head, tables)
+    if tables and not is_pointer and (is_text or head.startswith(b"\x1f\x8b")):
+        return "table"
+    return _refuse(path, head, tables)
+
+
+def _refuse(path, head, tables):
+    what = f"begins with {head[:12]!r}" if head else "is empty"
+    if head.startswith(b"version https://git-lfs"):
+        what = "is a Git LFS pointer; run `git lfs pull`"
+    elif head.startswith((b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM")):
+        what = "is one image; pass the folder that holds the class folders"
+    kinds = "a folder, a .zip archive" + (", a .csv or a .csv.gz table" if tables else "")
+    raise DatasetError(f"{path!r} {what}. Expected {kinds}.")
+
+
+def _warn_about_leaks(loaded):
+    """Warn where splits that were loaded together share images."""
+    if len(set(loaded.split)) < 2:
+        return
+    duplicates = find_duplicates(loaded.images, target=loaded.target, split=loaded.split)
+    for (first, second), count in duplicates.across_splits.items():
+        loaded.report.warn(
+            f"{count:,} images of split {second!r} also stand in {first!r}, pixel for pixel, "
+            "which inflates scores; see find_duplicates"
+        )

@@ -1,0 +1,143 @@
+"""Any set of images that has one folder for each class."""
+
+import logging
+
+from ._cache import through_cache
+from ._folders import read_set
+from ._layout import Layout
+from ._loaded import to_bunch
+from ._options import check_options, check_path
+
+logger = logging.getLogger(__name__)
+
+_EXPECTED = "<class>/*.jpg or train/<class>/*.jpg in a folder or a .zip"
+
+
+def load_image_folder(
+    path,
+    *,
+    split="all",
+    classes=None,
+    image_size=None,
+    color=False,
+    on_error="raise",
+    follow_links=False,
+    verify=None,
+    cache=None,
+    n_jobs=None,
+    return_X_y=False,
+):
+    """Load a set of images with one folder for each class, whatever the classes.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A folder, or a ``.zip`` archive that is read in memory and never extracted. It holds
+        class folders, or split folders (``train``, ``val``, ``test`` or their aliases) of class
+        folders; one wrapping folder after another is passed over. Images in folders under a
+        class folder belong to it.
+    split : str, tuple of str or "all", default="all"
+        The splits to load; a set without split folders is loaded with ``"all"``.
+    classes : list of str, default=None
+        Names of the class folders to load, exactly as they are written. None loads all.
+    image_size : int or tuple of (int, int), default=None
+        Height and width in pixels to resize to (Pillow's bilinear filter). None keeps images
+        as they are, and then all must have one size.
+    color : bool, default=False
+        Whether images are given as RGB or as grey levels.
+    on_error : {"raise", "skip"}, default="raise"
+        Whether images that cannot be used raise one error that names them, or are left out,
+        listed in `report`, and announced by one warning.
+    follow_links : bool, default=False
+        Whether to follow symbolic links to folders and out of `path`.
+    verify : {"sha256"}, default=None
+        Compare each image file with the manifest ``SHA256SUMS`` at the root of the set.
+    cache : str or path-like, default=None
+        Folder in which to keep the loaded array; see :func:`load_fer2013`.
+    n_jobs : int, default=None
+        Number of threads that read and decode; -1 means one for each core.
+    return_X_y : bool, default=False
+        Return ``(data, target)`` instead of a Bunch.
+
+    Returns
+    -------
+    data : :class:`~sklearn.utils.Bunch`
+        Ordered by split (train, val, test), then by class, then by file name.
+
+        images : ndarray of shape (n_images, height, width) or \
+(n_images, height, width, 3), dtype uint8
+            Grey levels or RGB, 0-255.
+        data : ndarray of shape (n_images, n_values), dtype uint8
+            A view of `images`, one row for each image.
+        target : ndarray of shape (n_images,), dtype str
+            Names of the class folders.
+        target_names : ndarray of shape (n_classes,), dtype str
+            `classes` if given, else the class folders found, sorted.
+        filenames : ndarray of shape (n_images,), dtype object
+            Paths relative to `path`.
+        split : ndarray of shape (n_images,), dtype str
+            ``"train"``, ``"val"`` or ``"test"``; ``"all"`` in a set without splits.
+        report : LoadReport
+            What was skipped, ignored or converted; see :func:`load_fer2013`.
+        DESCR : str
+            How the set was read.
+    (data, target) : tuple
+        If `return_X_y` is True.
+
+    Raises
+    ------
+    FileNotFoundError
+        If `path` does not exist.
+    DatasetError
+        If `path` has no class folders with images, no images of a split, or images of several
+        sizes while `image_size` is None.
+    LabelError
+        If a name in `classes` has no folder.
+    ImageReadError
+        If image files are damaged, too large, or of a format other than JPEG, PNG and BMP.
+    UnsafeArchiveError
+        If an archive has members that leave it, links, or exceeds the limits.
+    ValueError, TypeError
+        If an argument has a value or a kind that is not allowed.
+
+    See Also
+    --------
+    load_fer2013 : The same for FER2013, whose classes are emotions.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from PIL import Image
+    >>> from fer_estimators.datasets import load_image_folder
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("calm", "tense"):
+    ...         pathlib.Path(folder, name).mkdir()
+    ...         Image.new("L", (32, 24)).save(pathlib.Path(folder, name, "1.png"))
+    ...     faces = load_image_folder(folder)
+    >>> faces.images.shape, list(faces.filenames)
+    ((2, 24, 32), ['calm/1.png', 'tense/1.png'])
+    """
+    options = check_options(
+        split=split,
+        classes=classes,
+        image_size=image_size,
+        color=color,
+        on_error=on_error,
+        follow_links=follow_links,
+        verify=verify,
+        n_jobs=n_jobs,
+        emotions=False,
+    )
+    path = check_path(path, _EXPECTED)
+    layout = Layout(emotions=False, classes=options.classes)
+    loaded = through_cache(
+        cache,
+        path,
+        ("folder", options.key()),
+        lambda: read_set(path, options, layout),
+        follow_links=options.follow_links,
+    )
+    logger.info("loaded %d images from %s", len(loaded.images), path)
+    loaded.report.emit()
+    bunch = to_bunch(loaded, layout.order(set(loaded.target)), "image_folder.rst")
+    return (bunch.data, bunch.target) if return_X_y else bunch

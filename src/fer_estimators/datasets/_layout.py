@@ -1,0 +1,289 @@
+"""Which split and which class each file of a set belongs to, told from its path."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..exceptions import DatasetError, LabelError
+from ._decode import EXTENSIONS
+from ._emotions import (
+    EMOTIONS,
+    SPLITS,
+    describe_emotions,
+    parse_emotion,
+    parse_split,
+    split_of_file_name,
+    suggest,
+)
+from ._report import name_some
+
+#: What `split` holds for a set that has no splits and is no FER2013.
+NO_SPLIT = "all"
+
+
+class Item(NamedTuple):
+    """One image file and what it shows."""
+
+    path: str
+    split: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How folder names are read: as emotions, or each name as a class of its own."""
+
+    emotions: bool
+    classes: tuple | None = None
+
+    def label_of(self, folder):
+        """Return the label of a class folder; None if it is unknown or was not asked for."""
+        label = parse_emotion(folder) if self.emotions else folder
+        if self.classes is None:
+            return label
+        label = label or folder
+        return label if label in self.classes else None
+
+    def order(self, labels):
+        """Return `labels` in the order in which their images are given."""
+        known = self.classes or (EMOTIONS if self.emotions else ())
+        return [*(n for n in known if n in labels), *sorted(set(labels) - set(known))]
+
+
+class _Place(NamedTuple):
+    """One class folder, and the files under it."""
+
+    folder: str
+    split: str | None
+    label: str | None
+    paths: list
+
+
+def arrange(source, layout, options, report):
+    """Return the items of the asked splits in order, and warn about classes without images.
+
+    Parameters
+    ----------
+    source : FolderSource or ZipSource
+        Lists the files.
+    layout : Layout
+        Reads the folder names.
+    options : Options
+        What was asked for.
+    report : LoadReport
+        Gets notes and warnings.
+
+    Returns
+    -------
+    list of Item
+        Ordered by split, then class, then path within the class folder.
+    """
+    prefix = _wrapping(source, layout)
+    if prefix:
+        report.add(prefix.rstrip("/"), "wrapping folder passed over", "noted")
+    places, splits = _find_places(source, prefix, layout, report)
+    _check_labels(places, layout, options, source)
+    items = _split_items(places, splits, source, layout, options, report)
+    _check_splits(items, options, source)
+    wanted = [
+        (place, split, path)
+        for place, split, path in items
+        if options.splits is None or split in options.splits
+    ]
+    _warn_about_empty(source, prefix, places, splits, options, report)
+    _warn_about_missing(source, wanted, layout, report)
+    _warn_about_aliases(wanted, report)
+    return _in_order(wanted, layout)
+
+
+def _wrapping(source, layout):
+    """Return the prefix of folders that wrap the whole set, such as ``"fer2013/"``."""
+    prefix = ""
+    while True:
+        below = [path[len(prefix) :].split("/", 2) for path in source.paths]
+        top = below[0][0] if below and len(below[0]) == 3 else ""
+        # Images directly in it make a folder a class, not a wrapping.
+        wraps = top and all(len(parts) == 3 and parts[0] == top for parts in below)
+        if not wraps or parse_split(top) or (layout.emotions and parse_emotion(top)):
+            return prefix
+        prefix += f"{top}/"
+
+
+def _find_places(source, prefix, layout, report):
+    """Return the class folders by path, and the split folders (empty if there are none)."""
+    tops = {path[len(prefix) :].partition("/")[0] for path in source.paths if "/" in path}
+    tops = {top for top in tops if f"{prefix}{top}" in source.folders}
+    splits = {top: parse_split(top) for top in sorted(tops)}
+    if layout.emotions and any(splits.values()) and not all(splits.values()):
+        other = [top for top, split in splits.items() if split is None]
+        raise DatasetError(
+            f"{source.name!r} has split folders {[t for t in splits if splits[t]]} and beside "
+            f"them {name_some(other)}, which name no split (train, val, test or an alias); "
+            "move them out, or rename them"
+        )
+    # In a set of any classes, folders named like splits may be classes themselves.
+    if not all(splits.values()) or not (layout.emotions or _holds_folders(source, prefix, splits)):
+        splits = {}
+    depth = 2 if splits else 1
+    places, loose = {}, []
+    for path in source.paths:
+        parts = path[len(prefix) :].split("/", depth)
+        if len(parts) <= depth:
+            loose.append(path)
+            continue
+        folder = f"{prefix}{'/'.join(parts[:depth])}"
+        if folder not in places:
+            split = splits[parts[0]] if splits else None
+            places[folder] = _Place(folder, split, layout.label_of(parts[depth - 1]), [])
+        places[folder].paths.append(path)
+    _check_loose(source, places, loose, report)
+    return places, splits
+
+
+def _holds_folders(source, prefix, splits):
+    return any(
+        path.startswith(f"{prefix}{top}/") and "/" in path[len(prefix) + len(top) + 1 :]
+        for top in splits
+        for path in source.paths
+    )
+
+
+def _check_loose(source, places, loose, report):
+    if not source.paths:
+        raise DatasetError(
+            f"{source.name!r} has 0 images; looked for {', '.join(sorted(EXTENSIONS))} in class "
+            f"folders (train/<class>/*.jpg) and found {_describe(source)}"
+        )
+    if not places:
+        raise DatasetError(
+            f"{source.name!r} has images directly in it ({name_some(loose, limit=3)}) and no "
+            "class folders with images; pass the folder that holds one folder for each class"
+        )
+    for path in loose:
+        report.add(path, "image outside any class folder", "ignored")
+
+
+def _describe(source):
+    folders = sorted(folder for folder in source.folders if "/" not in folder)
+    return f"folders {name_some(folders, separator=', ')}" if folders else "no folders"
+
+
+def _check_labels(places, layout, options, source):
+    unasked = [
+        place
+        for place in places.values()
+        if options.splits is not None and place.split and place.split not in options.splits
+    ]
+    unknown = sorted({p.folder for p in places.values() if p.label is None and p not in unasked})
+    if unknown and layout.classes is None:
+        hint = suggest(unknown[0].rpartition("/")[2], EMOTIONS)
+        raise LabelError(
+            f"unknown class folder in {source.name!r}: {name_some(unknown)}{hint}. Known: "
+            f"{describe_emotions()}, in any case, also as '0_angry'. To load a choice of "
+            "folders, name them in classes=[...]."
+        )
+    found = {place.label for place in places.values()}
+    absent = [n for n in layout.classes or () if n not in found and not _is_emotion(n, layout)]
+    if absent:
+        names = sorted({folder.rpartition("/")[2] for folder in places})
+        raise LabelError(
+            f"classes={list(layout.classes)!r}: {source.name!r} has no folder for {absent}; "
+            f"it has {name_some(names, separator=', ')}{suggest(absent[0], names)}"
+        )
+
+
+def _is_emotion(name, layout):
+    return layout.emotions and name in EMOTIONS
+
+
+def _split_items(places, splits, source, layout, options, report):
+    """Return (place, split, path) of every image whose class is wanted."""
+    # Archives made of train and test alone keep both halves of test in one folder; only the
+    # file names tell PublicTest (val) from PrivateTest. A val folder of its own says it better.
+    by_name = layout.emotions and "val" not in splits.values()
+    own = parse_split(source.name.partition(".")[0]) if layout.emotions else None
+    items, untold = [], 0
+    for place in places.values():
+        if place.label is None:
+            for path in place.paths:
+                report.add(path, "class not asked for", "ignored")
+            continue
+        folder_split = place.split or own
+        for path in place.paths:
+            split = folder_split
+            if by_name and split in (None, "test"):
+                split = split_of_file_name(path.rpartition("/")[2]) or split
+            untold += split is None
+            items.append((place, split or ("train" if layout.emotions else NO_SPLIT), path))
+    if untold and options.splits is not None:
+        raise DatasetError(
+            f"{source.name!r}: neither folders (train, val, test) nor file names (Training_, "
+            f"PublicTest_, PrivateTest_) tell the split of {untold:,} images; pass the folder "
+            "above, or split='all' to load every image"
+        )
+    if untold and layout.emotions:
+        report.add(source.name, f"no splits: {untold} images given as 'train'", "noted")
+    return items
+
+
+def _check_splits(items, options, source):
+    found = dict.fromkeys(SPLITS, 0)
+    for _, split, _ in items:
+        found[split] = found.get(split, 0) + 1
+    empty = [split for split in options.splits or () if not found[split]]
+    if empty or not items:
+        there = ", ".join(f"{split} ({count:,})" for split, count in found.items() if count)
+        raise DatasetError(
+            f"{source.name!r} has no images for split {', '.join(map(repr, empty or ['all']))}; "
+            f"it has {there or 'none at all'}. Choose one of these by split=."
+        )
+
+
+def _warn_about_empty(source, prefix, places, splits, options, report):
+    empty = []
+    for folder in sorted(source.folders - places.keys()):
+        parts = folder[len(prefix) :].split("/")
+        asked = not splits or options.splits is None or splits.get(parts[0]) in options.splits
+        if folder.startswith(prefix) and len(parts) == (2 if splits else 1) and asked:
+            empty.append(folder)
+    if empty:
+        report.warn(f"class folder without images: {name_some(empty)}")
+
+
+def _warn_about_missing(source, wanted, layout, report):
+    labels = {place.label for place, _, _ in wanted}
+    missing = [n for n in layout.classes or EMOTIONS if n not in labels] if layout.emotions else []
+    if missing:
+        report.warn(
+            f"no images of {', '.join(missing)} in {source.name!r}; labels are names, so no "
+            "other class changes its meaning"
+        )
+
+
+def _warn_about_aliases(wanted, report):
+    folders = {}
+    for place, split, _ in wanted:
+        folders.setdefault((split, place.split, place.label), set()).add(place.folder)
+    merged = [sorted(names) for names in folders.values() if len(names) > 1]
+    if merged:
+        report.warn(
+            "more than one folder for the same class, merged: "
+            + name_some(" + ".join(names) for names in merged)
+        )
+    for folder, label in sorted({(p.folder, p.label) for p, _, _ in wanted}):
+        if folder.rpartition("/")[2] != label:
+            report.add(folder, f"folder name read as {label!r}", "noted")
+
+
+def _in_order(wanted, layout):
+    rank = {split: position for position, split in enumerate(SPLITS)}
+    labels = layout.order({place.label for place, _, _ in wanted})
+    position = {label: index for index, label in enumerate(labels)}
+    wanted.sort(
+        key=lambda entry: (
+            rank.get(entry[1], 0),
+            position[entry[0].label],
+            entry[2][len(entry[0].folder) :],
+            entry[2],
+        )
+    )
+    return [Item(path, split, place.label) for place, split, path in wanted]

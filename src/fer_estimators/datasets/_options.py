@@ -1,0 +1,118 @@
+"""What the loaders are asked for, checked once."""
+
+import numbers
+import os
+from dataclasses import dataclass
+
+from ._decode import MAX_SIDE
+from ._emotions import EMOTIONS, SPLIT_ALIASES, SPLITS, parse_emotion, parse_split, suggest
+
+
+@dataclass(frozen=True)
+class Options:
+    """Checked arguments of a loader; the docstrings of the loaders say what each means."""
+
+    splits: tuple | None  # None means all that are there
+    classes: tuple | None
+    image_size: tuple | None
+    color: bool
+    on_error: str
+    follow_links: bool
+    verify: str | None
+    n_jobs: int | None
+
+    def key(self):
+        """Return what makes the result another one; the number of threads does not."""
+        shown = (self.splits, self.classes, self.image_size, self.color)
+        return (*shown, self.on_error, self.follow_links, self.verify)
+
+
+def check_options(
+    *, split, classes, image_size, color, on_error, follow_links, verify, n_jobs, emotions
+):
+    """Return `Options`, or raise ValueError or TypeError that names the faulty argument."""
+    _check_choice("on_error", on_error, ("raise", "skip"))
+    _check_choice("verify", verify, (None, "sha256"))
+    if n_jobs is not None and (not isinstance(n_jobs, numbers.Integral) or n_jobs == 0):
+        raise ValueError(f"n_jobs={n_jobs!r} is not an integer other than 0, nor None")
+    return Options(
+        splits=check_split(split),
+        classes=_check_classes(classes, emotions),
+        image_size=_check_image_size(image_size),
+        color=bool(color),
+        on_error=on_error,
+        follow_links=bool(follow_links),
+        verify=verify,
+        n_jobs=n_jobs,
+    )
+
+
+def _check_choice(name, value, choices):
+    if value not in choices:
+        hint = suggest(value, [choice for choice in choices if choice])
+        listed = " or ".join(repr(choice) for choice in choices)
+        raise ValueError(f"{name}={value!r} is not {listed}{hint}")
+
+
+def check_split(split):
+    """Return the asked splits as a tuple in the order of `SPLITS`; None for ``"all"``."""
+    if isinstance(split, str) and split.strip().casefold() == "all":
+        return None
+    names = (split,) if isinstance(split, str) else split
+    if not isinstance(names, (tuple, list)) or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"split={split!r} is neither a name, nor a tuple of names, nor 'all'")
+    unknown = [name for name in names if parse_split(name) is None]
+    if unknown or not names:
+        known = [*SPLITS, *(alias for more in SPLIT_ALIASES.values() for alias in more), "all"]
+        raise ValueError(
+            f"split={split!r} names no split of {', '.join(map(repr, SPLITS))}, or 'all'"
+            + (suggest(unknown[0], known) if unknown else "")
+        )
+    found = {parse_split(name) for name in names}
+    return tuple(name for name in SPLITS if name in found)
+
+
+def _check_classes(classes, emotions):
+    """Return the asked classes: emotions first in code order, then the others as given."""
+    if classes is None:
+        return None
+    if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
+        raise TypeError(f"classes={classes!r} is not a list of class names")
+    names = [(emotions and parse_emotion(name)) or name for name in classes]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"classes={classes!r} is empty or names a class twice")
+    if emotions:
+        names.sort(key=lambda n: EMOTIONS.index(n) if n in EMOTIONS else len(EMOTIONS))
+    return tuple(names)
+
+
+def _check_image_size(image_size):
+    if image_size is None:
+        return None
+    is_number = isinstance(image_size, numbers.Integral)
+    size = (image_size, image_size) if is_number else image_size
+    if (
+        not isinstance(size, (tuple, list))
+        or len(size) != 2
+        or not all(isinstance(n, numbers.Integral) and not isinstance(n, bool) for n in size)
+    ):
+        raise TypeError(
+            f"image_size={image_size!r} is neither None, nor a number of pixels, nor "
+            "(height, width)"
+        )
+    if not all(1 <= n <= MAX_SIDE for n in size):
+        raise ValueError(f"image_size={image_size!r} has a side outside 1..{MAX_SIDE} pixels")
+    return int(size[0]), int(size[1])
+
+
+def check_path(path, expected):
+    """Return `path` as a string with ``~`` expanded, or raise FileNotFoundError with a hint."""
+    path = os.path.expanduser(os.fsdecode(path))
+    if not os.path.exists(path):
+        folder, name = os.path.split(path.rstrip("/\\"))
+        near = os.listdir(folder or ".") if os.path.isdir(folder or ".") else []
+        raise FileNotFoundError(
+            f"no such file or folder: {path!r} (current folder {os.getcwd()!r}); expected "
+            f"{expected}{suggest(name, near)}"
+        )
+    return path

@@ -1,0 +1,118 @@
+"""What a loader skipped, ignored or converted, and why."""
+
+import warnings
+from collections import Counter
+from typing import NamedTuple
+
+from ..exceptions import BadImageWarning
+
+#: How many faults an error message or a warning names before it says "and n more".
+MAX_NAMED = 10
+
+
+class ReportEntry(NamedTuple):
+    """One line of a report: `path`, `reason` and `action`."""
+
+    path: str
+    reason: str
+    action: str
+
+
+class LoadReport:
+    """List what a loader did not take as it stood.
+
+    Attributes
+    ----------
+    entries : list of ReportEntry
+        One ``(path, reason, action)`` for each finding; the action is ``"skipped"`` (an image
+        that could not be used), ``"ignored"`` (a file that is no image of the set),
+        ``"converted"`` (an image whose mode, size or orientation was changed) or ``"noted"``.
+
+    Examples
+    --------
+    >>> report = LoadReport()
+    >>> report.add("train/happy/7.jpg", "empty file", "skipped")
+    >>> print(report)
+    1 skipped: empty file (train/happy/7.jpg)
+    >>> report.skipped
+    ['train/happy/7.jpg']
+    """
+
+    def __init__(self):
+        self.entries = []
+        self._warnings = []
+
+    def add(self, path, reason, action):
+        """Add one line."""
+        self.entries.append(ReportEntry(path, reason, action))
+
+    def warn(self, message, *, category=UserWarning):
+        """Keep a warning until `emit`, so that a set read from the cache warns alike."""
+        self._warnings.append((message, category.__name__))
+
+    def emit(self, *, stacklevel=3):
+        """Issue the warnings that were kept, in order."""
+        for message, name in self._warnings:
+            category = BadImageWarning if name == BadImageWarning.__name__ else UserWarning
+            warnings.warn(message, category, stacklevel=stacklevel)
+
+    @property
+    def skipped(self):
+        """Paths of the images that were left out because they could not be used."""
+        return [entry.path for entry in self.entries if entry.action == "skipped"]
+
+    def counts(self):
+        """Return a dict from ``(action, reason)`` to the number of entries."""
+        return dict(Counter((entry.action, entry.reason) for entry in self.entries))
+
+    def frame(self):
+        """Return the entries as a pandas DataFrame with columns path, reason and action."""
+        import pandas as pd
+
+        return pd.DataFrame(self.entries, columns=list(ReportEntry._fields))
+
+    def to_dict(self):
+        """Return plain lists that `from_dict` understands."""
+        return {"entries": [list(entry) for entry in self.entries], "warnings": self._warnings}
+
+    @classmethod
+    def from_dict(cls, state):
+        """Return the report that `to_dict` described."""
+        report = cls()
+        report.entries = [ReportEntry(*entry) for entry in state["entries"]]
+        report._warnings = [(message, name) for message, name in state["warnings"]]
+        return report
+
+    def __len__(self):
+        return len(self.entries)
+
+    def __iter__(self):
+        return iter(self.entries)
+
+    def __str__(self):
+        if not self.entries:
+            return "nothing was skipped, ignored or converted"
+        first = {}
+        for entry in self.entries:
+            first.setdefault((entry.action, entry.reason), entry.path)
+        return "\n".join(
+            f"{count} {action}: {reason} ({printable(first[action, reason])}"
+            f"{', ...' if count > 1 else ''})"
+            for (action, reason), count in self.counts().items()
+        )
+
+    def __repr__(self):
+        actions = Counter(entry.action for entry in self.entries)
+        return f"LoadReport({', '.join(f'{action}={n}' for action, n in actions.items())})"
+
+
+def printable(path):
+    """Return `path` with undecodable bytes escaped: printing a lone surrogate would raise."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def name_some(items, *, limit=MAX_NAMED, separator="; "):
+    """Join the first `limit` of `items` and say how many more there are."""
+    items = list(items)
+    more = [f"and {len(items) - limit} more"] if len(items) > limit else []
+    return separator.join([*(printable(str(item)) for item in items[:limit]), *more])

@@ -1,0 +1,211 @@
+"""Where the files of a set are: a folder or a zip archive, both as lists of relative paths."""
+
+import os
+import zipfile
+import zlib
+
+from ..exceptions import DatasetError, ImageReadError, UnsafeArchiveError
+from ._archive import Archive
+from ._decode import EXTENSIONS
+
+#: Largest image file that is read, in bytes.
+MAX_FILE_BYTES = 64 * 2**20
+
+# Formats that are refused by name rather than passed over: a set that holds them would otherwise
+# lose images without a word.
+_REFUSED_EXTENSIONS = frozenset(
+    (
+        *(".gif", ".webp", ".tif", ".tiff", ".avif", ".heic", ".pgm", ".ppm", ".pnm", ".hdr"),
+        *(".exr", ".psd", ".svg", ".eps", ".jp2", ".ico"),
+    )
+)
+IMAGE_EXTENSIONS = frozenset(EXTENSIONS) | _REFUSED_EXTENSIONS
+# Windows would translate line ends without O_BINARY; a file that turned into a pipe must not block.
+_READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+_TABLE_EXTENSIONS = (".csv", ".csv.gz")
+_SYSTEM_FILES = frozenset(("thumbs.db", "desktop.ini", "__macosx"))
+
+
+class _Source:
+    """Files of a set by relative path, ``"/"`` between the parts.
+
+    Attributes
+    ----------
+    name : str
+        What messages and reports call it.
+    paths : list of str
+        The image files.
+    folders : set of str
+        All folders, empty ones too.
+    tables : list of str
+        The csv files.
+    """
+
+    def __init__(self, name, report):
+        self.name = name
+        self.paths, self.folders, self.tables = [], set(), []
+        self._report = report
+
+    def _sort_in(self, path):
+        """Add one file to the list where it belongs, or to the report."""
+        base = path.rpartition("/")[2]
+        if _is_system_path(path):
+            self._report.add(path, "system file", "ignored")
+        elif os.path.splitext(base)[1].lower() in IMAGE_EXTENSIONS:
+            self.paths.append(path)
+        else:
+            if base.lower().endswith(_TABLE_EXTENSIONS):
+                self.tables.append(path)
+            self._report.add(path, "not an image extension", "ignored")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def close(self):
+        """Release what is open."""
+
+
+def _is_system_path(path):
+    # Hidden files cover .DS_Store, ._name (AppleDouble), .git and .ipynb_checkpoints.
+    return (
+        path.startswith(".")
+        or "/." in path
+        or not _SYSTEM_FILES.isdisjoint(path.lower().split("/"))
+    )
+
+
+class FolderSource(_Source):
+    """A folder and what is under it; links are not followed out of it unless asked."""
+
+    def __init__(self, root, report, *, follow_links=False):
+        super().__init__(os.path.basename(os.path.abspath(root)), report)
+        self._root = os.fspath(root)
+        self._real_root = os.path.realpath(root)
+        self._follow = follow_links
+        self._visited = {self._real_root}
+        self._walk("")
+
+    def _walk(self, folder):
+        try:
+            with os.scandir(os.path.join(self._root, folder)) as entries:
+                entries = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            raise DatasetError(
+                f"folder {folder or self._root!r} cannot be listed ({error.strerror}); "
+                "the set would be incomplete. Make it readable."
+            ) from error
+        for entry in entries:
+            self._visit(entry, f"{folder}/{entry.name}" if folder else entry.name)
+
+    def _visit(self, entry, path):
+        if entry.is_symlink() and not self._may_follow(entry, path):
+            return
+        if entry.is_dir():
+            if _is_system_path(path):
+                self._report.add(path, "system folder", "ignored")
+            else:
+                self.folders.add(path)
+                self._walk(path)
+        elif entry.is_file():
+            self._sort_in(path)
+        else:
+            self._report.add(path, "not a regular file", "ignored")
+
+    def _may_follow(self, link, path):
+        target = os.path.realpath(link.path)
+        inside = os.path.commonpath((target, self._real_root)) == self._real_root
+        if not os.path.exists(target):
+            reason = "broken link"
+        elif os.path.isdir(target):
+            # A folder that was visited already is a loop, or a second copy of its images.
+            if self._follow and target not in self._visited:
+                self._visited.add(target)
+                return True
+            reason = "link to a folder seen before" if self._follow else "link to a folder"
+        elif inside or self._follow:
+            return True
+        else:
+            reason = "link out of the folder"
+        self._report.add(path, reason, "ignored")
+        return False
+
+    def read(self, path):
+        """Return the bytes of one file."""
+        try:
+            # Plain descriptors: for small files, a file object costs as much as reading it.
+            descriptor = os.open(f"{self._root}/{path}", _READ_ONLY)
+            try:
+                size = os.fstat(descriptor).st_size
+                if size > MAX_FILE_BYTES:
+                    raise ImageReadError(_too_large(size))
+                return os.read(descriptor, size + 1)
+            finally:
+                os.close(descriptor)
+        except ImageReadError:
+            raise
+        except OSError as error:
+            raise ImageReadError(f"cannot be read ({error.strerror})") from error
+
+    def open(self, path):
+        """Open one file as a binary stream."""
+        return open(f"{self._root}/{path}", "rb")
+
+
+class ZipSource(_Source):
+    """A zip archive, read in memory: nothing is ever extracted."""
+
+    def __init__(self, path, report):
+        super().__init__(os.path.basename(path), report)
+        self._archive = Archive(path)
+        nested = []
+        for name in self._archive.names:
+            self.folders.update(_parents(name))
+            if not name.endswith("/"):
+                self._sort_in(name)
+                if name.lower().endswith(".zip"):
+                    nested.append(name)
+        if nested and not self.paths and not self.tables:
+            self.close()
+            raise UnsafeArchiveError(
+                f"{self.name!r} holds no images but another archive, {nested[0]!r}; archives in "
+                "archives are not opened. Unpack the outer one and pass the inner one."
+            )
+
+    def read(self, path):
+        """Return the bytes of one member."""
+        try:
+            size = self._archive.size(path)
+            if size > MAX_FILE_BYTES:
+                raise ImageReadError(_too_large(size))
+            return self._archive.read(path)
+        except ImageReadError:
+            raise
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
+            raise ImageReadError(f"damaged in the archive: {error}") from error
+
+    def open(self, path):
+        """Open one member as a binary stream."""
+        try:
+            return self._archive.open(path)
+        except (zipfile.BadZipFile, OSError, ValueError) as error:
+            raise DatasetError(f"{path!r} is damaged in {self.name!r}: {error}") from error
+
+    def close(self):
+        """Close the archive."""
+        self._archive.close()
+
+
+def _parents(name):
+    """Yield every folder that the member `name` implies, unless it is a system path."""
+    if not _is_system_path(name):
+        position = name.find("/")
+        while position > 0:
+            yield name[:position]
+            position = name.find("/", position + 1)
+
+
+def _too_large(size):
+    return f"{size:,} bytes; the limit for one image is {MAX_FILE_BYTES:,}"

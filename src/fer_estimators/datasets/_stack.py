@@ -1,0 +1,161 @@
+"""Read and decode many files into one array, with bounded memory."""
+
+import hashlib
+from collections import Counter
+from itertools import islice
+
+import numpy as np
+from PIL import ImageFile
+
+from ..exceptions import BadImageWarning, DatasetError, ImageReadError
+from ._decode import decode
+from ._report import name_some
+
+#: Name of the manifest that ``verify="sha256"`` reads, at the root of the set.
+MANIFEST = "SHA256SUMS"
+
+# Files that one thread takes at a time: enough to outweigh the hand-over.
+_CHUNK = 64
+
+
+def stack_images(source, paths, options, report):
+    """Decode `paths` into one array.
+
+    Parameters
+    ----------
+    source : FolderSource or ZipSource
+        Gives the bytes.
+    paths : list of str
+        Files in the order of the result.
+    options : Options
+        Size, colour, what to do with faults, threads.
+    report : LoadReport
+        Gets a line for each file that was skipped or converted.
+
+    Returns
+    -------
+    images : ndarray of shape (n, height, width) or (n, height, width, 3), dtype uint8
+        Pixels, values 0-255.
+    kept : list of int
+        Positions in `paths` of the files that were read.
+
+    Raises
+    ------
+    ImageReadError
+        If files cannot be read and `options.on_error` is ``"raise"``; names all of them.
+    DatasetError
+        If sizes are mixed and `options.image_size` is None, or if no image could be read.
+    """
+    _refuse_filling()
+    sums = _read_manifest(source) if options.verify else None
+
+    def attempt(path):
+        try:
+            data = source.read(path)
+            if sums is not None:
+                _verify(data, sums.get(path))
+            return decode(data, color=options.color, image_size=options.image_size, name=path)
+        except ImageReadError as error:
+            return error
+
+    # One growing buffer serves every source: it ends at the size of the result, and the
+    # system moves large blocks by remapping rather than by copying.
+    pixels, kept, faults, sizes = bytearray(), [], [], Counter()
+    examples = {}
+    for index, result in enumerate(_map(attempt, paths, options.n_jobs)):
+        if isinstance(result, ImageReadError):
+            faults.append((paths[index], str(result)))
+            continue
+        sizes[result.size] += 1
+        examples.setdefault(result.size, paths[index])
+        for note in result.notes:
+            report.add(paths[index], note, "converted")
+        if len(sizes) == 1:
+            pixels += result.pixels
+        kept.append(index)
+    _settle_faults(faults, len(paths), options.on_error, report)
+    _check_sizes(sizes, examples)
+    (size,) = sizes
+    shape = (len(kept), *size, 3) if options.color else (len(kept), *size)
+    return np.frombuffer(pixels, dtype=np.uint8).reshape(shape), kept
+
+
+def _refuse_filling():
+    """Refuse Pillow's switch that fills what is missing of an image with grey."""
+    if ImageFile.LOAD_TRUNCATED_IMAGES:
+        raise DatasetError(
+            "PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set to True, so that truncated images would "
+            "come half grey and unnoticed; set it to False, and pass on_error='skip' to leave "
+            "such images out"
+        )
+
+
+def _map(function, items, n_jobs):
+    """Apply `function` to `items` in order, on `n_jobs` threads."""
+    if n_jobs in (None, 1):
+        return map(function, items)
+    from joblib import Parallel, delayed
+
+    def chunks():
+        remaining = iter(items)
+        while chunk := list(islice(remaining, _CHUNK)):
+            yield chunk
+
+    # Threads: Pillow decodes outside the interpreter lock, and processes would copy the pixels.
+    parallel = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
+    done = parallel(delayed(lambda chunk: [function(i) for i in chunk])(c) for c in chunks())
+    return (result for chunk in done for result in chunk)
+
+
+def _settle_faults(faults, n_paths, on_error, report):
+    """Raise for `faults`, or list them in the report and keep one warning."""
+    if not faults:
+        return
+    named = name_some(f"{path}: {reason}" for path, reason in faults)
+    if on_error == "raise" or len(faults) == n_paths:
+        advice = "" if on_error == "skip" else " Repair or remove them, or pass on_error='skip'."
+        raise ImageReadError(f"{len(faults)} of {n_paths} images cannot be read: {named}.{advice}")
+    for path, reason in faults:
+        report.add(path, reason, "skipped")
+    report.warn(
+        f"skipped {len(faults)} of {n_paths} images, listed in `report`: {named}",
+        category=BadImageWarning,
+    )
+
+
+def _check_sizes(sizes, examples):
+    if len(sizes) < 2:
+        return
+    named = name_some(
+        f"{size[0]}x{size[1]} ({count:,}, such as {examples[size]})"
+        for size, count in sizes.most_common()
+    )
+    raise DatasetError(
+        f"images differ in size (height x width): {named}. Pass image_size=(height, width) to "
+        "resize them."
+    )
+
+
+def _read_manifest(source):
+    """Return a dict from path to SHA-256 digest, from lines ``<hex>  <path>``."""
+    try:
+        with source.open(MANIFEST) as file:
+            lines = file.read().decode("utf-8", "surrogateescape").splitlines()
+    except (OSError, KeyError) as error:
+        raise DatasetError(
+            f"verify='sha256' needs a file {MANIFEST!r} at the root of {source.name!r}, lines of "
+            "'<hex digest>  <path>' as the command `sha256sum` writes them; there is none"
+        ) from error
+    sums = {}
+    for line in filter(None, lines):
+        digest, _, path = line.partition(" ")
+        sums[path.lstrip(" *").removeprefix("./")] = digest.lower()
+    return sums
+
+
+def _verify(data, expected):
+    if expected is None:
+        raise ImageReadError(f"not listed in {MANIFEST}")
+    found = hashlib.sha256(data).hexdigest()
+    if found != expected:
+        raise ImageReadError(f"changed: SHA-256 {found[:12]}... is not {expected[:12]}...")

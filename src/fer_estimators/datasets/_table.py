@@ -1,0 +1,252 @@
+"""FER2013 as one csv table: ``emotion``, ``pixels`` and ``Usage``, read row by row."""
+
+import gzip
+import itertools
+import zipfile
+import zlib
+
+import numpy as np
+
+from ..exceptions import BadImageWarning, DatasetError, LabelError, UnsafeArchiveError
+from ._decode import resize_grey
+from ._emotions import EMOTIONS, SPLITS, describe_emotions, parse_emotion, parse_split
+from ._loaded import Loaded
+from ._report import name_some
+
+#: Height and width of the images in the table, in pixels.
+SIZE = (48, 48)
+N_PIXELS = SIZE[0] * SIZE[1]
+
+#: Longest row, in bytes: 2,304 numbers take 9,216.
+MAX_ROW_BYTES = 2**15
+
+#: Most bytes that a packed table may unpack to; FER2013 has 301 million.
+MAX_TABLE_BYTES = 4 * 2**30
+
+_LEVELS = {str(level).encode(): level for level in range(256)}
+
+
+class _RowError(Exception):
+    """One row cannot be used; `of_label` says that its emotion is the reason."""
+
+    def __init__(self, message, *, of_label=False):
+        super().__init__(message)
+        self.of_label = of_label
+
+
+def read_table(stream, name, options, report):
+    """Read the images of the asked splits from an open csv table.
+
+    Parameters
+    ----------
+    stream : binary file
+        Positioned at the header; a gzip stream is unpacked on the way.
+    name : str
+        What messages, the report and the file names (``"fer2013.csv:17"``) call it.
+    options : Options
+        What was asked for.
+    report : LoadReport
+        Gets a line for each row that was skipped.
+
+    Returns
+    -------
+    Loaded
+        Ordered by split, then emotion code, then row.
+    """
+    lines = _read_lines(_unpacked(stream), name)
+    columns = _find_columns(next(lines, b""), name)
+    if "usage" not in columns and options.splits is not None:
+        raise DatasetError(
+            f"{name!r} has no column 'Usage' that would tell the split {options.splits!r}; pass "
+            "split='all' to load every row"
+        )
+    rows = _Rows(name, columns, options)
+    for number, line in enumerate(lines, start=2):
+        if line.strip():
+            rows.take(number, line)
+    return rows.finish(report)
+
+
+class _Rows:
+    """What was gathered from the rows so far."""
+
+    def __init__(self, name, columns, options):
+        self._name, self._columns, self._options = name, columns, options
+        self._size = options.image_size or SIZE
+        self._pixels = bytearray()
+        self._codes, self._splits, self._numbers = bytearray(), bytearray(), []
+        self._faults, self._usages, self._passed = [], {}, {}
+
+    def take(self, number, line):
+        """Add one row, or remember what is wrong with it."""
+        try:
+            fields = self._fields(line)
+            split = self._split_of(fields, number)
+            if split is None or not self._is_asked(split):
+                return
+            emotion = _parse_emotion_field(fields[self._columns["emotion"]])
+            if self._options.classes is None or emotion in self._options.classes:
+                self._add(number, split, emotion, _parse_pixels(fields[self._columns["pixels"]]))
+        except _RowError as error:
+            self._faults.append((number, error))
+
+    def _fields(self, line):
+        fields = line.split(b",")
+        if len(fields) != len(self._columns):
+            raise _RowError(f"{len(fields)} fields instead of {len(self._columns)}")
+        return [field.strip(b' \t\r\n"') for field in fields]
+
+    def _split_of(self, fields, number):
+        if "usage" not in self._columns:
+            return "train"
+        usage = fields[self._columns["usage"]].decode("utf-8", "replace")
+        split = parse_split(usage)
+        if split is None:
+            self._usages.setdefault(usage[:40], number)
+        else:
+            self._passed[split] = self._passed.get(split, 0) + 1
+        return split
+
+    def _is_asked(self, split):
+        return self._options.splits is None or split in self._options.splits
+
+    def _add(self, number, split, emotion, pixels):
+        if self._size != SIZE:
+            pixels = resize_grey(pixels, SIZE, self._size)
+        self._pixels += pixels
+        self._codes.append(EMOTIONS.index(emotion))
+        self._splits.append(SPLITS.index(split))
+        self._numbers.append(number)
+
+    def finish(self, report):
+        """Check what was gathered and return it in order."""
+        if self._usages:
+            named = name_some(f"{usage!r} (row {row})" for usage, row in self._usages.items())
+            raise DatasetError(
+                f"{self._name!r} has unknown values in column 'Usage': {named}; expected "
+                "Training, PublicTest, PrivateTest, or train, val, test"
+            )
+        self._settle_faults(report)
+        self._check_found(report)
+        return self._loaded(report)
+
+    def _settle_faults(self, report):
+        faults = self._faults
+        if not faults:
+            return
+        named = name_some(f"row {number}: {error}" for number, error in faults)
+        if self._options.on_error == "raise":
+            only_labels = all(error.of_label for _, error in faults)
+            raise (LabelError if only_labels else DatasetError)(
+                f"{len(faults)} rows of {self._name!r} cannot be used: {named}. "
+                + (f"Known emotions: {describe_emotions()}. " if only_labels else "")
+                + "Repair or remove them, or pass on_error='skip'."
+            )
+        for number, error in faults:
+            report.add(f"{self._name}:{number}", str(error), "skipped")
+        report.warn(
+            f"skipped {len(faults)} rows of {self._name!r}, listed in `report`: {named}",
+            category=BadImageWarning,
+        )
+
+    def _check_found(self, report):
+        found = {SPLITS[position] for position in set(self._splits)}
+        empty = [split for split in self._options.splits or () if split not in found]
+        if empty or not found:
+            there = ", ".join(f"{split} ({count:,})" for split, count in self._passed.items())
+            raise DatasetError(
+                f"{self._name!r} has no usable rows for split {', '.join(empty) or 'all'!r}; its "
+                f"column 'Usage' has {there or 'no rows'}"
+            )
+        present = {EMOTIONS[code] for code in set(self._codes)}
+        missing = [name for name in self._options.classes or EMOTIONS if name not in present]
+        if missing:
+            report.warn(f"no rows of {', '.join(missing)} in {self._name!r}")
+        if "usage" not in self._columns:
+            report.add(self._name, "no column 'Usage': all rows given as 'train'", "noted")
+
+    def _loaded(self, report):
+        images = np.frombuffer(self._pixels, dtype=np.uint8).reshape(-1, *self._size)
+        keys = zip(self._splits, self._codes, itertools.count(), strict=False)
+        order = [row for *_, row in sorted(keys)]
+        reorder_rows(images, order)
+        return Loaded(
+            images,
+            [EMOTIONS[self._codes[row]] for row in order],
+            [f"{self._name}:{self._numbers[row]}" for row in order],
+            [SPLITS[self._splits[row]] for row in order],
+            report,
+        )
+
+
+def _unpacked(stream):
+    is_packed = stream.peek(2)[:2] == b"\x1f\x8b"
+    return gzip.open(stream) if is_packed else stream
+
+
+def _read_lines(stream, name):
+    """Yield lines within the limits; a damaged archive ends in DatasetError."""
+    total = 0
+    try:
+        while line := stream.readline(MAX_ROW_BYTES + 1):
+            total += len(line)
+            if len(line) > MAX_ROW_BYTES:
+                raise DatasetError(
+                    f"{name!r} is no FER2013 table: a row has more than {MAX_ROW_BYTES:,} bytes "
+                    f"and begins with {line[:40]!r}"
+                )
+            if total > MAX_TABLE_BYTES:
+                raise UnsafeArchiveError(
+                    f"{name!r} unpacks to more than {MAX_TABLE_BYTES:,} bytes, the limit"
+                )
+            yield line
+    except DatasetError:
+        raise
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise DatasetError(f"{name!r} is damaged or incomplete: {error}") from error
+
+
+def _find_columns(header, name):
+    """Return a dict from lower-case column name to position."""
+    text = header.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+    found = [field.strip(' \t\r\n"').lower() for field in text.split(",")]
+    if not {"emotion", "pixels"} <= set(found) or len(set(found)) < len(found):
+        raise DatasetError(
+            f"{name!r} is no FER2013 table: its first line is {text[:80]!r}; expected the columns "
+            "emotion, pixels and Usage, separated by commas, in any order"
+        )
+    return {column: position for position, column in enumerate(found)}
+
+
+def _parse_emotion_field(field):
+    text = field.decode("utf-8", "replace")
+    emotion = parse_emotion(text)
+    if emotion is None:
+        raise _RowError(f"emotion {text[:20]!r}", of_label=True)
+    return emotion
+
+
+def _parse_pixels(field):
+    """Return the pixels as bytes; anything but 2,304 integers of 0..255 is an error."""
+    numbers = field.split()
+    if len(numbers) != N_PIXELS:
+        raise _RowError(f"{len(numbers):,} pixels instead of {N_PIXELS:,}")
+    try:
+        # A table look-up is the fastest strict parser: no sign, no fraction, no overflow.
+        return bytes(map(_LEVELS.__getitem__, numbers))
+    except KeyError as error:
+        value = error.args[0].decode("utf-8", "replace")
+        raise _RowError(f"pixel {value[:20]!r} is no integer of 0..255") from None
+
+
+def reorder_rows(rows, order):
+    """Do ``rows[:] = rows[order]`` with memory for one row more, not for a second array."""
+    order = list(order)
+    for start in range(len(order)):
+        spare, position = None, start
+        while order[position] != position:
+            source, order[position] = order[position], position
+            if spare is None:
+                spare = rows[start].copy()
+            rows[position] = spare if source == start else rows[source]
+            position = source

@@ -1,0 +1,349 @@
+"""A picture of faces: samples of a dataset, or predictions beside the truth."""
+
+import numbers
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from ._axes import get_axes
+from ._frame import make_frame
+from ._labels import check_labels, check_proba, check_same_length, order_labels, suggest
+
+_SELECTIONS = ("random", "mistakes")
+# Distance between two faces, as shares of a face: beside each other, and one above the other
+# with one or two lines of text between.
+_GAP_X, _GAP_TEXT = 0.08, 0.20
+
+
+class FaceGridDisplay:
+    """A grid of faces with their emotions.
+
+    Make it with :meth:`from_bunch` for samples of a dataset, and with :meth:`from_estimator` or
+    :meth:`from_predictions` for predictions. A wrong prediction stands in bold, below a face
+    with a thick frame.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_faces, height, width) or (n_faces, height, width, channels)
+        Faces to show, grey levels or red, green and blue, 0 to 255.
+
+    y_true : sequence of shape (n_faces,)
+        True emotion of each face.
+
+    y_pred : sequence of shape (n_faces,), default=None
+        Predicted emotion of each face; None shows the true ones only.
+
+    confidence : ndarray of shape (n_faces,), default=None
+        Probability of each prediction, 0 to 1.
+
+    indices : ndarray of shape (n_faces,), dtype int, default=None
+        Position of each face in the data from which it was taken.
+
+    n_columns : int, default=7
+        Number of faces beside each other.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with all faces. Set by :meth:`plot`.
+    figure_ : matplotlib Figure
+        Figure that holds the axes. Set by :meth:`plot`.
+
+    See Also
+    --------
+    EmotionCountsDisplay : Number of images of each emotion.
+
+    Examples
+    --------
+    >>> from fer_estimators.datasets import make_faces
+    >>> from fer_estimators.evaluation import FaceGridDisplay
+    >>> faces = make_faces(28, image_size=24, random_state=0)
+    >>> display = FaceGridDisplay.from_bunch(faces, n_per_emotion=2, random_state=0)
+    >>> display.images.shape
+    (14, 24, 24)
+    >>> display.y_true[:4].tolist()
+    ['angry', 'angry', 'disgust', 'disgust']
+    """
+
+    def __init__(self, images, *, y_true, y_pred=None, confidence=None, indices=None, n_columns=7):
+        self.images = images
+        self.y_true = y_true
+        self.y_pred = y_pred
+        self.confidence = confidence
+        self.indices = indices
+        self.n_columns = n_columns
+
+    @classmethod
+    def from_bunch(cls, bunch, *, n_per_emotion=7, random_state=None, ax=None):
+        """Draw samples of a dataset, one row an emotion.
+
+        Parameters
+        ----------
+        bunch : Bunch
+            What a loader returned: ``images`` and ``target``.
+
+        n_per_emotion : int, default=7
+            Number of faces of each emotion; fewer where there are fewer.
+
+        random_state : int, RandomState instance or None, default=None
+            Chooses the faces; an integer chooses the same ones again.
+
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a new figure.
+
+        Returns
+        -------
+        FaceGridDisplay
+
+        Raises
+        ------
+        ValueError
+            If `n_per_emotion` is less than 1 or the images have no known shape.
+        """
+        _check_count("n_per_emotion", n_per_emotion)
+        images, y = _check_images(bunch.images), check_labels(bunch.target, "bunch.target")
+        check_same_length(images=images, target=y)
+        rng = check_random_state(random_state)
+        shuffled = rng.permutation(len(y))
+        chosen = np.concatenate(
+            [shuffled[y[shuffled] == emotion][:n_per_emotion] for emotion in order_labels(y)]
+        )
+        display = cls(images[chosen], y_true=y[chosen], indices=chosen, n_columns=n_per_emotion)
+        return display.plot(ax=ax)
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X, y, *, select="random", n_faces=14, random_state=None, ax=None
+    ):
+        """Draw faces with what a fitted classifier takes them for.
+
+        Parameters
+        ----------
+        estimator : classifier
+            Fitted classifier; its confidence is shown if it has ``predict_proba``.
+
+        X : ndarray of shape (n_samples, height, width) or (n_samples, height, width, channels)
+            Faces, 0 to 255.
+
+        y : array-like of shape (n_samples,)
+            True labels.
+
+        select : {"random", "mistakes"}, default="random"
+            Which faces to show; see :meth:`from_predictions`.
+
+        n_faces : int, default=14
+            Greatest number of faces.
+
+        random_state : int, RandomState instance or None, default=None
+            Chooses the faces for ``select="random"``.
+
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a new figure.
+
+        Returns
+        -------
+        FaceGridDisplay
+
+        Raises
+        ------
+        ValueError
+            As :meth:`from_predictions`.
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        """
+        proba = estimator.predict_proba(X) if hasattr(estimator, "predict_proba") else None
+        return cls.from_predictions(
+            X,
+            y,
+            estimator.predict(X),
+            y_proba=proba,
+            classes=None if proba is None else estimator.classes_,
+            select=select,
+            n_faces=n_faces,
+            random_state=random_state,
+            ax=ax,
+        )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        images,
+        y_true,
+        y_pred,
+        *,
+        y_proba=None,
+        classes=None,
+        select="random",
+        n_faces=14,
+        random_state=None,
+        ax=None,
+    ):
+        """Draw faces with their true and predicted emotions.
+
+        Parameters
+        ----------
+        images : ndarray of shape (n_samples, height, width[, channels])
+            Faces, 0 to 255.
+
+        y_true, y_pred : array-like of shape (n_samples,)
+            True and predicted labels.
+
+        y_proba : array-like of shape (n_samples, n_classes), default=None
+            Probabilities: their highest is shown as the confidence.
+
+        classes : array-like of shape (n_classes,), default=None
+            Class of each column of `y_proba`. None stands for the sorted labels of `y_true`
+            and `y_pred`, the order of ``predict_proba``.
+
+        select : {"random", "mistakes"}, default="random"
+            "random" shows any faces; "mistakes" the wrong predictions, most confident first
+            where `y_proba` is given.
+
+        n_faces : int, default=14
+            Greatest number of faces.
+
+        random_state : int, RandomState instance or None, default=None
+            Chooses the faces for ``select="random"``.
+
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a new figure.
+
+        Returns
+        -------
+        FaceGridDisplay
+
+        Raises
+        ------
+        ValueError
+            If lengths differ, an argument is unknown, or there is no mistake to show.
+        """
+        _check_count("n_faces", n_faces)
+        if select not in _SELECTIONS:
+            raise ValueError(
+                f"select={select!r} is unknown, expected one of {list(_SELECTIONS)!r}."
+                + suggest(select, _SELECTIONS)
+            )
+        images = _check_images(images)
+        y_true, y_pred = check_labels(y_true, "y_true"), check_labels(y_pred, "y_pred")
+        check_same_length(images=images, y_true=y_true, y_pred=y_pred)
+        confidence = None
+        if y_proba is not None:
+            confidence = check_proba(y_proba, classes, y_true, y_pred)[0].max(axis=1)
+        chosen = _select(select, y_true != y_pred, confidence, random_state)[:n_faces]
+        return cls(
+            images[chosen],
+            y_true=y_true[chosen],
+            y_pred=y_pred[chosen],
+            confidence=None if confidence is None else confidence[chosen],
+            indices=chosen,
+        ).plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw the faces row by row.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a new figure.
+
+        Returns
+        -------
+        FaceGridDisplay
+            This display, with ``ax_`` and ``figure_`` set.
+        """
+        n_lines = 1 if self.y_pred is None else 2
+        aspect = self.images.shape[1] / self.images.shape[2]
+        pitch_y = aspect + 0.06 + _GAP_TEXT * n_lines
+        n_columns = min(self.n_columns, len(self.images))
+        n_rows = -(-len(self.images) // n_columns)
+        self.figure_, self.ax_ = get_axes(ax, (1.05 * n_columns, 1.0 * n_rows * pitch_y))
+        for i in range(len(self.images)):
+            row, column = divmod(i, n_columns)
+            self._plot_face(i, column * (1 + _GAP_X), row * pitch_y, aspect)
+        self.ax_.set(xlim=(-0.04, n_columns * (1 + _GAP_X) - 0.04), ylim=(n_rows * pitch_y, -0.04))
+        self.ax_.set_aspect("equal")
+        self.ax_.set_axis_off()
+        return self
+
+    def _plot_face(self, i, left, top, aspect):
+        from matplotlib.patches import Rectangle
+
+        pixels = np.clip(self.images[i], 0, 255).astype(np.uint8)
+        wrong = self.y_pred is not None and self.y_true[i] != self.y_pred[i]
+        self.ax_.imshow(
+            pixels, cmap="gray", vmin=0, vmax=255, extent=(left, left + 1, top + aspect, top)
+        )
+        if wrong:
+            frame = Rectangle((left, top), 1, aspect, fill=False, linewidth=2.5)
+            self.ax_.add_patch(frame)
+        self.ax_.text(
+            left + 0.5,
+            top + aspect + 0.03,
+            self._caption(i, wrong),
+            horizontalalignment="center",
+            verticalalignment="top",
+            fontsize=7,
+            fontweight="bold" if wrong else "normal",
+        )
+
+    def _caption(self, i, wrong):
+        if self.y_pred is None:
+            return str(self.y_true[i])
+        confidence = "" if self.confidence is None else f" {self.confidence[i]:.0%}"
+        truth = f"not {self.y_true[i]}" if wrong else "right"
+        return f"{self.y_pred[i]}{confidence}\n{truth}"
+
+    def frame(self):
+        """Return what is known of the faces as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a face: ``index`` into the data where it is known, ``true`` and, for
+            predictions, ``predicted`` and ``confidence``.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        columns = {
+            "index": self.indices,
+            "true": self.y_true,
+            "predicted": self.y_pred,
+            "confidence": self.confidence,
+        }
+        return make_frame({name: values for name, values in columns.items() if values is not None})
+
+
+def _check_count(name, value):
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+        raise ValueError(f"{name}={value!r} is no number of faces; pass a whole number, 1 or more.")
+
+
+def _check_images(images):
+    """Return images of shape (n, height, width) or (n, height, width, 3)."""
+    images = np.asarray(images)
+    if images.ndim == 4 and images.shape[3] == 1:
+        images = images[..., 0]
+    if images.ndim != 3 and not (images.ndim == 4 and images.shape[3] == 3):
+        raise ValueError(
+            f"images has shape {images.shape}, expected (n, height, width) or (n, height, width, "
+            "channels) with 1 or 3 channels. Reshape flat rows: `X.reshape(-1, 48, 48)`."
+        )
+    return images
+
+
+def _select(select, wrong, confidence, random_state):
+    """Return the positions of the faces to show, in the order in which to show them."""
+    if select == "random":
+        return check_random_state(random_state).permutation(len(wrong))
+    mistakes = np.flatnonzero(wrong)
+    if len(mistakes) == 0:
+        raise ValueError(
+            f"select='mistakes' found 0 mistakes among {len(wrong)} predictions, expected at "
+            "least 1. Pass select='random'."
+        )
+    if confidence is None:
+        return mistakes
+    return mistakes[np.argsort(-confidence[mistakes], kind="stable")]

@@ -1,0 +1,105 @@
+"""The report's part on groups: how well each slice of the faces is recognised."""
+
+import numpy as np
+from sklearn import metrics
+
+from ._statistics import effective_size, gap_interval, wilson_interval
+
+
+def describe_groups(y_true, y_pred, groups, sample_weight):
+    """Score each slice of the faces and find the largest gap in accuracy.
+
+    Parameters
+    ----------
+    y_true, y_pred : ndarray of shape (n_samples,)
+        True and predicted labels.
+    groups : array-like of shape (n_samples,)
+        Slice to which each face belongs.
+    sample_weight : array-like of shape (n_samples,) or None
+        Sample weights.
+
+    Returns
+    -------
+    dict
+        ``"slices"``: for each group a dict with ``n_samples``, ``accuracy``, ``accuracy_low``,
+        ``accuracy_high`` (95 % Wilson) and ``balanced_accuracy``. ``"largest_gap"``: None for a
+        single group, else a dict with ``best``, ``worst``, ``gap``, ``gap_low`` and ``gap_high``
+        (95 %, not corrected for having picked the largest of several gaps).
+    """
+    groups = _check_groups(groups)
+    slices = {}
+    for group in np.unique(groups).tolist():
+        mask = groups == group
+        weight = None if sample_weight is None else np.asarray(sample_weight, dtype=float)[mask]
+        slices[group] = _score(y_true[mask], y_pred[mask], weight)
+    return {"slices": slices, "largest_gap": _largest_gap(slices)}
+
+
+def _check_groups(groups):
+    groups = np.asarray(groups)
+    if groups.ndim != 1:
+        raise ValueError(
+            f"groups has shape {groups.shape}, expected (n_samples,): one group a face. "
+            "Report on one grouping at a time."
+        )
+    missing = [i for i, group in enumerate(groups.tolist()) if group is None or group != group]
+    if missing:
+        raise ValueError(
+            f"groups has {len(missing)} missing values (None or NaN), the first at index "
+            f"{missing[0]}, expected a group for each face. Name them, for example 'unknown'."
+        )
+    return groups
+
+
+def _score(y_true, y_pred, weight):
+    accuracy = float(metrics.accuracy_score(y_true, y_pred, sample_weight=weight))
+    n = len(y_true) if weight is None else effective_size(weight)
+    low, high = wilson_interval(accuracy, n)
+    balanced = metrics.recall_score(
+        y_true,
+        y_pred,
+        labels=np.unique(y_true),
+        average="macro",
+        sample_weight=weight,
+        zero_division=0.0,
+    )
+    return {
+        "n_samples": len(y_true),
+        "accuracy": accuracy,
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "balanced_accuracy": float(balanced),
+    }
+
+
+def _largest_gap(slices):
+    if len(slices) < 2:
+        return None
+    best = max(slices, key=lambda group: slices[group]["accuracy"])
+    worst = min(slices, key=lambda group: slices[group]["accuracy"])
+    ends = [
+        (slices[group]["accuracy"], slices[group]["accuracy_low"], slices[group]["accuracy_high"])
+        for group in (best, worst)
+    ]
+    low, high = gap_interval(*ends)
+    gap = ends[0][0] - ends[1][0]
+    return {"best": best, "worst": worst, "gap": gap, "gap_low": low, "gap_high": high}
+
+
+def group_lines(groups, digits):
+    """Return the lines that show the groups in a text report."""
+    width = max(len(str(group)) for group in groups["slices"])
+    lines = ["accuracy by group"]
+    lines += [
+        f"  {group!s:>{width}}  {score['accuracy']:.{digits}f} "
+        f"(95 %: {score['accuracy_low']:.{digits}f}-{score['accuracy_high']:.{digits}f}), "
+        f"balanced {score['balanced_accuracy']:.{digits}f}, {score['n_samples']} faces"
+        for group, score in groups["slices"].items()
+    ]
+    gap = groups["largest_gap"]
+    if gap is not None:
+        lines.append(
+            f"  largest gap {gap['gap']:.{digits}f} (95 %: {gap['gap_low']:.{digits}f} to "
+            f"{gap['gap_high']:.{digits}f}): {gap['best']} over {gap['worst']}"
+        )
+    return lines

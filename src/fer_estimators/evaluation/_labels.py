@@ -1,0 +1,149 @@
+"""Check what a report or a display is given: labels, their order, probabilities."""
+
+from difflib import get_close_matches
+
+import numpy as np
+
+from ..datasets._emotions import EMOTIONS
+
+# Half precision sums to 1 within about 1e-3; anything further away is no probability.
+_SUM_TOLERANCE = 5e-3
+
+
+def check_labels(values, name):
+    """Return labels as a one-dimensional array, or say what is wrong with them."""
+    labels = np.asarray(values)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise ValueError(
+            f"{name} has shape {labels.shape}, expected (n_samples,): one label a face. "
+            "Of one-hot rows or probabilities pass `classes[rows.argmax(axis=1)]`."
+        )
+    if len(labels) == 0:
+        raise ValueError(f"{name} is empty (0 labels), expected at least 1.")
+    missing = [i for i, label in enumerate(labels.tolist()) if label is None or label != label]
+    if missing:
+        raise ValueError(
+            f"{name} has {len(missing)} missing labels (None or NaN), the first at index "
+            f"{missing[0]}, expected a label for each face. Leave these faces out."
+        )
+    return labels
+
+
+def check_same_length(**arrays):
+    """Raise ValueError unless all arrays that are not None are equally long."""
+    lengths = {name: len(array) for name, array in arrays.items() if array is not None}
+    if len(set(lengths.values())) > 1:
+        received = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise ValueError(f"{received}: expected one entry a face in each. Pass the same faces.")
+
+
+def check_same_kind(y_true, y_pred):
+    """Raise ValueError if one holds names and the other numbers."""
+    kinds = ["names" if isinstance(y[0], str) else "numbers" for y in (y_true, y_pred)]
+    if kinds[0] != kinds[1]:
+        raise ValueError(
+            f"y_true holds {kinds[0]} such as {y_true.tolist()[0]!r}, but y_pred holds {kinds[1]} "
+            f"such as {y_pred.tolist()[0]!r}; expected labels of one kind. Pass what "
+            "`clf.predict` returned, from a `clf` fitted on labels like y_true."
+        )
+
+
+def order_labels(labels):
+    """Return the distinct labels: emotions in FER2013 code order, anything else sorted."""
+    found = np.unique(labels)
+    if all(isinstance(label, str) and label in EMOTIONS for label in found.tolist()):
+        return np.array([emotion for emotion in EMOTIONS if emotion in set(found.tolist())])
+    return found
+
+
+def suggest(name, known):
+    """Return a closing question with the closest known name, or nothing."""
+    close = get_close_matches(str(name), [str(k) for k in known], n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def check_proba(y_proba, classes, y_true, y_pred=None):
+    """Check probabilities and find which class each column stands for.
+
+    Parameters
+    ----------
+    y_proba : array-like of shape (n_samples, n_classes)
+        Probabilities, 0 to 1, each row summing to 1.
+    classes : array-like of shape (n_classes,) or None
+        Class of each column; None stands for the sorted labels that occur.
+    y_true, y_pred : ndarray of shape (n_samples,)
+        True labels, and predicted ones to check the columns against (None: not checked).
+
+    Returns
+    -------
+    y_proba : ndarray of shape (n_samples, n_classes), dtype float64
+    classes : ndarray of shape (n_classes,)
+    """
+    proba = np.asarray(y_proba, dtype=float)
+    if proba.ndim != 2 or len(proba) != len(y_true):
+        raise ValueError(
+            f"y_proba has shape {proba.shape}, expected ({len(y_true)}, n_classes): one row a "
+            "face. Pass what `clf.predict_proba` returned for the same faces."
+        )
+    _check_probabilities(proba)
+    seen = y_true if y_pred is None else np.concatenate([y_true, y_pred])
+    columns = _check_classes(classes, seen, proba.shape[1])
+    unseen = sorted(set(y_true.tolist()) - set(columns.tolist()))
+    if unseen:
+        raise ValueError(
+            f"y_true has labels {unseen!r} for which y_proba has no column; its columns stand for "
+            f"{columns.tolist()!r}. Leave these faces out, or fit on all labels."
+            + suggest(unseen[0], columns)
+        )
+    if classes is None and y_pred is not None:
+        _check_column_order(proba, columns, y_pred)
+    return proba / proba.sum(axis=1, keepdims=True), columns
+
+
+def _check_probabilities(proba):
+    bad = ~np.isfinite(proba).all(axis=1)
+    if bad.any():
+        raise ValueError(
+            f"y_proba has NaN or infinity in {bad.sum()} of {len(proba)} rows, the first at index "
+            f"{bad.argmax()}; expected probabilities. Look for a diverged training (a NaN loss)."
+        )
+    bad = (proba < 0).any(axis=1) | (np.abs(proba.sum(axis=1) - 1) > _SUM_TOLERANCE)
+    if bad.any():
+        first = int(bad.argmax())
+        raise ValueError(
+            f"y_proba has {bad.sum()} of {len(proba)} rows that are no probabilities, the first "
+            f"at index {first}: {proba[first].round(4).tolist()!r}; expected values from 0 to 1 "
+            "that sum to 1. Pass `clf.predict_proba(X)`, neither scores nor logits."
+        )
+
+
+def _check_classes(classes, seen, n_columns):
+    columns = np.unique(seen) if classes is None else np.asarray(classes)
+    if columns.ndim != 1 or len(columns) != n_columns:
+        source = "y_true and y_pred hold" if classes is None else "classes has"
+        raise ValueError(
+            f"y_proba has {n_columns} columns, but {source} {len(columns)} labels "
+            f"{columns.tolist()!r}; expected one column a class. Pass `classes=clf.classes_`."
+        )
+    if len(columns) < 2 or len(set(columns.tolist())) < len(columns):
+        raise ValueError(
+            f"classes={columns.tolist()!r} must be at least 2 different labels, one for each "
+            "column of y_proba. Pass `classes=clf.classes_`."
+        )
+    return columns
+
+
+def _check_column_order(proba, columns, y_pred):
+    """Refuse columns in FER2013 code order that would silently be read as sorted ones."""
+    in_code_order = order_labels(columns)
+    best = proba.argmax(axis=1)
+    agreement = np.mean(columns[best] == y_pred)
+    other = np.mean(in_code_order[best] == y_pred)
+    if other > agreement:
+        raise ValueError(
+            f"y_proba agrees with y_pred on {agreement:.0%} of the faces if its columns follow "
+            f"the sorted labels {columns.tolist()!r}, as predict_proba gives them, but on "
+            f"{other:.0%} in FER2013 code order. Name the columns: `classes=clf.classes_`."
+        )

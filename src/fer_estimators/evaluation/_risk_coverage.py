@@ -1,0 +1,229 @@
+"""A picture of selective prediction: how accuracy rises when unsure faces are left out."""
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from ._axes import BLUE, get_axes
+from ._frame import make_frame
+from ._labels import check_labels, check_proba
+from ._statistics import wilson_interval
+
+
+class RiskCoverageDisplay:
+    """Accuracy against the share of faces on which a classifier answers.
+
+    The faces are answered in the order of confidence, the highest probability of a face; a
+    point of the curve answers all faces whose confidence reaches a threshold [1]_. Make it with
+    :meth:`from_estimator` or :meth:`from_predictions`.
+
+    Parameters
+    ----------
+    coverage : ndarray of shape (n_thresholds,)
+        Share of faces answered, ascending, in (0, 1].
+
+    accuracy : ndarray of shape (n_thresholds,)
+        Share of right answers among them, 0 to 1; the risk is 1 minus it.
+
+    threshold : ndarray of shape (n_thresholds,)
+        Lowest confidence that is answered, descending, 0 to 1.
+
+    n_samples : int
+        Number of faces.
+
+    name : str, default=None
+        Name of the curve in the legend.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the curve. Set by :meth:`plot`.
+    figure_ : matplotlib Figure
+        Figure that holds the axes. Set by :meth:`plot`.
+
+    See Also
+    --------
+    classification_report : Accuracy and calibration when all faces are answered.
+
+    References
+    ----------
+    .. [1] Y. Geifman and R. El-Yaniv, "Selective classification for deep neural networks",
+       NeurIPS 2017.
+
+    Examples
+    --------
+    >>> from fer_estimators.evaluation import RiskCoverageDisplay
+    >>> y_true = ["happy", "sad", "sad", "happy"]
+    >>> y_proba = [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.6, 0.4]]
+    >>> display = RiskCoverageDisplay.from_predictions(y_true, y_proba)
+    >>> display.coverage.tolist()
+    [0.25, 0.5, 0.75, 1.0]
+    >>> display.accuracy.round(2).tolist()
+    [1.0, 1.0, 0.67, 0.75]
+    """
+
+    def __init__(self, coverage, accuracy, threshold, *, n_samples, name=None):
+        self.coverage = coverage
+        self.accuracy = accuracy
+        self.threshold = threshold
+        self.n_samples = n_samples
+        self.name = name
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, *, name=None, ax=None):
+        """Draw the curve of a fitted classifier.
+
+        Parameters
+        ----------
+        estimator : classifier
+            Fitted classifier with ``predict_proba``.
+
+        X : array-like of shape (n_samples, ...)
+            Faces, as the classifier takes them.
+
+        y : array-like of shape (n_samples,)
+            True labels.
+
+        name : str, default=None
+            Name in the legend. None takes the name of the class.
+
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a new figure.
+
+        Returns
+        -------
+        RiskCoverageDisplay
+
+        Raises
+        ------
+        TypeError
+            If the estimator has no ``predict_proba``.
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        """
+        check_is_fitted(estimator)
+        if not hasattr(estimator, "predict_proba"):
+            raise TypeError(
+                f"{type(estimator).__name__} has no predict_proba, expected a classifier that "
+                "gives probabilities. Wrap it in sklearn.calibration.CalibratedClassifierCV."
+            )
+        name = type(estimator).__name__ if name is None else name
+        proba = estimator.predict_proba(X)
+        return cls.from_predictions(y, proba, classes=estimator.classes_, name=name, ax=ax)
+
+    @classmethod
+    def from_predictions(cls, y_true, y_proba, *, classes=None, name=None, ax=None):
+        """Draw the curve of predicted probabilities.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+            True labels.
+
+        y_proba : array-like of shape (n_samples, n_classes)
+            Probabilities, 0 to 1, each row summing to 1.
+
+        classes : array-like of shape (n_classes,), default=None
+            Class of each column. None stands for the sorted labels of `y_true`, the order of
+            ``predict_proba``.
+
+        name : str, default=None
+            Name in the legend.
+
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a new figure.
+
+        Returns
+        -------
+        RiskCoverageDisplay
+
+        Raises
+        ------
+        ValueError
+            If `y_proba` holds no probabilities or its columns do not match the labels.
+        """
+        y_true = check_labels(y_true, "y_true")
+        proba, classes = check_proba(y_proba, classes, y_true)
+        correct = classes[proba.argmax(axis=1)] == y_true
+        coverage, accuracy, threshold = _selective_accuracy(correct, proba.max(axis=1))
+        return cls(coverage, accuracy, threshold, n_samples=len(y_true), name=name).plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw the curve with its 95 % Wilson band.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw, perhaps beside other curves. None makes a new figure.
+
+        Returns
+        -------
+        RiskCoverageDisplay
+            This display, with ``ax_`` and ``figure_`` set.
+        """
+        self.figure_, self.ax_ = get_axes(ax, (5.2, 3.8))
+        ax = self.ax_
+        # Later curves on the same axes differ by line style, not by colour alone.
+        n_before = len(ax.lines)
+        style = ("-", "--", "-.", ":")[n_before % 4]
+        colour = BLUE if n_before == 0 else f"C{n_before}"
+        label = f"all answered: {self.accuracy[-1]:.0%}"
+        if self.name is not None:
+            label = f"{self.name} ({label})"
+        low, high = self._interval()
+        ax.fill_between(self.coverage, low, high, color=colour, alpha=0.15, linewidth=0)
+        ax.plot(
+            self.coverage,
+            self.accuracy,
+            color=colour,
+            linestyle=style,
+            marker="o",
+            markevery=[-1],
+            label=label,
+        )
+        ax.set(xlabel="share of faces answered", ylabel="accuracy of the answers", xlim=(0, 1.02))
+        ax.xaxis.set_major_formatter("{x:.0%}")
+        ax.yaxis.set_major_formatter("{x:.0%}")
+        ax.grid(alpha=0.3)
+        ax.legend()
+        return self
+
+    def _interval(self):
+        answered = np.rint(self.coverage * self.n_samples)
+        pairs = [wilson_interval(*pair) for pair in zip(self.accuracy, answered, strict=True)]
+        return np.array(pairs).T
+
+    def frame(self):
+        """Return the curve as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a threshold: ``threshold``, ``coverage``, ``accuracy`` and its 95 % Wilson
+            bounds ``accuracy_low`` and ``accuracy_high``.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        low, high = self._interval()
+        return make_frame(
+            {
+                "threshold": self.threshold,
+                "coverage": self.coverage,
+                "accuracy": self.accuracy,
+                "accuracy_low": low,
+                "accuracy_high": high,
+            }
+        )
+
+
+def _selective_accuracy(correct, confidence):
+    """Return coverage, accuracy and threshold at each distinct confidence, highest first."""
+    order = np.argsort(-confidence, kind="stable")
+    ranked = confidence[order]
+    # Faces of equal confidence are answered together: no threshold tells them apart.
+    last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+    answered = last + 1
+    right = np.cumsum(correct[order])[last]
+    return answered / len(correct), right / answered, ranked[last]

@@ -1,0 +1,134 @@
+"""Mistakes that users make, and what they are told."""
+
+import numpy as np
+import pytest
+
+BAD_IMAGES = {
+    "a 2-D array without image_shape": (
+        lambda X: X.reshape(140, 256),
+        r"image_shape=\(16, 16\)",
+    ),
+    "channels first": (lambda X: X[:, np.newaxis], r"np\.moveaxis\(X, 1, -1\)"),
+    "alpha channel": (lambda X: np.stack([X] * 4, axis=-1), r"X\[\.\.\., :3\]"),
+    "scaled to 0..1": (lambda X: X / 255, r"scale of 0\.\.1.*X \* 255"),
+    "standardised": (lambda X: X - 128.0, r"ranges from -.*0\.\.255"),
+    "too bright": (lambda X: X.astype(np.uint16) + 300, r"above 255"),
+    "NaN": (lambda X: np.where(X == X[0, 0, 0], np.nan, X), "NaN"),
+    "boolean": (lambda X: X > 100, "dtype bool"),
+    "complex": (lambda X: X.astype(complex), "[Cc]omplex"),
+    "file names": (lambda X: [f"{i}.jpg" for i in range(len(X))], "file names"),
+    "ragged": (lambda X: [*X[:-1], X[-1][:9]], r"2 different shapes.*image_size"),
+    "no images": (lambda X: X[:0], "minimum of 1 is required"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_IMAGES)
+def test_bad_images_are_refused_by_fit(cnn, faces, case):
+    spoil, message = BAD_IMAGES[case]
+    X = spoil(faces.images)
+    with pytest.raises(ValueError, match=message):
+        cnn().fit(X, faces.target[: len(X)])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda X: X[:, :12], r"image shape \(12, 16\).*fitted on \(16, 16\).*resize_images"),
+        (lambda X: np.stack([X] * 3, axis=-1), r"image shape \(16, 16, 3\).*fitted on"),
+        (lambda X: X / 255, r"pixels in 0\.\.1.*fitted on pixels in 0\.\.255.*X \* 255"),
+        (lambda X: X[0], "16 features"),
+        (lambda X: X.reshape(140, -1)[:, :200], "X has 200 features, but CNNClassifier"),
+        (lambda X: np.where(X > 0, np.inf, X), "infinity"),
+    ],
+)
+def test_images_unlike_those_of_fit_are_refused(fitted, faces, spoil, message):
+    with pytest.raises(ValueError, match=message):
+        fitted.predict(spoil(faces.images))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda y: None, "requires y to be passed"),
+        (lambda y: y[:-1], "inconsistent numbers of samples"),
+        (lambda y: np.full_like(y, "sad"), r"only one class, \['sad'\].*at least two"),
+        (lambda y: np.where(y == "sad", None, y.astype(object)), r"NaN or None \(y\["),
+        (lambda y: np.char.encode(y), "decode"),
+        (lambda y: y[:, np.newaxis] == np.unique(y), r"one-hot: pass y\.argmax"),
+        (lambda y: np.linspace(0, 1, len(y)), "Unknown label type: continuous"),
+    ],
+)
+def test_bad_labels_are_refused(cnn, faces, spoil, message):
+    with pytest.raises(ValueError, match=message):
+        cnn().fit(faces.images, spoil(faces.target))
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"architecture": "compat"}, r"architecture='compat' is unknown.*Did you mean 'compact'"),
+        ({"augmentation": "standart"}, r"Did you mean 'standard'"),
+        ({"optimizer": "adamm"}, r"Did you mean 'adam"),
+        ({"learning_rate_schedule": "cosin"}, "Did you mean 'cosine'"),
+        ({"epochs": 0}, "epochs"),
+        ({"batch_size": "full"}, "batch_size"),
+        ({"device": "cuda"}, "device"),
+        ({"dtype_policy": "float16"}, "dtype_policy"),
+        ({"class_weight": {"sad": 2, "glad": 1}}, "not in class_weight"),
+    ],
+)
+def test_bad_parameters_are_named(cnn, faces, params, message):
+    with pytest.raises(ValueError, match=message):
+        cnn(**params).fit(faces.images, faces.target)
+
+
+def test_an_optimizer_of_another_kind_is_refused(cnn, faces):
+    with pytest.raises(TypeError, match="optimizer=3 has type int"):
+        cnn(optimizer=3).fit(faces.images, faces.target)
+
+
+@pytest.mark.parametrize("shape", [(16, -1, -1), (0, 16), (16,), (5, -1), (16, 15), "16"])
+def test_bad_image_shapes_are_refused(cnn, faces, shape):
+    with pytest.raises(ValueError, match="image_shape"):
+        cnn(image_shape=shape).fit(faces.data, faces.target)
+
+
+def test_image_shape_must_agree_with_images(cnn, faces):
+    with pytest.raises(ValueError, match=r"image shape \(16, 16\), but image_shape=\(8, 32\)"):
+        cnn(image_shape=(8, 32)).fit(faces.images, faces.target)
+
+
+def test_classes_too_small_to_split_are_named(cnn, faces):
+    labels = faces.target.copy()
+    labels[labels == "disgust"] = "fear"
+    labels[0] = "disgust"
+    with pytest.raises(ValueError, match=r"\['disgust'\] have fewer than 2.*validation_data"):
+        cnn().fit(faces.images, labels)
+
+
+@pytest.mark.parametrize(
+    ("validation_data", "message"),
+    [
+        ("val", r"pair \(X, y\)"),
+        ((np.zeros((3, 16, 16), np.uint8), ["sad"]), "inconsistent numbers of samples"),
+        ((np.zeros((1, 16, 16), np.uint8), ["glad"]), r"labels \['glad'\].*knows"),
+        ((np.zeros((1, 8, 8), np.uint8), ["sad"]), r"image shape \(8, 8\)"),
+    ],
+)
+def test_bad_validation_data_are_refused(cnn, faces, validation_data, message):
+    with pytest.raises(ValueError, match=message):
+        cnn().fit(faces.images, faces.target, validation_data=validation_data)
+
+
+def test_negative_or_empty_weights_are_refused(cnn, faces):
+    with pytest.raises(ValueError, match="at least one non-zero"):
+        cnn().fit(faces.images, faces.target, sample_weight=np.zeros(140))
+    with pytest.raises(ValueError, match="Negative values"):
+        cnn().fit(faces.images, faces.target, sample_weight=-np.ones(140))
+
+
+def test_a_diverged_network_does_not_predict(cnn, faces):
+    clf = cnn().fit(faces.images, faces.target)
+    clf.model_.set_weights([w * np.nan for w in clf.model_.get_weights()])
+    with pytest.raises(ValueError, match=r"X\[0\] is not finite.*lower learning_rate"):
+        clf.predict(faces.images)

@@ -1,0 +1,280 @@
+"""What holds for every classifier."""
+
+import copy
+import pickle
+import random
+
+import numpy as np
+import pytest
+from sklearn.base import clone, is_classifier
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import check_cv
+
+
+def weights_of(clf):
+    return clf.model_.get_weights()
+
+
+def equal_weights(a, b):
+    pairs = zip(weights_of(a), weights_of(b), strict=True)
+    return all(np.array_equal(first, second) for first, second in pairs)
+
+
+def test_predicts_labels_of_the_user(make, faces):
+    clf = make().fit(faces.images, faces.target)
+    assert clf.classes_.tolist() == sorted(faces.target_names)
+    assert set(clf.predict(faces.images)) <= set(faces.target_names)
+    assert 0 <= clf.score(faces.images, faces.target) <= 1
+
+
+def test_integer_labels_come_back_as_integers(make, faces):
+    codes = np.searchsorted(np.unique(faces.target), faces.target) + 10
+    predicted = make().fit(faces.images, codes).predict(faces.images)
+    assert predicted.dtype == codes.dtype
+    assert predicted.min() >= 10
+
+
+@pytest.mark.parametrize("n", [1, 5])
+def test_probabilities_have_a_row_for_each_image(make, faces, n):
+    clf = make().fit(faces.images, faces.target)
+    probabilities = clf.predict_proba(faces.images[:n])
+    assert probabilities.shape == (n, 7)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
+    assert np.array_equal(clf.predict(faces.images[:n]), clf.classes_[probabilities.argmax(1)])
+
+
+def test_is_a_classifier_so_that_cross_validation_stratifies(make, faces):
+    assert is_classifier(make())
+    cv = check_cv(3, faces.target, classifier=is_classifier(make()))
+    assert type(cv).__name__ == "StratifiedKFold"
+
+
+def test_same_seed_gives_the_same_model(make, faces):
+    params = {"augmentation": "standard", "dropout": 0.3, "epochs": 2, "random_state": 3}
+    first = make(**params).fit(faces.images, faces.target)
+    second = make(**params).fit(faces.images, faces.target)
+    assert equal_weights(first, second)
+    other = make(**{**params, "random_state": 4}).fit(faces.images, faces.target)
+    assert not equal_weights(first, other)
+
+
+def test_fit_leaves_global_random_state_and_the_working_folder_alone(
+    make, faces, tmp_path, monkeypatch, capfd
+):
+    monkeypatch.chdir(tmp_path)
+    random.seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    expected = random.getstate(), np.random.get_state()[1]  # noqa: NPY002
+    make().fit(faces.images, faces.target).predict(faces.images)
+    assert random.getstate() == expected[0]
+    assert np.array_equal(np.random.get_state()[1], expected[1])  # noqa: NPY002
+    assert list(tmp_path.iterdir()) == []
+    assert capfd.readouterr().out == ""
+
+
+def test_verbose_shows_the_epochs(cnn, faces, capfd):
+    cnn(verbose=1, epochs=2).fit(faces.images, faces.target)
+    assert "Epoch 2/2" in capfd.readouterr().out
+
+
+def test_clone_keeps_parameters_and_forgets_the_fit(make, faces):
+    clf = make(dropout=0.25, class_weight="balanced").fit(faces.images, faces.target)
+    copied = clone(clf)
+    assert copied.get_params() == clf.get_params()
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        copied.predict(faces.images)
+
+
+@pytest.mark.parametrize(
+    "duplicate",
+    [lambda clf: pickle.loads(pickle.dumps(clf)), copy.deepcopy],
+    ids=["pickle", "copy"],
+)
+def test_copies_predict_equal_to_the_bit(make, faces, duplicate):
+    clf = make().fit(faces.images, faces.target)
+    copied = duplicate(clf)
+    assert np.array_equal(copied.predict_proba(faces.images), clf.predict_proba(faces.images))
+    assert copied.history_ == clf.history_
+
+
+def test_pixels_of_any_dtype_and_layout_predict_alike(fitted, faces):
+    expected = fitted.predict_proba(faces.images)
+    for same in (
+        faces.images[..., np.newaxis],
+        faces.images.astype(np.float64),
+        faces.images.astype(np.int64),
+        faces.data,
+        list(faces.images),
+        np.asfortranarray(faces.images),
+    ):
+        np.testing.assert_allclose(fitted.predict_proba(same), expected, atol=1e-6)
+
+
+def test_flat_rows_train_like_images(cnn, faces):
+    flat = cnn(image_shape=(16, -1)).fit(faces.data, faces.target)
+    assert flat.image_shape_ == (16, 16, 1)
+    assert equal_weights(flat, cnn().fit(faces.images, faces.target))
+
+
+def test_colour_images_train(make, faces):
+    colour = np.repeat(faces.images[..., np.newaxis], 3, axis=-1)
+    clf = make().fit(colour, faces.target)
+    assert clf.image_shape_ == (16, 16, 3)
+    assert clf.n_features_in_ == 16 * 16 * 3
+
+
+def test_memory_map_trains_and_predicts(cnn, faces, tmp_path):
+    np.save(tmp_path / "faces.npy", faces.images)
+    mapped = np.load(tmp_path / "faces.npy", mmap_mode="r")
+    clf = cnn().fit(mapped, faces.target)
+    assert equal_weights(clf, cnn().fit(faces.images, faces.target))
+    assert clf.predict(mapped).shape == (140,)
+
+
+def test_history_has_one_value_for_each_epoch(make, faces):
+    clf = make(epochs=3).fit(faces.images, faces.target)
+    assert set(clf.history_) == {
+        "loss",
+        "accuracy",
+        "val_loss",
+        "val_accuracy",
+        "learning_rate",
+    }
+    assert {len(values) for values in clf.history_.values()} == {3}
+    assert clf.n_epochs_ == 3
+
+
+def test_validation_part_is_stratified_and_kept_from_training(cnn, faces):
+    order = np.argsort(faces.target, kind="stable")
+    sets = []
+    clf = cnn(validation_fraction=0.2)
+    make_batches = clf._make_batches
+    clf._make_batches = lambda *args: sets.extend(make_batches(*args)) or sets
+    clf.fit(faces.images[order], faces.target[order])
+    training, validation = (s.rows for s in sets)
+    assert sorted([*training, *validation]) == list(range(140))
+    assert np.bincount(validation // 20).tolist() == [4] * 7
+
+
+def test_given_validation_data_are_used(cnn, faces):
+    half = slice(None, 70), slice(70, None)
+    clf = cnn().fit(
+        faces.images[half[0]],
+        faces.target[half[0]],
+        validation_data=(faces.images[half[1]], faces.target[half[1]]),
+    )
+    assert clf.history_["val_accuracy"][0] == pytest.approx(
+        clf.score(faces.images[half[1]], faces.target[half[1]])
+    )
+
+
+def test_without_validation_the_last_epoch_is_kept(cnn, faces):
+    clf = cnn(validation_fraction=None, epochs=2).fit(faces.images, faces.target)
+    assert "val_loss" not in clf.history_
+    assert clf.best_epoch_ == clf.n_epochs_ == 2
+
+
+def test_stops_early_and_keeps_the_best_weights(cnn, faces):
+    # Labels without any relation to the images: no epoch is better for long.
+    labels = np.random.default_rng(0).permutation(faces.target)
+    clf = cnn(epochs=60, patience=2, learning_rate=0.01, learning_rate_schedule="constant")
+    clf.fit(faces.images[:70], labels[:70], validation_data=(faces.images[70:], labels[70:]))
+    assert clf.n_epochs_ == clf.best_epoch_ + 2 < 60
+    best = max(clf.history_["val_accuracy"])
+    assert clf.score(faces.images[70:], labels[70:]) == pytest.approx(best)
+
+
+def test_without_patience_all_epochs_run(cnn, faces):
+    clf = cnn(epochs=4, patience=None, learning_rate=1e-6).fit(faces.images, faces.target)
+    assert clf.n_epochs_ == clf.best_epoch_ == 4
+
+
+def test_sample_weight_is_not_changed_and_zero_means_absent(cnn, faces):
+    params = {
+        "augmentation": None,
+        "shuffle": False,
+        "batch_size": "all",
+        "validation_fraction": None,
+    }
+    weights = np.ones(140)
+    weights[70:] = 0
+    before = weights.copy()
+    weighted = cnn(class_weight="balanced", **params)
+    weighted.fit(faces.images, faces.target, sample_weight=weights)
+    assert np.array_equal(weights, before)
+    half = cnn(**params).fit(faces.images, faces.target, sample_weight=weights)
+    alone = cnn(**params).fit(faces.images[:70], faces.target[:70])
+    for a, b in zip(weights_of(half), weights_of(alone), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_balanced_classes_count_alike(cnn, faces):
+    rows = np.flatnonzero((faces.target == "happy") | (faces.target == "sad"))
+    keep = np.r_[rows[faces.target[rows] == "happy"], rows[faces.target[rows] == "sad"][:5]]
+    images, labels = faces.images[keep], faces.target[keep]
+    params = {"epochs": 2, "batch_size": "all", "shuffle": False, "validation_fraction": None}
+    balanced = cnn(class_weight="balanced", **params).fit(images, labels)
+    # The same weights, said in another way; an overall factor does not count.
+    by_hand = cnn(**params).fit(images, labels, sample_weight=np.where(labels == "sad", 4.0, 1.0))
+    plain = cnn(**params).fit(images, labels)
+    expected = by_hand.predict_proba(images)
+    np.testing.assert_allclose(balanced.predict_proba(images), expected, atol=1e-5)
+    assert np.abs(plain.predict_proba(images) - expected).max() > 1e-3
+
+
+def test_learns_what_it_is_shown(fitted, faces):
+    assert fitted.score(faces.images, faces.target) > 0.6
+
+
+def test_augmentation_is_off_at_inference(cnn, faces):
+    clf = cnn(augmentation="study").fit(faces.images, faces.target)
+    assert np.array_equal(clf.predict_proba(faces.images), clf.predict_proba(faces.images))
+
+
+def test_callbacks_of_the_user_are_called(cnn, faces):
+    import keras
+
+    seen = []
+    callback = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append((epoch, "val_accuracy" in logs))
+    )
+    cnn(epochs=2, callbacks=[callback]).fit(faces.images, faces.target)
+    assert seen == [(0, True), (1, True)]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
+@pytest.mark.parametrize("schedule", ["cosine", "constant"])
+def test_optimizers_and_schedules_by_name(cnn, faces, optimizer, schedule):
+    clf = cnn(optimizer=optimizer, learning_rate_schedule=schedule, learning_rate=0.002, epochs=2)
+    rates = clf.fit(faces.images, faces.target).history_["learning_rate"]
+    assert rates == pytest.approx([0.002, 0.002] if schedule == "constant" else rates)
+    assert (rates[-1] < 1e-9) == (schedule == "cosine")
+
+
+def test_optimizer_instance_is_copied_with_its_own_learning_rate(cnn, faces):
+    import keras
+
+    optimizer = keras.optimizers.SGD(0.125)
+    clf = cnn(optimizer=optimizer).fit(faces.images, faces.target)
+    assert clf.history_["learning_rate"] == [0.125]
+    assert not optimizer.built
+
+
+@pytest.mark.parametrize("policy", ["float64", "mixed_bfloat16"])
+def test_dtype_policy_holds_for_this_network_alone(make, faces, policy):
+    import keras
+
+    clf = make(dtype_policy=policy).fit(faces.images, faces.target)
+    assert keras.config.dtype_policy().name == "float32"
+    probabilities = clf.predict_proba(faces.images)
+    assert probabilities.dtype == ("float64" if policy == "float64" else "float32")
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_device_is_said_and_an_absent_gpu_is_an_error(cnn, faces, monkeypatch):
+    from fer_estimators.classifiers import _device
+
+    monkeypatch.setattr(_device, "_sees_gpu", lambda: False)
+    assert cnn().fit(faces.images, faces.target).device_ == "cpu"
+    with pytest.raises(ValueError, match=r"sees no GPU.*or pass device='auto'"):
+        cnn(device="gpu").fit(faces.images, faces.target)

@@ -1,0 +1,65 @@
+"""find_duplicates: groups, conflicts, leaks between splits."""
+
+import numpy as np
+import pytest
+
+from fer_estimators.datasets import find_duplicates, load_fer2013
+
+
+@pytest.fixture
+def images():
+    images = np.random.default_rng(0).integers(0, 256, (8, 6, 6), dtype=np.uint8)
+    images[3] = images[0]
+    images[6] = images[0]
+    images[7] = images[2]
+    return images
+
+
+def test_groups_redundancy_and_leaks(images):
+    duplicates = find_duplicates(
+        images,
+        target=list("aabacaab"),
+        split=["train"] * 4 + ["val"] * 2 + ["test"] * 2,
+        filenames=[f"{i}.jpg" for i in range(8)],
+    )
+    assert [group.tolist() for group in duplicates.groups] == [[0, 3, 6], [2, 7]]
+    assert (duplicates.n_images, duplicates.n_duplicated, duplicates.n_redundant) == (8, 5, 3)
+    assert np.flatnonzero(duplicates.redundant).tolist() == [3, 6, 7]
+    assert duplicates.across_splits == {("train", "test"): 2}
+    assert duplicates.conflicting == []
+    assert "2 images of 'test' also stand in 'train'" in str(duplicates)
+    assert repr(duplicates) == "Duplicates(n_images=8, n_duplicated=5)"
+
+
+def test_conflicting_labels_are_found(images):
+    duplicates = find_duplicates(images, target=list("abcdefgc"))
+    assert [group.tolist() for group in duplicates.conflicting] == [[0, 3, 6]]
+    assert "1 groups have conflicting labels" in str(duplicates)
+
+
+def test_frame_has_a_row_for_each_duplicated_image(images):
+    pytest.importorskip("pandas")
+    frame = find_duplicates(images.reshape(8, -1), target=list("abcdefgc")).frame()
+    assert list(frame.columns) == ["group", "index", "filename", "split", "target", "conflicting"]
+    assert frame["index"].tolist() == [0, 3, 6, 2, 7]
+    assert frame["conflicting"].tolist() == [True] * 3 + [False] * 2
+    assert len(find_duplicates(images[:2]).frame()) == 0
+
+
+def test_bunch_brings_its_own_labels(fer_folder):
+    image = (fer_folder / "train/happy/Training_0.jpg").read_bytes()
+    (fer_folder / "train/sad/Training_0.jpg").write_bytes(image)
+    duplicates = find_duplicates(load_fer2013(fer_folder))
+    assert [row["target"] for row in duplicates.rows()] == ["happy", "sad"]
+    assert duplicates.rows()[0]["filename"] == "train/happy/Training_0.jpg"
+
+
+@pytest.mark.parametrize("wrong", [["a.jpg"], None, np.zeros(3), np.array([[None]])])
+def test_what_is_no_array_of_images_is_refused(wrong):
+    with pytest.raises(TypeError, match="expected a Bunch with images, or numbers"):
+        find_duplicates(wrong)
+
+
+def test_column_of_another_length_is_refused(images):
+    with pytest.raises(ValueError, match=r"target has shape \(2,\), but there are 8 images"):
+        find_duplicates(images, target=["a", "b"])

@@ -1,0 +1,366 @@
+"""Stray files, links, archives and tables: what a set on disk may hold beside its images."""
+
+import gzip
+import hashlib
+import os
+import stat
+import struct
+import zipfile
+
+import numpy as np
+import pytest
+
+from fer_estimators.datasets import _archive, load_fer2013, load_image_folder
+from fer_estimators.exceptions import (
+    BadImageWarning,
+    DatasetError,
+    ImageReadError,
+    LabelError,
+    UnsafeArchiveError,
+)
+
+STRAY = (
+    *("happy/.DS_Store", "happy/Thumbs.db", "desktop.ini", "happy/.ipynb_checkpoints/1.jpg"),
+    *("__MACOSX/happy/._1.jpg", "happy/._1.jpg", "happy/notes.txt", "README.md"),
+)
+
+
+@pytest.fixture
+def files(fakes):
+    return {f"{name}/{i}.jpg": fakes.encode(fakes.draw([i, len(name)])) for name in ("happy", "sad")
+            for i in range(2)}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["folder", "zip"])
+def test_stray_files_are_ignored_and_counted(tmp_path, fakes, files, form):
+    files |= dict.fromkeys(STRAY, b"stray")
+    write = {"folder": fakes.folder, "zip": fakes.zip}[form]
+    faces = load_image_folder(write(tmp_path / f"set.{form}", files))
+    assert list(faces.target_names) == ["happy", "sad"]
+    assert len(faces.images) == 4
+    assert {entry.action for entry in faces.report} == {"ignored"}
+    assert 6 <= len(faces.report) <= len(STRAY)
+
+
+def test_image_folder_takes_any_classes_splits_and_sizes(tmp_path, fakes):
+    names = ("train/calm/1.png", "train/test/1.png", "valid/calm/deep/er/1.png")
+    files = {name: fakes.encode(fakes.draw(i, (20, 30)), "PNG") for i, name in enumerate(names)}
+    root = fakes.folder(tmp_path / "set", files)
+    faces = load_image_folder(root)
+    assert faces.images.shape == (3, 20, 30)
+    assert list(zip(faces.split, faces.target, strict=True)) == [
+        ("train", "calm"),
+        ("train", "test"),
+        ("val", "calm"),
+    ]
+    assert load_image_folder(root, split="val", color=True).images.shape == (1, 20, 30, 3)
+    data, target = load_image_folder(root, classes=["test"], return_X_y=True)
+    assert data.shape == (1, 600)
+    assert list(target) == ["test"]
+    with pytest.raises(LabelError, match=r"no folder for \['calme'\].*did you mean 'calm'"):
+        load_image_folder(root, classes=["calme"])
+
+
+def test_image_folder_without_splits_has_only_all(tmp_path, fakes, files):
+    root = fakes.folder(tmp_path / "set", files)
+    assert set(load_image_folder(root).split) == {"all"}
+    with pytest.raises(DatasetError, match="tell the split of 4 images"):
+        load_image_folder(root, split="train")
+
+
+def test_folders_named_like_splits_may_be_classes(tmp_path, fakes, files):
+    files = {path.replace("happy", "train").replace("sad", "test"): d for path, d in files.items()}
+    faces = load_image_folder(fakes.folder(tmp_path / "set", files))
+    assert list(faces.target_names) == ["test", "train"]
+
+
+def test_image_beside_the_class_folders_is_reported(tmp_path, fakes, files):
+    files["logo.png"] = fakes.encode(fakes.draw(1), "PNG")
+    faces = load_image_folder(fakes.folder(tmp_path / "set", files))
+    assert list(faces.report) == [("logo.png", "image outside any class folder", "ignored")]
+
+
+def test_links_inside_are_followed_and_links_out_are_not(tmp_path, fakes, files):
+    root = fakes.folder(tmp_path / "set", files)
+    outside = fakes.folder(tmp_path / "out", {"happy/9.jpg": fakes.encode(fakes.draw(9))})
+    (root / "happy/inside.jpg").symlink_to(root / "sad/0.jpg")
+    (root / "happy/outside.jpg").symlink_to(outside / "happy/9.jpg")
+    (root / "happy/broken.jpg").symlink_to(tmp_path / "none")
+    (root / "angry").symlink_to(outside / "happy")
+    (root / "happy/loop").symlink_to(root)
+    os.mkfifo(root / "happy/pipe.jpg")
+    faces = load_image_folder(root)
+    assert len(faces.images) == 5
+    assert {(entry.path, entry.reason) for entry in faces.report} == {
+        ("happy/outside.jpg", "link out of the folder"),
+        ("happy/broken.jpg", "broken link"),
+        ("happy/loop", "link to a folder"),
+        ("angry", "link to a folder"),
+        ("happy/pipe.jpg", "not a regular file"),
+    }
+    faces = load_image_folder(root, follow_links=True)
+    assert len(faces.images) == 7
+    assert "link to a folder seen before" in str(faces.report)
+
+
+def test_folder_that_cannot_be_listed_is_an_error_even_when_skipping(
+    tmp_path, fakes, files, monkeypatch
+):
+    root = fakes.folder(tmp_path / "set", files)
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("happy"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DatasetError, match=r"folder 'happy' cannot be listed"):
+        load_image_folder(root, on_error="skip")
+
+
+def test_manifest_finds_a_flipped_bit_that_decodes(tmp_path, fakes, files):
+    root = fakes.folder(tmp_path / "set", files)
+    with pytest.raises(DatasetError, match="needs a file 'SHA256SUMS'"):
+        load_image_folder(root, verify="sha256")
+    sums = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
+    manifest = "".join(f"{digest}  ./{path}\n" for path, digest in sums.items())
+    (root / "SHA256SUMS").write_text(manifest)
+    archive = fakes.zip(tmp_path / "set.zip", {**files, "SHA256SUMS": manifest.encode()})
+    assert len(load_image_folder(archive, verify="sha256").images) == 4
+    assert len(load_image_folder(root, verify="sha256").images) == 4
+    data = bytearray(files["sad/1.jpg"])
+    data[data.index(b"\xff\xdb") + 10] ^= 4
+    (root / "sad/1.jpg").write_bytes(data)
+    (root / "sad/2.jpg").write_bytes(data)
+    assert len(load_image_folder(root).images) == 5
+    with pytest.warns(BadImageWarning, match=r"sad/1.jpg: changed: SHA-256 .*not listed in SHA"):
+        assert len(load_image_folder(root, verify="sha256", on_error="skip").images) == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["../happy/1.jpg", "/happy/1.jpg", "C:/happy/1.jpg", "happy\\1.jpg", "a/../../1.jpg"]
+)
+def test_member_that_leaves_the_archive_is_refused_by_name(tmp_path, fakes, files, name):
+    path = fakes.zip(tmp_path / "set.zip", files | {name: b"x"})
+    with pytest.raises(UnsafeArchiveError, match="path leaves the archive"):
+        load_image_folder(path)
+
+
+def test_link_in_an_archive_is_refused(tmp_path, fakes, files):
+    path = fakes.zip(tmp_path / "set.zip", files)
+    with zipfile.ZipFile(path, "a") as archive:
+        link = zipfile.ZipInfo("happy/link.jpg")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "/etc/passwd")
+    with pytest.raises(UnsafeArchiveError, match=r"link: 'happy/link.jpg'"):
+        load_image_folder(path)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_archive_with_a_name_twice_is_refused(tmp_path, fakes, files):
+    path = fakes.zip(tmp_path / "set.zip", files)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("sad/1.jpg", b"other")
+    with pytest.raises(UnsafeArchiveError, match=r"more than one member named sad/1.jpg"):
+        load_image_folder(path)
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "message"),
+    [
+        ("MAX_MEMBERS", 3, "lists 4 members; limit 3"),
+        ("MAX_DIRECTORY_BYTES", 50, "table of contents of .* bytes; the limit is 50"),
+        ("MAX_TOTAL_BYTES", 100, "unpacks to .* bytes; the limit is 100"),
+    ],
+)
+def test_archive_beyond_a_limit_is_refused(
+    tmp_path, fakes, files, monkeypatch, limit, value, message
+):
+    monkeypatch.setattr(_archive, limit, value)
+    with pytest.raises(UnsafeArchiveError, match=message):
+        load_image_folder(fakes.zip(tmp_path / "set.zip", files))
+
+
+def test_zip_bomb_is_refused_by_its_ratio(tmp_path, fakes, files):
+    path = fakes.zip(tmp_path / "set.zip", files | {"sad/9.jpg": bytes(2**22)})
+    with pytest.raises(UnsafeArchiveError, match="the limit is 100 times"):
+        load_image_folder(path)
+
+
+def test_archive_in_an_archive_is_refused(tmp_path, fakes, files):
+    inner = fakes.zip(tmp_path / "inner.zip", files).read_bytes()
+    path = fakes.zip(tmp_path / "outer.zip", {"inner.zip": inner})
+    with pytest.raises(UnsafeArchiveError, match=r"another archive, 'inner.zip'"):
+        load_image_folder(path)
+
+
+def test_damaged_archive_is_refused(tmp_path, fakes, files):
+    data = fakes.zip(tmp_path / "set.zip", files).read_bytes()
+    (tmp_path / "cut.zip").write_bytes(data[: len(data) // 2])
+    (tmp_path / "text.zip").write_bytes(b"hello")
+    for name in ("cut.zip", "text.zip"):
+        with pytest.raises(DatasetError, match=f"'{name}' is a damaged or incomplete zip"):
+            load_fer2013(tmp_path / name)
+
+
+def test_encrypted_archive_and_unknown_method_are_refused(tmp_path, fakes, files):
+    data = bytearray(fakes.zip(tmp_path / "set.zip", files).read_bytes())
+    entry = data.index(b"PK\1\2")
+    locked, odd = data.copy(), data.copy()
+    locked[entry + 8] |= 1
+    odd[entry + 10] = 93
+    (tmp_path / "locked.zip").write_bytes(locked)
+    (tmp_path / "odd.zip").write_bytes(odd)
+    with pytest.raises(DatasetError, match=r"is encrypted .happy/0.jpg"):
+        load_image_folder(tmp_path / "locked.zip")
+    with pytest.raises(DatasetError, match="by method 93; only stored and deflated"):
+        load_image_folder(tmp_path / "odd.zip")
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_damaged_member_is_named(tmp_path, fakes, files, compression):
+    path = fakes.zip(tmp_path / "set.zip", files, compression)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"happy/1.jpg") + 60] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(ImageReadError, match=r"1 of 4 .*happy/1.jpg: damaged in the archive"):
+        load_image_folder(path)
+
+
+@pytest.mark.filterwarnings("ignore:class folder without images")
+def test_mutated_archives_raise_nothing_but_dataset_errors(tmp_path, fakes, files):
+    original = fakes.zip(tmp_path / "set.zip", files).read_bytes()
+    rng, path, refused = np.random.default_rng(0), tmp_path / "mutated.zip", 0
+    start = original.index(b"PK\1\2")
+    for trial in range(300):
+        data = bytearray(original)
+        low = start if trial % 2 else 0
+        for _ in range(rng.integers(1, 6)):
+            data[rng.integers(low, len(data))] = rng.integers(256)
+        path.write_bytes(data)
+        try:
+            load_image_folder(path, image_size=8)
+        except DatasetError:
+            refused += 1
+    assert refused > 100
+
+
+HEADER = "emotion,pixels,Usage"
+ROW = " ".join(["7"] * 2304)
+
+
+def table(tmp_path, *rows, header=HEADER):
+    good = [f"{code},{ROW},Training" for code in range(7)]
+    path = tmp_path / "fer2013.csv"
+    path.write_text("\n".join([header, *good, *rows]))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("row", "error", "message"),
+    [
+        (f"0,{ROW[2:]},Training", DatasetError, "row 9: 2,303 pixels instead of 2,304"),
+        (f"0,{ROW} 7,Training", DatasetError, "row 9: 2,305 pixels"),
+        (f"0,{ROW[:-1]}256,Training", DatasetError, "row 9: pixel '256' is no integer of 0..255"),
+        (f"0,{ROW[:-1]}-1,Training", DatasetError, "pixel '-1'"),
+        (f"0,{ROW[:-1]}3.5,Training", DatasetError, r"pixel '3\.5'"),
+        (f"0,{ROW[:-1]}nan,Training", DatasetError, "pixel 'nan'"),
+        ("0,,Training", DatasetError, "row 9: 0 pixels"),
+        (f"0,{ROW}", DatasetError, "row 9: 2 fields instead of 3"),
+        (f"7,{ROW},Training", LabelError, "row 9: emotion '7'.*Known emotions: angry"),
+        (f"-1,{ROW},Training", LabelError, "emotion '-1'"),
+        (f",{ROW},Training", LabelError, "emotion ''"),
+    ],
+)
+def test_bad_row_of_a_table_is_named_or_skipped(tmp_path, row, error, message):
+    path = table(tmp_path, row)
+    with pytest.raises(error, match=message):
+        load_fer2013(path)
+    with pytest.warns(BadImageWarning, match="skipped 1 rows of 'fer2013.csv'"):
+        faces = load_fer2013(path, on_error="skip")
+    assert len(faces.images) == 7
+    assert faces.report.skipped == ["fer2013.csv:9"]
+
+
+def test_names_of_emotions_are_accepted_in_a_table(tmp_path):
+    faces = load_fer2013(table(tmp_path, f"Happiness,{ROW},train"))
+    assert list(faces.target).count("happy") == 2
+
+
+@pytest.mark.parametrize("header", ["emotion;pixels;Usage", "label,pixels,Usage", "a,a,a", ""])
+def test_header_that_is_another_is_shown_with_the_expected(tmp_path, header):
+    path = tmp_path / "fer2013.csv"
+    path.write_text(f"{header}\n")
+    with pytest.raises(DatasetError, match=f"first line is '{header}.*emotion, pixels and Usage"):
+        load_fer2013(path)
+
+
+def test_unknown_usage_is_listed(tmp_path):
+    path = table(tmp_path, f"0,{ROW},Trian", f"0,{ROW},")
+    with pytest.raises(DatasetError, match=r"'Usage': 'Trian' \(row 9\); '' \(row 10\)"):
+        load_fer2013(path, on_error="skip")
+
+
+def test_table_without_usage_needs_split_all(tmp_path):
+    path = tmp_path / "fer2013.csv"
+    path.write_text(f"emotion,pixels\n0,{ROW}\n")
+    with pytest.raises(DatasetError, match=r"no column 'Usage'.*split='all'"):
+        load_fer2013(path)
+    with pytest.warns(UserWarning, match="no rows of disgust, fear"):
+        assert list(load_fer2013(path, split="all").split) == ["train"]
+
+
+def test_table_without_the_asked_split_lists_those_there_are(tmp_path):
+    with pytest.raises(DatasetError, match=r"no usable rows for split 'test'.*train \(7\)"):
+        load_fer2013(table(tmp_path), split="test")
+
+
+def test_row_without_an_end_is_refused(tmp_path):
+    path = table(tmp_path, "0," + "1 " * 40_000)
+    with pytest.raises(DatasetError, match="a row has more than 32,768 bytes"):
+        load_fer2013(path)
+
+
+def test_damaged_or_endless_gzip_is_refused(tmp_path, monkeypatch):
+    packed = gzip.compress(table(tmp_path).read_bytes())
+    path = tmp_path / "fer2013.csv.gz"
+    path.write_bytes(packed[:-20])
+    with pytest.raises(DatasetError, match=r"'fer2013.csv.gz' is damaged or incomplete"):
+        load_fer2013(path)
+    monkeypatch.setattr("fer_estimators.datasets._table.MAX_TABLE_BYTES", 10_000)
+    path.write_bytes(packed)
+    with pytest.raises(UnsafeArchiveError, match="unpacks to more than 10,000 bytes"):
+        load_fer2013(path)
+
+
+def test_tables_beside_each_other_are_not_guessed_at(tmp_path, fakes):
+    root = fakes.folder(tmp_path / "set", {"a.csv": b"x", "b.csv": b"x"})
+    with pytest.raises(DatasetError, match="no images but 2 tables"):
+        load_fer2013(root)
+    table(root)
+    assert len(load_fer2013(root).images) == 7
+    with pytest.raises(DatasetError, match="compares image files"):
+        load_fer2013(root, verify="sha256")
+
+
+def test_mutated_tables_raise_nothing_but_dataset_errors(tmp_path):
+    original = table(tmp_path).read_bytes()
+    rng, path = np.random.default_rng(0), tmp_path / "mutated.csv"
+    for trial in range(100):
+        data = bytearray(original if trial % 2 else gzip.compress(original, mtime=0))
+        for _ in range(rng.integers(1, 6)):
+            data[rng.integers(len(data))] = rng.integers(256)
+        path.write_bytes(data)
+        try:
+            load_fer2013(path, split="all")
+        except (DatasetError, UserWarning):
+            continue
+
+
+def test_directory_of_a_wide_archive_is_measured(tmp_path):
+    wide = struct.pack("<4sQ28xQ8x", b"PK\6\6", 44, 2**40)
+    end = struct.pack("<4s8xLL2x", b"PK\5\6", 0xFFFFFFFF, 0xFFFFFFFF)
+    (tmp_path / "wide.zip").write_bytes(b"PK\3\4" + wide + end)
+    with pytest.raises(UnsafeArchiveError, match="table of contents of 1,099,511,627,776 bytes"):
+        load_image_folder(tmp_path / "wide.zip")

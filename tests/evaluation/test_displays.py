@@ -1,0 +1,293 @@
+"""Displays: numbers first, pictures on the axes they are given, refusals."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import LinearSVC
+from sklearn.utils import Bunch
+
+from fer_estimators.datasets import make_faces
+from fer_estimators.evaluation import (
+    EmotionCountsDisplay,
+    FaceGridDisplay,
+    RiskCoverageDisplay,
+    TrainingCurvesDisplay,
+)
+
+EMOTIONS = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
+HISTORY = {
+    "accuracy": [0.3, 0.6, 0.8],
+    "loss": [1.8, 1.1, 0.6],
+    "val_accuracy": [0.3, 0.5, 0.4],
+    "val_loss": [1.8, 1.3, 1.5],
+    "learning_rate": [0.01, 0.01, 0.001],
+}
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return make_faces(28, image_size=16, random_state=0)
+
+
+class Trained(ClassifierMixin, BaseEstimator):
+    """Stands for a fitted network: only what the display reads."""
+
+    def fit(self, X, y):
+        self.history_ = HISTORY
+        self.best_epoch_ = 2
+        return self
+
+
+def legend_texts(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+# Training curves
+
+
+def test_training_curves_of_an_estimator_mark_the_best_epoch():
+    display = TrainingCurvesDisplay.from_estimator(Trained().fit([[0]], [0]))
+    assert [ax.get_ylabel() for ax in display.axes_] == ["accuracy", "loss"]
+    for ax in display.axes_:
+        assert legend_texts(ax) == ["training", "validation", "best epoch (2)"]
+    star = display.axes_[1].lines[-1]
+    assert (list(star.get_xdata()), list(star.get_ydata())) == ([2], [1.3])
+    assert display.figure_ is display.axes_[0].figure
+
+
+def test_training_curves_differ_in_line_style_not_only_in_colour():
+    ax = TrainingCurvesDisplay.from_history(HISTORY).axes_[0]
+    assert [line.get_linestyle() for line in ax.lines] == ["-", "--"]
+
+
+def test_training_curves_of_a_pipeline_are_those_of_its_last_step():
+    pipeline = make_pipeline(FunctionTransformer(), Trained()).fit([[0]], [0])
+    assert TrainingCurvesDisplay.from_estimator(pipeline).best_epoch == 2
+
+
+def test_training_curves_without_validation_show_training_only():
+    display = TrainingCurvesDisplay.from_history({"loss": [1.0]}, best_epoch=1)
+    assert legend_texts(display.axes_[0]) == ["training", "best epoch (1)"]
+
+
+def test_training_curves_frame_counts_epochs_from_one():
+    frame = TrainingCurvesDisplay.from_history(HISTORY).frame()
+    assert frame.index.tolist() == [1, 2, 3]
+    assert frame.columns.tolist() == list(HISTORY)
+    assert frame.loc[2, "val_loss"] == 1.3
+
+
+def test_training_curves_draw_on_two_axes_or_divide_one():
+    _, pair = plt.subplots(1, 2)
+    assert TrainingCurvesDisplay.from_history(HISTORY, ax=pair).axes_ == list(pair)
+    figure, single = plt.subplots()
+    display = TrainingCurvesDisplay.from_history(HISTORY, ax=single)
+    assert display.figure_ is figure
+    assert len(display.axes_) == 2
+    only_loss = TrainingCurvesDisplay.from_history({"loss": [2, 1]}, ax=pair[0])
+    assert only_loss.axes_ == [pair[0]]
+
+
+def test_training_curves_of_an_unfitted_estimator_are_refused():
+    with pytest.raises(NotFittedError, match=r"This Trained has no history_.* Call `fit` first"):
+        TrainingCurvesDisplay.from_estimator(Trained())
+
+
+@pytest.mark.parametrize(
+    ("history", "best_epoch", "message"),
+    [
+        ({}, None, r"history has the curves \[\], expected 'loss'"),
+        ({"loss": []}, None, r"expected 'loss' with at least 1 epoch"),
+        ({"loss": [1, 2], "accuracy": [1]}, None, r"different length {'loss': 2, 'accuracy': 1}"),
+        ({"loss": [1, 2]}, 0, r"best_epoch=0 is none of the 2 epochs, which count from 1"),
+        ({"loss": [1, 2]}, 3, r"best_epoch=3 is none of the 2 epochs"),
+    ],
+)
+def test_bad_histories_are_named(history, best_epoch, message):
+    with pytest.raises(ValueError, match=message):
+        TrainingCurvesDisplay.from_history(history, best_epoch=best_epoch)
+
+
+def test_a_wrong_number_of_axes_is_named():
+    _, axes = plt.subplots(1, 3)
+    with pytest.raises(ValueError, match=r"ax holds 3 axes, expected 2"):
+        TrainingCurvesDisplay.from_history(HISTORY, ax=axes)
+
+
+# Emotion counts
+
+
+def test_counts_of_a_bunch_stand_in_code_order():
+    faces = make_faces(9, image_size=16, weights={"sad": 2, "angry": 1}, random_state=0)
+    display = EmotionCountsDisplay.from_bunch(faces)
+    assert display.emotions == ["angry", "sad"]
+    assert display.counts.tolist() == [[3, 6]]
+    assert [t.get_text() for t in display.ax_.get_yticklabels()] == ["angry", "sad"]
+    assert display.ax_.get_legend() is None
+
+
+def test_counts_of_splits_stand_in_the_order_of_use():
+    bunch = Bunch(target=["sad", "sad", "happy", "sad"], split=["test", "train", "train", "extra"])
+    display = EmotionCountsDisplay.from_bunch(bunch)
+    assert display.splits == ["train", "test", "extra"]
+    assert display.counts.tolist() == [[1, 1], [0, 1], [0, 1]]
+    assert legend_texts(display.ax_) == ["train", "test", "extra"]
+    assert len({bars[0].get_hatch() for bars in display.ax_.containers}) == 3
+    assert display.frame().loc["train", "happy"] == 1
+
+
+def test_counts_take_any_labels_and_one_name_for_all():
+    figure, ax = plt.subplots()
+    display = EmotionCountsDisplay.from_labels([2, 0, 2], split="val", ax=ax)
+    assert (display.emotions, display.splits) == (["0", "2"], ["val"])
+    assert display.ax_ is ax
+    assert display.figure_ is figure
+
+
+def test_counts_refuse_what_has_no_labels():
+    with pytest.raises(TypeError, match=r"bunch is a list without `target`.*from_labels"):
+        EmotionCountsDisplay.from_bunch(["sad"])
+    with pytest.raises(ValueError, match=r"y has 1, split has 2"):
+        EmotionCountsDisplay.from_labels(["sad"], split=["train", "val"])
+    with pytest.raises(ValueError, match=r"y is empty"):
+        EmotionCountsDisplay.from_labels([])
+
+
+# Face grid
+
+
+def captions(display):
+    return [text.get_text() for text in display.ax_.texts]
+
+
+def test_a_grid_of_samples_has_one_row_an_emotion(faces):
+    display = FaceGridDisplay.from_bunch(faces, n_per_emotion=3, random_state=0)
+    assert captions(display) == [emotion for emotion in EMOTIONS for _ in range(3)]
+    assert len(display.ax_.images) == 21
+    np.testing.assert_array_equal(display.images, faces.images[display.indices])
+    again = FaceGridDisplay.from_bunch(faces, n_per_emotion=3, random_state=0)
+    assert again.indices.tolist() == display.indices.tolist()
+
+
+def test_a_grid_of_mistakes_shows_the_most_confident_first(faces):
+    images = faces.images[:3]
+    display = FaceGridDisplay.from_predictions(
+        images,
+        ["sad", "sad", "fear"],
+        ["fear", "sad", "sad"],
+        y_proba=[[0.6, 0.4], [0.2, 0.8], [0.1, 0.9]],
+        select="mistakes",
+    )
+    assert display.indices.tolist() == [2, 0]
+    assert captions(display) == ["sad 90%\nnot fear", "fear 60%\nnot sad"]
+    assert [text.get_fontweight() for text in display.ax_.texts] == ["bold", "bold"]
+    frame = display.frame()
+    assert frame.columns.tolist() == ["index", "true", "predicted", "confidence"]
+    assert frame["confidence"].tolist() == [0.9, 0.6]
+
+
+def test_a_grid_without_probabilities_shows_no_confidence(faces):
+    figure, ax = plt.subplots()
+    display = FaceGridDisplay.from_predictions(
+        faces.images[:2], ["sad", "fear"], ["sad", "sad"], random_state=0, n_faces=9, ax=ax
+    )
+    assert sorted(captions(display)) == ["sad\nnot fear", "sad\nright"]
+    assert display.ax_ is ax
+    assert display.figure_ is figure
+    mistakes = FaceGridDisplay.from_predictions(
+        faces.images[:2], ["sad", "fear"], ["sad", "sad"], select="mistakes"
+    )
+    assert mistakes.indices.tolist() == [1]
+
+
+def test_a_grid_of_a_classifier_shows_its_predictions(faces):
+    flatten = FunctionTransformer(lambda X: X.reshape(len(X), -1) / 255.0)
+    clf = make_pipeline(flatten, LogisticRegression(max_iter=500)).fit(faces.images, faces.target)
+    display = FaceGridDisplay.from_estimator(clf, faces.images, faces.target, n_faces=5)
+    assert len(display.ax_.images) == 5
+    np.testing.assert_array_equal(display.y_pred, clf.predict(display.images))
+
+
+@pytest.mark.parametrize("shape", [(2, 8, 6, 1), (2, 8, 6, 3)])
+def test_a_grid_takes_images_with_channels(shape):
+    display = FaceGridDisplay.from_predictions(np.full(shape, 99.5), ["a", "b"], ["a", "b"])
+    assert len(display.ax_.images) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"images": np.zeros((2, 256))}, r"images has shape \(2, 256\).*X.reshape\(-1, 48, 48\)"),
+        ({"images": np.zeros((3, 8, 8))}, r"images has 3, y_true has 2, y_pred has 2"),
+        ({"select": "mistake"}, r"select='mistake' is unknown.*mean 'mistakes'\?"),
+        ({"select": "mistakes"}, r"found 0 mistakes among 2 predictions"),
+        ({"n_faces": 0}, r"n_faces=0 is no number of faces"),
+    ],
+)
+def test_bad_grids_are_named(changes, message):
+    arguments = {"images": np.zeros((2, 8, 8)), "y_true": ["a", "b"], "y_pred": ["a", "b"]}
+    with pytest.raises(ValueError, match=message):
+        FaceGridDisplay.from_predictions(**{**arguments, **changes})
+
+
+# Risk and coverage
+
+
+def test_coverage_rises_as_the_threshold_falls():
+    proba = [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.6, 0.4]]
+    display = RiskCoverageDisplay.from_predictions(["a", "b", "b", "a"], proba)
+    assert display.coverage.tolist() == [0.25, 0.5, 0.75, 1.0]
+    assert display.accuracy.tolist() == pytest.approx([1, 1, 2 / 3, 3 / 4])
+    assert display.threshold.tolist() == pytest.approx([0.9, 0.8, 0.7, 0.6])
+    frame = display.frame()
+    assert (frame["accuracy_low"] <= frame["accuracy"]).all()
+    assert (frame["accuracy"] <= frame["accuracy_high"]).all()
+
+
+def test_faces_of_equal_confidence_are_answered_together():
+    display = RiskCoverageDisplay.from_predictions(["a", "b"], [[0.5, 0.5], [0.5, 0.5]])
+    assert display.coverage.tolist() == [1.0]
+    assert display.accuracy.tolist() == [0.5]
+    assert legend_texts(display.ax_) == ["all answered: 50%"]
+
+
+def test_two_classifiers_share_axes_and_differ_in_line_style(faces):
+    X, y = faces.data / 255.0, faces.target
+    figure, ax = plt.subplots()
+    for C in (0.001, 1):
+        clf = LogisticRegression(C=C, max_iter=500).fit(X, y)
+        display = RiskCoverageDisplay.from_estimator(clf, X, y, name=f"C={C}", ax=ax)
+    assert display.figure_ is figure
+    assert [text.split(" (")[0] for text in legend_texts(ax)] == ["C=0.001", "C=1"]
+    styles = [line.get_linestyle() for line in ax.get_legend().get_lines()]
+    assert len(set(styles)) == 2
+
+
+def test_the_curve_is_named_after_the_class_of_its_estimator(faces):
+    clf = LogisticRegression(max_iter=500).fit(faces.data / 255.0, faces.target)
+    display = RiskCoverageDisplay.from_estimator(clf, faces.data / 255.0, faces.target)
+    score = clf.score(faces.data / 255.0, faces.target)
+    assert legend_texts(display.ax_) == [f"LogisticRegression (all answered: {score:.0%})"]
+
+
+def test_classifiers_without_probabilities_are_refused(faces):
+    with pytest.raises(NotFittedError, match=r"not fitted yet"):
+        RiskCoverageDisplay.from_estimator(LogisticRegression(), faces.data, faces.target)
+    clf = LinearSVC().fit([[0.0], [1.0]], ["a", "b"])
+    with pytest.raises(TypeError, match=r"LinearSVC has no predict_proba.*CalibratedClassifierCV"):
+        RiskCoverageDisplay.from_estimator(clf, [[0.0]], ["a"])
