@@ -13,8 +13,11 @@ __version__ = version("fer-estimators")
 # Where each public name lives; one line per name.
 _PUBLIC = {
     "CNNClassifier": "fer_estimators.classifiers",
-    "TransferClassifier": "fer_estimators.classifiers",
+    "EmotionCountsDisplay": "fer_estimators.evaluation",
+    "FaceGridDisplay": "fer_estimators.evaluation",
+    "RiskCoverageDisplay": "fer_estimators.evaluation",
     "TrainingCurvesDisplay": "fer_estimators.evaluation",
+    "TransferClassifier": "fer_estimators.classifiers",
     "classification_report": "fer_estimators.evaluation",
     "find_duplicates": "fer_estimators.datasets",
     "load_fer2013": "fer_estimators.datasets",

@@ -11,19 +11,19 @@ from keras import layers
 
 
 def standard_augmentation():
-    """Flip, shift, turn, zoom and change the contrast, as far as faces stay natural.
+    """Flip, shift, turn, zoom and relight images, as far as faces stay natural.
 
     Returns
     -------
     keras.Sequential
         Horizontal flips, shifts up to 8 % of the side, rotations up to 10 degrees, zoom up to
-        10 % and contrast up to 20 %.
+        10 %, contrast up to 30 % and brightness up to 10 %.
 
     Examples
     --------
     >>> from fer_estimators.augmentation import standard_augmentation
     >>> [layer.name for layer in standard_augmentation().layers]
-    ['flip', 'shift', 'rotation', 'zoom', 'contrast']
+    ['flip', 'shift', 'rotation', 'zoom', 'contrast', 'brightness']
     """
     return keras.Sequential(
         [
@@ -31,7 +31,8 @@ def standard_augmentation():
             layers.RandomTranslation(0.08, 0.08, fill_mode="nearest", name="shift"),
             layers.RandomRotation(10 / 360, fill_mode="nearest", name="rotation"),
             layers.RandomZoom(0.1, fill_mode="nearest", name="zoom"),
-            layers.RandomContrast(0.2, value_range=(0, 255), name="contrast"),
+            layers.RandomContrast(0.3, value_range=(0, 255), name="contrast"),
+            layers.RandomBrightness(0.1, value_range=(0, 255), name="brightness"),
         ],
         name="standard_augmentation",
     )

@@ -5,11 +5,15 @@ from keras import layers
 
 from fer_estimators.architectures._output import class_probabilities
 
-_FILTERS = (32, 64, 96, 128)
+# Filters of the two convolutions of each block.
+_FILTERS = (32, 64, 128)
 
 
-def build_compact(input_shape, n_classes, *, dropout=0.3):
+def build_compact(input_shape, n_classes, *, dropout=0.0):
     """Build the default network, small enough to train on a CPU in minutes.
+
+    Three blocks of two 3 x 3 convolutions each halve the image and double the filters; it has
+    0.29 million parameters and 20 million multiplications for a face of 48 x 48 pixels.
 
     Parameters
     ----------
@@ -17,7 +21,7 @@ def build_compact(input_shape, n_classes, *, dropout=0.3):
         ``(height, width, channels)``, pixels.
     n_classes : int
         Number of classes.
-    dropout : float, default=0.3
+    dropout : float, default=0.0
         Fraction of pooled features dropped before the classes.
 
     Returns
@@ -28,19 +32,34 @@ def build_compact(input_shape, n_classes, *, dropout=0.3):
     Examples
     --------
     >>> from fer_estimators.architectures import build_compact
-    >>> build_compact((48, 48, 1), 7).output_shape
-    (None, 7)
+    >>> build_compact((48, 48, 1), 7).count_params()
+    289255
     """
     inputs = keras.Input(input_shape, name="images")
-    x = layers.Rescaling(1 / 127.5, offset=-1, name="rescaling")(inputs)
+    # FER2013's pixels have a mean of about 129 and a deviation of about 65.
+    x = layers.Rescaling(1 / 64, offset=-2, name="rescaling")(inputs)
     for block, filters in enumerate(_FILTERS, start=1):
-        for conv in (1, 2):
-            name = f"block{block}_conv{conv}"
-            x = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=name)(x)
-            x = layers.BatchNormalization(name=f"{name}_bn")(x)
-            x = layers.Activation("relu", name=f"{name}_relu")(x)
-        if block < len(_FILTERS):
+        if block > 1:
             x = layers.MaxPooling2D(2, padding="same", name=f"block{block}_pool")(x)
+        # The first convolution halves the image, where a pixel is cheap to lose and dear to keep.
+        x = _convolution(x, filters, strides=2 if block == 1 else 1, name=f"block{block}_conv1")
+        x = _convolution(x, filters, strides=1, name=f"block{block}_conv2")
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     x = layers.Dropout(dropout, name="head_dropout")(x)
     return keras.Model(inputs, class_probabilities(x, n_classes), name="compact")
+
+
+def _convolution(x, filters, *, strides, name):
+    x = layers.Conv2D(
+        filters,
+        3,
+        strides=strides,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=name,
+    )(x)
+    # Keras' momentum of 0.99 takes hundreds of steps to follow the weights: with little data the
+    # validation accuracy would lag by epochs.
+    x = layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x)
+    return layers.Activation("relu", name=f"{name}_relu")(x)

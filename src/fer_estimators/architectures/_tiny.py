@@ -27,7 +27,7 @@ def build_tiny(input_shape, n_classes, *, dropout=0.0):
     --------
     >>> from fer_estimators.architectures import build_tiny
     >>> build_tiny((16, 16, 1), 7).count_params()
-    1615
+    3047
     """
     inputs = keras.Input(input_shape, name="images")
     x = layers.Rescaling(1 / 127.5, offset=-1, name="rescaling")(inputs)

@@ -64,9 +64,9 @@ class Backbone:
         inputs : keras.KerasTensor
             Images with pixels in 0..255.
         features : keras.KerasTensor of shape (n, rows, columns, n_features)
-            What the network sees in them, always in inference mode.
+            What the network sees in them.
         network : keras.Model
-            The pretrained network itself, frozen.
+            The pretrained network itself, frozen: its batch normalisation is in inference mode.
 
         Raises
         ------
@@ -78,6 +78,8 @@ class Backbone:
         size = tuple(input_shape[:2]) if image_size is None else image_size
         self._check_size(size, input_shape)
         network = self._load(weights, (*size, 3))
+        # This, and no `training=False`, keeps batch normalisation in inference mode: Keras 3 lets
+        # the outer call's `training` win.
         network.trainable = False
 
         inputs = keras.Input(input_shape, name="images")
@@ -86,7 +88,7 @@ class Backbone:
             x = layers.Resizing(*size, interpolation="bilinear", name="resizing")(x)
         if input_shape[2] == 1:
             x = layers.Concatenate(name="grey_to_rgb")([x, x, x])
-        return inputs, network(self.preprocess(x), training=False), network
+        return inputs, network(self.preprocess(x)), network
 
     def _check_size(self, size, input_shape):
         if min(size) < self.minimum_size:

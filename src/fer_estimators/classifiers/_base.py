@@ -39,6 +39,7 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         "optimizer": "no_validation",
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "learning_rate_schedule": [str, callable],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"all"})],
         "shuffle": ["boolean"],
@@ -269,7 +270,9 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
             ),
             # With this reduction a weight of two is the same as the image twice.
             "loss": keras.losses.CategoricalCrossentropy(
-                reduction="mean_with_sample_weight", dtype=dtype
+                label_smoothing=self.label_smoothing,
+                reduction="mean_with_sample_weight",
+                dtype=dtype,
             ),
             "weighted_metrics": [keras.metrics.CategoricalAccuracy(name="accuracy", dtype=dtype)],
         }

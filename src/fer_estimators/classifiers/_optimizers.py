@@ -5,11 +5,11 @@ from keras import optimizers
 
 from fer_estimators._lookup import look_up
 
-_WARM_UP = 0.1
+_WARM_UP = 0.15
 
 
 def _cosine(learning_rate, n_steps):
-    """Rise for a tenth of the steps, then fall along half a cosine to zero."""
+    """Rise for the first 15 % of the steps, then fall along half a cosine to zero."""
     warm_up = max(1, round(_WARM_UP * n_steps))
     return optimizers.schedules.CosineDecay(
         initial_learning_rate=learning_rate / warm_up,
@@ -23,6 +23,10 @@ def _constant(learning_rate, n_steps):
     return learning_rate
 
 
+def _adamw(learning_rate):
+    return optimizers.AdamW(learning_rate, weight_decay=0.05)
+
+
 def _sgd(learning_rate):
     return optimizers.SGD(learning_rate, momentum=0.9, nesterov=True)
 
@@ -30,7 +34,7 @@ def _sgd(learning_rate):
 # Each takes the learning rate, a number or a schedule.
 OPTIMIZERS = {
     "adam": optimizers.Adam,
-    "adamw": optimizers.AdamW,
+    "adamw": _adamw,
     "rmsprop": optimizers.RMSprop,
     "sgd": _sgd,
 }

@@ -54,13 +54,16 @@ class TransferClassifier(BaseImageClassifier):
         Step size of the second phase, at its highest.
     optimizer : {"adam", "adamw", "rmsprop", "sgd"}, callable or keras.optimizers.Optimizer, \
 default="adam"
-        A name ("sgd" has a Nesterov momentum of 0.9), a function of the learning rate, or an
-        instance, which is copied and brings its own learning rate.
+        A name ("adamw" has a weight decay of 0.05, "sgd" a Nesterov momentum of 0.9), a function
+        of the learning rate, or an instance, which is copied and brings its own learning rate.
     learning_rate : float, default=0.001
         Step size of the first phase, at its highest.
     learning_rate_schedule : {"cosine", "constant"} or callable, default="cosine"
-        "cosine" rises for the first tenth of all steps and then falls to zero. A callable gets
+        "cosine" rises for the first 15 % of all steps and then falls to zero. A callable gets
         the learning rate and the number of steps, and returns a Keras schedule.
+    label_smoothing : float, default=0.0
+        Probability taken from each image's label and shared by all classes, in [0, 1): keeps
+        networks from being too sure of FER2013's noisy labels.
     epochs : int, default=10
         Passes over the training images in the first phase, at most.
     batch_size : int or "all", default=32
@@ -161,6 +164,7 @@ default="adam"
         optimizer="adam",
         learning_rate=1e-3,
         learning_rate_schedule="cosine",
+        label_smoothing=0.0,
         epochs=10,
         batch_size=32,
         shuffle=True,
@@ -186,6 +190,7 @@ default="adam"
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.learning_rate_schedule = learning_rate_schedule
+        self.label_smoothing = label_smoothing
         self.epochs = epochs
         self.batch_size = batch_size
         self.shuffle = shuffle

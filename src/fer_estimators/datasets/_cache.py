@@ -103,10 +103,8 @@ def _add_tree(digest, folder, cache_folder, follow_links, visited):
             lines.append(f"{name}/")
             _add_tree(digest, entry.path, cache_folder, follow_links, visited)
         else:
-            try:
-                state = entry.stat()
-            except OSError:  # a broken link
-                state = entry.stat(follow_symlinks=False)
+            # Of links that lead nowhere or to a folder, only the link itself is part of the set.
+            state = entry.stat(follow_symlinks=entry.is_file())
             lines.append(f"{name}\0{state.st_size}\0{state.st_mtime_ns}")
     digest.update(f"{folder}\0{len(lines)}\n".encode("utf-8", "surrogatepass"))
     digest.update("\n".join(lines).encode("utf-8", "surrogatepass"))

@@ -1,0 +1,82 @@
+"""What is specific to transfer learning: heads, freezing, the second phase."""
+
+import keras
+import numpy as np
+import pytest
+
+
+def backbone_weights(clf):
+    return clf.model_.get_layer("tiny_network").get_weights()
+
+
+@pytest.mark.parametrize("head", ["pooled", "study"])
+def test_the_frozen_backbone_keeps_its_weights(transfer, faces, head):
+    before = transfer(head=head, epochs=1).fit(faces.images, faces.target)
+    after = transfer(head=head, epochs=3, learning_rate=0.01).fit(faces.images, faces.target)
+    for a, b in zip(backbone_weights(before), backbone_weights(after), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_second_phase_trains_the_last_layers_only(transfer, faces):
+    params = {"validation_fraction": None, "epochs": 2}
+    frozen = transfer(**params).fit(faces.images, faces.target)
+    tuned = transfer(
+        fine_tune_layers=1, fine_tune_epochs=3, fine_tune_learning_rate=0.01, **params
+    ).fit(faces.images, faces.target)
+    assert tuned.n_epochs_ == len(tuned.history_["loss"]) == 5
+    network = tuned.model_.get_layer("tiny_network")
+    changed = {
+        layer.name
+        for layer, same in zip(
+            network.layers, frozen.model_.get_layer("tiny_network").layers, strict=True
+        )
+        if any((a != b).any() for a, b in zip(layer.get_weights(), same.get_weights(), strict=True))
+    }
+    assert changed == {"conv2"}
+
+
+def test_the_second_phase_keeps_the_best_of_both(transfer, faces):
+    clf = transfer(
+        epochs=4,
+        learning_rate=0.01,
+        fine_tune_layers=2,
+        fine_tune_epochs=2,
+        fine_tune_learning_rate=10.0,
+        augmentation="study",
+    )
+    images, labels = faces.images, faces.target
+    clf.fit(images[:100], labels[:100], validation_data=(images[100:], labels[100:]))
+    best = max(clf.history_["val_accuracy"])
+    assert clf.history_["val_accuracy"][clf.best_epoch_ - 1] == best
+    assert clf.score(images[100:], labels[100:]) == pytest.approx(best)
+
+
+def test_too_many_layers_are_told(transfer, faces):
+    with pytest.raises(ValueError, match=r"fine_tune_layers=3.*only 2 layers with weights"):
+        transfer(fine_tune_layers=3).fit(faces.images, faces.target)
+
+
+@pytest.mark.parametrize("image_size", [20, (20, 24)])
+def test_images_are_resized_inside_the_graph(transfer, faces, image_size):
+    clf = transfer(image_size=image_size).fit(faces.images, faces.target)
+    expected = (20, 20) if image_size == 20 else image_size
+    assert clf.model_.get_layer("tiny_network").input_shape[1:3] == expected
+    assert clf.image_shape_ == (16, 16, 1)
+
+
+def test_a_function_may_be_the_head(transfer, faces):
+    def head(features, n_classes):
+        x = keras.layers.Flatten()(features)
+        return keras.layers.Dense(n_classes, activation="softmax", name="own")(x)
+
+    clf = transfer(head=head).fit(faces.images, faces.target)
+    assert clf.model_.get_layer("own")
+
+
+def test_the_head_of_the_study(transfer, faces):
+    model = transfer(head="study").fit(faces.images, faces.target).model_
+    names = ["head_conv1", "head_conv2", "head_conv3"]
+    assert [model.get_layer(name).filters for name in names] == [32, 32, 64]
+    assert [model.get_layer(name).strides[0] for name in names] == [2, 1, 1]
+    assert model.get_layer("head_dense").units == 32
+    assert model.get_layer("head_dropout").rate == 0.5
