@@ -14,6 +14,7 @@ from fer_estimators import images as image_rules
 from fer_estimators._lookup import look_up
 from fer_estimators.augmentation import AUGMENTATIONS
 from fer_estimators.classifiers import _targets
+from fer_estimators.classifiers._allocator import freed_memory_kept
 from fer_estimators.classifiers._batches import ImageBatches, as_keras_data
 from fer_estimators.classifiers._callbacks import DrawOrder, KeepBestWeights, LogLearningRate
 from fer_estimators.classifiers._device import device_scope, resolve_device
@@ -93,7 +94,7 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         self.device_ = device
         self._pixel_scale = image_rules.pixel_scale(images)
         sets = self._make_batches(images, codes, weights, validation_data, seed)
-        with isolated_random_state(seed), device_scope(device):
+        with isolated_random_state(seed), device_scope(device), freed_memory_kept():
             self._train(*sets)
         return self
 

@@ -1,0 +1,202 @@
+"""Build the frozen part of a backbone from all that it depends on, once in a process."""
+
+import hashlib
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
+from functools import partial
+from math import prod
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+import keras
+from keras import layers
+
+from fer_estimators.backbones import Backbone
+from fer_estimators.classifiers._device import device_scope
+from fer_estimators.classifiers._inference import compile_inference
+from fer_estimators.classifiers._randomness import isolated_random_state
+
+POOLING = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}
+
+_BUILDING = RLock()
+_latest = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that features depend on besides the images.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    weights : str or None
+        "imagenet", the SHA-256 digest of a weights file, or None for random ones.
+    weights_path : str or None
+        Where that file was; no part of the recipe's identity.
+    layer : str or None
+        Layer whose output is taken; None for the last.
+    pooling : {"avg", "max"} or None
+    image_size : tuple of int or None
+        Height and width, pixels, to which the graph resizes.
+    input_shape : tuple of int
+        Height and width (pixels) and channels of the images.
+    dtype_policy : str
+    seed : int or None
+        Seeds random weights; None where weights are given.
+    software : tuple of str
+        Backend and version of Keras, on which random weights depend.
+    """
+
+    backbone: Backbone
+    weights: str | None
+    weights_path: str | None = field(compare=False)
+    layer: str | None
+    pooling: str | None
+    image_size: tuple | None
+    input_shape: tuple
+    dtype_policy: str
+    seed: int | None
+    software: tuple = field(default_factory=lambda: (keras.backend.backend(), keras.__version__))
+
+    def key(self):
+        """Return what tells one recipe from another."""
+        return tuple(getattr(self, item.name) for item in fields(self) if item.compare)
+
+
+@dataclass(frozen=True)
+class FrozenNetwork:
+    """A built network: its recipe and device, the model, and a compiled call of it."""
+
+    made_for: tuple
+    model: keras.Model
+    infer: Any
+
+    @property
+    def n_features(self):
+        """Number of features of an image."""
+        return prod(self.model.output_shape[1:])
+
+
+def file_digest(path):
+    """Return the SHA-256 digest of a file, or the path itself where there is none.
+
+    Parameters
+    ----------
+    path : str
+
+    Returns
+    -------
+    str
+    """
+    if not Path(path).is_file():
+        return path
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def get_network(recipe, device, carried=None):
+    """Build a network, or return the one built last in this process if it is the same.
+
+    Frozen networks never change, so that all estimators can share one. A search over what follows
+    the features would otherwise spend its time on building the same network again and again.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    device : {"cpu", "gpu"}
+    carried : list of ndarray, default=None
+        Weights that were pickled; None takes them from where the recipe says.
+
+    Returns
+    -------
+    FrozenNetwork
+
+    Raises
+    ------
+    ValueError
+        If the backbone has no such layer, or its weights file is not what it was.
+    WeightsNotFoundError
+        If the weights are not to be had.
+    """
+    global _latest
+    with _BUILDING:
+        if _latest is None or _latest.made_for != (recipe, device):
+            with device_scope(device):
+                model = _build(recipe, carried)
+            _latest = FrozenNetwork((recipe, device), model, compile_inference(model))
+        return _latest
+
+
+def _build(recipe, carried):
+    if carried is None:
+        _check_unchanged(recipe)
+    backbone = recipe.backbone
+    if recipe.layer is not None:
+        backbone = replace(backbone, builder=partial(_cut_at, recipe.layer, backbone.builder))
+    weights = recipe.weights_path or recipe.weights
+    with isolated_random_state(recipe.seed or 0), _dtype_policy(recipe.dtype_policy):
+        inputs, features, network = backbone.build(
+            recipe.input_shape,
+            weights=weights if carried is None else None,
+            image_size=recipe.image_size,
+        )
+        if recipe.layer is not None:
+            _check_layer(recipe, network)
+        model = keras.Model(inputs, _flatten(features, recipe), name=f"{backbone.name}_features")
+    if carried is not None:
+        model.set_weights(carried)
+    return model
+
+
+def _cut_at(layer, builder, **arguments):
+    """Build a network that ends at a layer."""
+    network = builder(**arguments)
+    if layer not in _layer_names(network):
+        # Not raised here, where it would be taken for a fault of the weights.
+        return network
+    return keras.Model(network.input, network.get_layer(layer).output, name=network.name)
+
+
+def _check_layer(recipe, network):
+    names = _layer_names(network)
+    if recipe.layer in names:
+        return
+    close = get_close_matches(recipe.layer, names, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise ValueError(
+        f"layer={recipe.layer!r} is no layer of {recipe.backbone.name!r}; expected one of {names}, "
+        f"or None for the last.{hint}"
+    )
+
+
+def _layer_names(network):
+    return [layer.name for layer in network.layers if not isinstance(layer, layers.InputLayer)]
+
+
+def _flatten(features, recipe):
+    """Bring a map of features to one row for each image, in full precision."""
+    dtype = "float64" if recipe.dtype_policy == "float64" else "float32"
+    if recipe.pooling is not None and len(features.shape) == 4:
+        return POOLING[recipe.pooling](dtype=dtype, name="pooling")(features)
+    return layers.Flatten(dtype=dtype, name="flatten")(features)
+
+
+@contextmanager
+def _dtype_policy(name):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _check_unchanged(recipe):
+    path = recipe.weights_path
+    if path is not None and file_digest(path) not in (recipe.weights, path):
+        raise ValueError(
+            f"The weights file {path!r} has changed since BackboneFeatures was fitted with it (its "
+            f"SHA-256 digest was {recipe.weights[:12]}...). Fit again, or restore the file."
+        )

@@ -1,0 +1,77 @@
+"""Check the images and sizes that a transformer is given, as scikit-learn expects of it."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils.validation import validate_data
+
+from fer_estimators import images as image_rules
+
+
+def check_input_images(estimator, X, *, image_shape, reset):
+    """Check images or flat rows, and remember or compare what scikit-learn keeps of them.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Gets ``n_features_in_`` (and ``feature_names_in_``) of flat rows.
+    X : array-like of shape (n, height, width), (n, height, width, channels) or (n, n_pixels)
+        Pixels in 0..255.
+    image_shape : tuple of int or None
+        Height and width (and channels), pixels, of flat rows. Compared with that of images only
+        if `reset`.
+    reset : bool
+        Whether to remember, as in ``fit``, or to compare, as in ``transform``.
+
+    Returns
+    -------
+    ndarray of shape (n, height, width, channels)
+        A view of `X` wherever `X` is a numeric array.
+
+    Raises
+    ------
+    ValueError
+        If `X` is not images with pixels in 0..255.
+    """
+    X = image_rules.as_numeric_array(X)
+    X = X if hasattr(X, "ndim") else np.asarray(X)
+    if X.ndim < 3:
+        rows = validate_data(estimator, X, reset=reset, dtype="numeric")
+        images = image_rules.view_as_images(rows, image_shape)
+    else:
+        shape = image_shape if reset else None
+        images = image_rules.check_image_array(X, image_shape=shape, estimator=estimator)
+        if reset:
+            # Forgets the column names of an earlier fit on a data frame.
+            validate_data(estimator, images, reset=True, skip_check_array=True, ensure_2d=False)
+    image_rules.check_fitted_scale(images)
+    return images
+
+
+def height_and_width(image_size):
+    """Turn the ``image_size`` parameter into a pair.
+
+    Parameters
+    ----------
+    image_size : int, pair of int or None
+        Pixels; one number stands for a square.
+
+    Returns
+    -------
+    tuple of int or None
+
+    Raises
+    ------
+    ValueError
+        If it is neither a positive integer nor two of them.
+    """
+    if image_size is None:
+        return None
+    pair = (image_size, image_size) if isinstance(image_size, Integral) else tuple(image_size)
+    integers = all(isinstance(side, Integral) and not isinstance(side, bool) for side in pair)
+    if len(pair) != 2 or not integers or min(pair) < 1:
+        raise ValueError(
+            f"image_size={image_size!r} is no size; expected a number of pixels or (height, width) "
+            "in pixels, at least 1 each. Pass for example image_size=(48, 48)."
+        )
+    return int(pair[0]), int(pair[1])

@@ -1,0 +1,384 @@
+"""Transformers from file names to images, and from images to images of another size."""
+
+import os
+from collections import Counter
+from functools import partial
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils._param_validation import Interval
+
+from fer_estimators._image_input import check_input_images, height_and_width
+from fer_estimators.datasets import _stack
+from fer_estimators.datasets._decode import decode
+from fer_estimators.datasets._report import name_some
+from fer_estimators.datasets._sources import MAX_FILE_BYTES
+from fer_estimators.exceptions import ImageReadError
+from fer_estimators.images import as_numeric_array, resize_images
+
+_SIZE = [Interval(Integral, 1, None, closed="left"), tuple, list]
+
+
+# Without scikit-learn's own wrapping: it would put images into the columns of a data frame.
+class _ImageTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+    """Give images, which have no columns."""
+
+    def get_feature_names_out(self, input_features=None):
+        """Refuse to name columns: images have none.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Not used.
+
+        Raises
+        ------
+        ValueError
+            Always.
+        """
+        raise ValueError(
+            f"{type(self).__name__} gives images, an array of shape (n_samples, height, width[, "
+            "channels]), but feature names are those of columns in a table. Ask the step that "
+            "makes columns of the images, as in pipeline['features'].get_feature_names_out()."
+        )
+
+    def set_output(self, *, transform=None):
+        """Accept the setting of a whole pipeline, and go on giving arrays.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            Not used: images fit into no data frame.
+
+        Returns
+        -------
+        self : object
+        """
+        return self
+
+    def __sklearn_tags__(self):
+        """Describe the transformer to scikit-learn."""
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+class ImageReader(_ImageTransformer):
+    """Read image files, so that a pipeline starts with file names.
+
+    Cross-validation and search then split, copy and send to other processes the names rather
+    than the pixels.
+
+    Parameters
+    ----------
+    image_size : int, tuple of int or None, default=48
+        Height and width, pixels, to which images are resized (Pillow's antialiased bilinear
+        filter). None leaves them as they are, and then all must have one size.
+    color : bool, default=False
+        Give RGB rather than grey images.
+    root : str, path-like or None, default=None
+        Folder from which relative names start; None takes the current one.
+    n_jobs : int, default=None
+        Number of threads that read and decode; None means one, -1 one for each core.
+
+    See Also
+    --------
+    ImageResizer : Resize images that are arrays already.
+    fer_estimators.datasets.load_image_folder : Read a folder of one folder for each class.
+
+    Notes
+    -----
+    There is nothing to learn: `fit` checks the parameters and that `X` holds names, and opens no
+    file. A file that cannot be read is an error; it cannot be left out here, as `y` has an entry
+    for it. To find such files, pass ``on_error="skip"`` to
+    :func:`~fer_estimators.datasets.load_image_folder` and look at the report.
+
+    Formats, limits and pixels are those of the loaders: JPEG, PNG and BMP, turned upright as
+    their EXIF tag says, transparency laid over black, 16-bit levels scaled to 8 bits.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from PIL import Image
+    >>> from fer_estimators.datasets import make_faces
+    >>> from fer_estimators.preprocessing import ImageReader
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for i, face in enumerate(make_faces(3, random_state=0).images):
+    ...         Image.fromarray(face).save(pathlib.Path(folder, f"{i}.png"))
+    ...     images = ImageReader(32, root=folder).fit_transform(["0.png", "1.png", "2.png"])
+    >>> images.shape, images.dtype
+    ((3, 32, 32), dtype('uint8'))
+    """
+
+    _parameter_constraints = {
+        "image_size": [*_SIZE, None],
+        "color": ["boolean"],
+        "root": [str, os.PathLike, None],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(self, image_size=48, *, color=False, root=None, n_jobs=None):
+        self.image_size = image_size
+        self.color = color
+        self.root = root
+        self.n_jobs = n_jobs
+
+    def fit(self, X, y=None):
+        """Check the parameters and that `X` holds file names; open none.
+
+        Parameters
+        ----------
+        X : list, ndarray, Series or one-column data frame of str or path-like, length n
+            File names.
+        y : None
+            Not used.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or an entry of `X` is of another kind.
+        """
+        self._validate_params()
+        height_and_width(self.image_size)
+        _as_paths(X)
+        return self
+
+    def transform(self, X):
+        """Read the files.
+
+        Parameters
+        ----------
+        X : list, ndarray, Series or one-column data frame of str or path-like, length n
+            File names.
+
+        Returns
+        -------
+        ndarray of shape (n, height, width) or (n, height, width, 3), dtype uint8, values 0..255
+
+        Raises
+        ------
+        FileNotFoundError
+            If files do not exist; names them.
+        ImageReadError
+            If files are damaged, too large, or of a format that is not accepted; names them.
+        DatasetError
+            If `image_size` is None and the images have several sizes.
+        TypeError
+            If an entry of `X` is no file name.
+        """
+        self._validate_params()
+        _stack._refuse_filling()
+        paths = _as_paths(X)
+        root = "" if self.root is None else os.path.expanduser(os.fspath(self.root))
+        size = height_and_width(self.image_size)
+        read = partial(_read_image, root=root, color=self.color, image_size=size)
+        return _fill(_stack._map(read, paths, self.n_jobs), paths, root)
+
+    def __sklearn_tags__(self):
+        """Describe the transformer to scikit-learn."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+
+class ImageResizer(_ImageTransformer):
+    """Resize images with Pillow's antialiased bilinear filter.
+
+    Parameters
+    ----------
+    image_size : int or tuple of int, default=48
+        Height and width of the result, pixels; one number stands for a square.
+    image_shape : tuple of int, default=None
+        Height and width (and channels), pixels, of the images in flat rows of `X`; one entry may
+        be -1. Not needed for images of three or four dimensions.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of values in a row, if `X` was flat rows.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if `X` was a data frame of flat rows.
+
+    See Also
+    --------
+    ImageReader : Read files as images of one size.
+    fer_estimators.images.resize_images : The same as a function.
+
+    Notes
+    -----
+    There is nothing to learn: `fit` checks its input, and `transform` may get images of another
+    size than `fit` did.
+
+    Examples
+    --------
+    >>> from fer_estimators.datasets import make_faces
+    >>> from fer_estimators.preprocessing import ImageResizer
+    >>> faces = make_faces(4, random_state=0)
+    >>> ImageResizer(32).fit_transform(faces.images).shape
+    (4, 32, 32)
+    >>> ImageResizer((24, 32), image_shape=(48, 48)).fit_transform(faces.data).shape
+    (4, 24, 32)
+    """
+
+    _parameter_constraints = {"image_size": _SIZE, "image_shape": [tuple, list, None]}
+
+    def __init__(self, image_size=48, *, image_shape=None):
+        self.image_size = image_size
+        self.image_shape = image_shape
+
+    def fit(self, X, y=None):
+        """Check the parameters and the images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, height, width), (n, height, width, channels) or (n, n_pixels)
+            Pixels in 0..255, uint8 or float.
+        y : None
+            Not used.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If the images or a parameter are not as described.
+        """
+        self._validate_params()
+        height_and_width(self.image_size)
+        self._check_pixels(X, reset=True)
+        return self
+
+    def transform(self, X):
+        """Resize images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, height, width), (n, height, width, channels) or (n, n_pixels)
+            Pixels in 0..255, uint8 or float; float pixels are rounded.
+
+        Returns
+        -------
+        ndarray of shape (n, new_height, new_width[, channels]), dtype uint8, values 0..255
+            With a channel axis where the images have more than one channel or `X` has that axis.
+
+        Raises
+        ------
+        ValueError
+            If `X` is not images with pixels in 0..255.
+        """
+        self._validate_params()
+        X = as_numeric_array(X)
+        images = self._check_pixels(X, reset=False)
+        resized = resize_images(images, height_and_width(self.image_size))
+        return resized if np.ndim(X) == 4 or resized.shape[-1] > 1 else resized[..., 0]
+
+    def _check_pixels(self, X, *, reset):
+        images = check_input_images(self, X, image_shape=self.image_shape, reset=reset)
+        # Smaller images than 8 x 8 may hold any numbers elsewhere, but here become uint8.
+        low, high = images.min(), images.max()
+        if low < 0 or high > 255:
+            raise ValueError(
+                f"Negative values in data passed to ImageResizer, or values above 255: X ranges "
+                f"from {low} to {high}, but pixels are expected in 0..255. Resize before any "
+                "standardisation."
+            )
+        return images
+
+    def __sklearn_tags__(self):
+        """Describe the transformer to scikit-learn."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.positive_only = True
+        return tags
+
+
+def _as_paths(X):
+    """Return the file names in `X` as a list, whatever holds them."""
+    if isinstance(X, (str, bytes, os.PathLike)):
+        raise TypeError(f"X={X!r} is one file name, but a list of them is expected. Pass [X].")
+    # NumPy would make strings of numbers among the names.
+    names = X.to_numpy() if hasattr(X, "to_numpy") else np.asarray(X, dtype=object)
+    if names.ndim == 2 and names.shape[1] == 1:
+        names = names[:, 0]
+    if names.ndim != 1 or not len(names):
+        raise ValueError(
+            f"X has shape {names.shape}, but file names are expected in one column, at least one. "
+            "Select the column, as in df['file']."
+        )
+    faulty = [i for i, name in enumerate(names) if not isinstance(name, (str, os.PathLike))]
+    if faulty:
+        kind = type(names[faulty[0]]).__name__
+        raise TypeError(
+            f"{len(faulty)} of {len(names)} entries of X are no file names, first X[{faulty[0]}] = "
+            f"{names[faulty[0]]!r} of type {kind}; expected str or path-like. Drop missing names "
+            "with their labels; images that are arrays already need no ImageReader."
+        )
+    return [os.fspath(name) for name in names]
+
+
+def _read_image(path, *, root, color, image_size):
+    """Return the decoded image, or the error that stands for it."""
+    full_path = os.path.join(root, path)
+    if not os.path.exists(full_path):
+        return FileNotFoundError(path)
+    try:
+        data = _read_bytes(full_path)
+        return decode(data, color=color, image_size=image_size, name=path)
+    except ImageReadError as error:
+        return error
+
+
+def _read_bytes(path):
+    if not os.path.isfile(path):
+        raise ImageReadError("no regular file")
+    if os.path.getsize(path) > MAX_FILE_BYTES:
+        raise ImageReadError(f"larger than {MAX_FILE_BYTES:,} bytes, the limit for one image")
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise ImageReadError(f"cannot be read ({error.strerror})") from error
+
+
+def _fill(results, paths, root):
+    """Put decoded images into one array, or raise one error for all faults of a kind."""
+    images, faults, sizes, examples = None, [], Counter(), {}
+    for row, result in enumerate(results):
+        if isinstance(result, OSError):
+            faults.append((paths[row], result))
+            continue
+        sizes[result.size] += 1
+        examples.setdefault(result.size, paths[row])
+        pixels = np.frombuffer(result.pixels, dtype=np.uint8).reshape(*result.size, -1)
+        if images is None:
+            images = np.empty((len(paths), *pixels.shape), dtype=np.uint8)
+        if len(sizes) == 1:
+            images[row] = pixels
+    _refuse_faults(faults, len(paths), root)
+    _stack._check_sizes(sizes, examples)
+    return images if images.shape[-1] > 1 else images[..., 0]
+
+
+def _refuse_faults(faults, n_paths, root):
+    missing = [path for path, error in faults if isinstance(error, FileNotFoundError)]
+    if missing:
+        raise FileNotFoundError(
+            f"{len(missing)} of {n_paths} image files do not exist: {name_some(missing)}. Names "
+            f"start from {os.path.abspath(root)!r}; pass root=<folder> if that is another one."
+        )
+    if faults:
+        named = name_some(f"{path}: {error}" for path, error in faults)
+        raise ImageReadError(
+            f"{len(faults)} of {n_paths} image files cannot be read: {named}. Repair them, or "
+            "drop their names together with their labels."
+        )
