@@ -63,8 +63,8 @@ def test_passes_the_checks_of_scikit_learn(estimator, check):
     check(estimator)
 
 
-# scikit-learn's own: its checks of data frames transform arrays, too.
-@pytest.mark.filterwarnings("ignore:X does not have valid feature names:UserWarning")
+# scikit-learn's checks of data frames fit on one kind of table and transform the other.
+@pytest.mark.filterwarnings("ignore:X (does not have valid|has) feature names:UserWarning")
 @pytest.mark.parametrize(
     "check",
     [
@@ -103,6 +103,15 @@ def weights_file(tmp_path):
     path = tmp_path / "tiny.weights.h5"
     tiny_network(False, None, (16, 16, 3)).save_weights(path)
     return path
+
+
+@pytest.fixture
+def image_files(faces, tmp_path):
+    """The drawn faces as files in `tmp_path`: a column of their names."""
+    names = pd.Series([f"{i}.png" for i in range(len(faces.images))])
+    for name, pixels in zip(names, faces.images, strict=True):
+        Image.fromarray(pixels).save(tmp_path / name)
+    return names
 
 
 def forget_shared_network():
@@ -291,15 +300,18 @@ def test_search_over_backbones_and_layers(faces):
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
-def test_worker_processes_get_a_backbone_that_no_module_holds(faces):
+def test_worker_processes_get_file_names_and_a_backbone_that_no_module_holds(
+    faces, image_files, tmp_path
+):
     def build(include_top, weights, input_shape):
         inputs = keras.Input(input_shape)
         return keras.Model(inputs, keras.layers.Conv2D(4, 3, strides=4)(inputs))
 
     backbone = Backbone("local", build, lambda images: images / 255, 3, "none")
-    pipeline = make_pipeline(make(backbone=backbone), GaussianNB())
+    reader = ImageReader(16, root=tmp_path)
+    pipeline = make_pipeline(reader, make(backbone=backbone), GaussianNB())
     alone, spread = (
-        cross_val_score(pipeline, faces.images, faces.target, cv=2, n_jobs=n) for n in (1, 2)
+        cross_val_score(pipeline, image_files, faces.target, cv=2, n_jobs=n) for n in (1, 2)
     )
     np.testing.assert_allclose(spread, alone)
 
@@ -314,15 +326,12 @@ def test_pandas_output_has_names_and_the_index_of_the_input(faces):
     assert not hasattr(transformer.fit(faces.images), "feature_names_in_")
 
 
-def test_pipeline_from_file_names_to_a_table_of_features(faces, tmp_path):
-    names = [f"{i}.png" for i in range(4)]
-    for name, pixels in zip(names, faces.images, strict=False):
-        Image.fromarray(pixels).save(tmp_path / name)
+def test_pipeline_from_file_names_to_a_table_of_features(faces, image_files, tmp_path):
     pipeline = make_pipeline(ImageReader(16, root=tmp_path), ImageResizer(12), make())
-    table = pipeline.set_output(transform="pandas").fit_transform(pd.Series(names))
-    assert table.shape == (4, 6)
+    table = pipeline.set_output(transform="pandas").fit_transform(image_files)
+    assert table.shape == (140, 6)
     assert table.columns[0] == "backbonefeatures0"
-    expected = make().fit_transform(resize_images(faces.images[:4], 12))
+    expected = make().fit_transform(resize_images(faces.images, 12))
     np.testing.assert_allclose(table, expected, atol=1e-6)
 
 

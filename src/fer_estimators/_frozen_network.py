@@ -18,9 +18,11 @@ from fer_estimators.classifiers._device import device_scope
 from fer_estimators.classifiers._inference import compile_inference
 from fer_estimators.classifiers._randomness import isolated_random_state
 
+#: What becomes of a map of features.
 POOLING = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}
 
-_BUILDING = RLock()
+#: Held while a network is built: Keras' settings and random state are the whole process's.
+BUILDING = RLock()
 _latest = None
 
 
@@ -121,7 +123,7 @@ def get_network(recipe, device, carried=None):
         If the weights are not to be had.
     """
     global _latest
-    with _BUILDING:
+    with BUILDING:
         if _latest is None or _latest.made_for != (recipe, device):
             with device_scope(device):
                 model = _build(recipe, carried)

@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_memory
 
-from fer_estimators._frozen_network import _BUILDING, POOLING, Recipe, file_digest, get_network
+from fer_estimators._frozen_network import BUILDING, POOLING, Recipe, file_digest, get_network
 from fer_estimators._image_input import check_input_images, height_and_width
 from fer_estimators._lookup import look_up
 from fer_estimators.backbones import BACKBONES, Backbone
@@ -52,7 +52,8 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Images that pass through the network at once; bounds the memory in use.
     memory : str or object with the joblib.Memory interface, default=None
         Folder in which to keep the features of each `X`. None keeps nothing. See the Notes for
-        when to use this and when the `memory` of a pipeline.
+        when to use this and when the `memory` of a pipeline. A `Backbone` of your own must be
+        made of functions that a module holds, no lambdas.
     store_weights_in_pickle : bool, default=True
         Whether the network's weights go into a pickle of the fitted transformer. If False, the
         pickle is small, and the weights are loaded again on first use from where they came:
@@ -270,7 +271,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     def _get_network(self):
         """Return the network; build it on first use after unpickling."""
-        with _BUILDING:
+        with BUILDING:
             if self._network is None:
                 self._network = get_network(self._recipe, self.device_, self._carried_weights)
                 self._carried_weights = None

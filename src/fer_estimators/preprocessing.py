@@ -20,9 +20,12 @@ from fer_estimators.images import as_numeric_array, resize_images
 _SIZE = [Interval(Integral, 1, None, closed="left"), tuple, list]
 
 
-# Without scikit-learn's own wrapping: it would put images into the columns of a data frame.
-class _ImageTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class _ImageTransformer(TransformerMixin, BaseEstimator):
     """Give images, which have no columns."""
+
+    def __init_subclass__(cls, **kwargs):
+        # scikit-learn would put images into the columns of a data frame.
+        super().__init_subclass__(**{**kwargs, "auto_wrap_output_keys": None})
 
     def get_feature_names_out(self, input_features=None):
         """Refuse to name columns: images have none.

@@ -275,6 +275,8 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
                 reduction="mean_with_sample_weight",
                 dtype=dtype,
             ),
+            # XLA makes TensorFlow's training slower on the CPU.
+            "jit_compile": False if self.device_ == "cpu" and _on_tensorflow() else "auto",
             "weighted_metrics": [keras.metrics.CategoricalAccuracy(name="accuracy", dtype=dtype)],
         }
 
@@ -305,3 +307,7 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _on_tensorflow():
+    return keras.backend.backend() == "tensorflow"

@@ -25,7 +25,7 @@ class CNNClassifier(BaseImageClassifier):
         returns a Keras layer. None trains on the images as they are.
     optimizer : {"adam", "adamw", "rmsprop", "sgd"}, callable or keras.optimizers.Optimizer, \
 default="adamw"
-        A name ("adamw" has a weight decay of 0.05, "sgd" a Nesterov momentum of 0.9), a function
+        A name ("adamw" has a weight decay of 0.05 on kernels, "sgd" a Nesterov momentum of 0.9), a function
         of the learning rate, or an instance, which is copied and brings its own learning rate.
     learning_rate : float, default=0.003
         Step size of the optimizer, at its highest.

@@ -24,7 +24,10 @@ def _constant(learning_rate, n_steps):
 
 
 def _adamw(learning_rate):
-    return optimizers.AdamW(learning_rate, weight_decay=0.05)
+    optimizer = optimizers.AdamW(learning_rate, weight_decay=0.05)
+    # Biases and the scales of batch normalisation need not be small.
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
 
 
 def _sgd(learning_rate):

@@ -54,7 +54,7 @@ class TransferClassifier(BaseImageClassifier):
         Step size of the second phase, at its highest.
     optimizer : {"adam", "adamw", "rmsprop", "sgd"}, callable or keras.optimizers.Optimizer, \
 default="adam"
-        A name ("adamw" has a weight decay of 0.05, "sgd" a Nesterov momentum of 0.9), a function
+        A name ("adamw" has a weight decay of 0.05 on kernels, "sgd" a Nesterov momentum of 0.9), a function
         of the learning rate, or an instance, which is copied and brings its own learning rate.
     learning_rate : float, default=0.001
         Step size of the first phase, at its highest.
