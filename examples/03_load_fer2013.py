@@ -83,12 +83,11 @@ for form, faces in loaded.items():
 # as it stood.
 import os
 
+faces = first
 if "FER2013" in os.environ:
     faces = load_fer2013(os.environ["FER2013"], split="all")
-else:
-    faces = first
 print(list(faces))
-print(list(faces.target_names))
+print(faces.target_names.tolist())
 print(faces.report)
 
 # %%

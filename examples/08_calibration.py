@@ -59,3 +59,76 @@ for name, classifier in {"network": clf, "calibrated": calibrated}.items():
         f"{name:12s}{summary['accuracy']:10.2f}{proba.max(axis=1).mean():12.2f}"
         f"{summary['log_loss']:10.2f}{summary['expected_calibration_error']:20.2f}"
     )
+
+# %%
+# Look at one emotion
+# -------------------
+# scikit-learn's own display: on the diagonal, faces said to be happy with 70 % are happy in 70 %
+# of the cases.
+import matplotlib.pyplot as plt
+from sklearn.calibration import CalibrationDisplay
+
+figure, ax = plt.subplots(figsize=(5, 4.2), layout="constrained")
+for (name, classifier), style in zip(
+    {"network": clf, "calibrated": calibrated}.items(), ("s--", "o-"), strict=True
+):
+    happy = classifier.predict_proba(test.images)[:, list(classifier.classes_).index("happy")]
+    CalibrationDisplay.from_predictions(
+        test.target == "happy",
+        happy,
+        n_bins=6,
+        name=name,
+        ax=ax,
+        marker=style[0],
+        linestyle=style[1:],
+    )
+ax.set(xlabel="probability of happy", ylabel="share of happy faces")
+plt.show()
+
+# %%
+# Leave faces unanswered
+# ----------------------
+# Answer the surest faces first: the fewer it must answer, the better the network does.
+from fer_estimators import RiskCoverageDisplay
+
+display = RiskCoverageDisplay.from_estimator(calibrated, val.images, val.target, name="calibrated")
+# sphinx_gallery_thumbnail_number = 2
+plt.show()
+
+# %%
+# Choose the confidence from which on to answer
+# ---------------------------------------------
+# The display holds the numbers of the curve. Of all thresholds that reach the wanted accuracy on
+# the second set, take the one that answers most faces; the third set tells what becomes of it.
+import numpy as np
+
+wanted = 0.8
+reached = np.flatnonzero(display.accuracy >= wanted)[-1]
+threshold = display.threshold[reached]
+print(f"answer from a confidence of {threshold:.2f} on, to be right in {wanted:.0%} of the answers")
+
+proba = calibrated.predict_proba(test.images)
+answered = proba.max(axis=1) >= threshold
+answers = np.where(answered, calibrated.classes_[proba.argmax(axis=1)], "not sure")
+right = (answers == test.target)[answered].mean()
+print(f"on the third set: {answered.mean():.0%} of the faces answered, {right:.0%} of them right")
+
+# %%
+# What it says, and when it keeps silent
+# --------------------------------------
+from fer_estimators import FaceGridDisplay
+
+shown = slice(0, 14)
+FaceGridDisplay.from_predictions(
+    test.images[shown],
+    test.target[shown],
+    answers[shown],
+    n_faces=14,
+    random_state=0,
+)
+plt.show()
+
+# %%
+# **What was learned.** A probability is worth something only after it was checked on faces that
+# the network has not seen. A threshold chosen on one set keeps its promise on another one only
+# about: leave room, and choose it on faces like those that will come.

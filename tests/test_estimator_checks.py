@@ -1,8 +1,6 @@
 """scikit-learn's own checks, on every estimator."""
 
 import keras
-import pytest
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from fer_estimators import CNNClassifier
 

@@ -37,7 +37,9 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 def modules():
-    names = [info.name for info in pkgutil.walk_packages(fer_estimators.__path__, "fer_estimators.")]
+    names = [
+        info.name for info in pkgutil.walk_packages(fer_estimators.__path__, "fer_estimators.")
+    ]
     return ["fer_estimators", *names]
 
 

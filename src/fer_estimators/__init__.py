@@ -12,9 +12,12 @@ __version__ = version("fer-estimators")
 
 # Where each public name lives; one line per name.
 _PUBLIC = {
+    "BackboneFeatures": "fer_estimators.features",
     "CNNClassifier": "fer_estimators.classifiers",
     "EmotionCountsDisplay": "fer_estimators.evaluation",
     "FaceGridDisplay": "fer_estimators.evaluation",
+    "ImageReader": "fer_estimators.preprocessing",
+    "ImageResizer": "fer_estimators.preprocessing",
     "RiskCoverageDisplay": "fer_estimators.evaluation",
     "TrainingCurvesDisplay": "fer_estimators.evaluation",
     "TransferClassifier": "fer_estimators.classifiers",
@@ -32,7 +35,9 @@ _SUBMODULES = (
     "datasets",
     "evaluation",
     "exceptions",
+    "features",
     "images",
+    "preprocessing",
 )
 
 __all__ = sorted([*_PUBLIC, *_SUBMODULES, "__version__"])

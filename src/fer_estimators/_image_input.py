@@ -44,7 +44,7 @@ def check_input_images(estimator, X, *, image_shape, reset):
         if reset:
             # Forgets the column names of an earlier fit on a data frame.
             validate_data(estimator, images, reset=True, skip_check_array=True, ensure_2d=False)
-    image_rules.check_fitted_scale(images)
+    image_rules.check_scale(images)
     return images
 
 

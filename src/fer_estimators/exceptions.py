@@ -25,5 +25,9 @@ class WeightsNotFoundError(FileNotFoundError):
     """Pretrained weights are neither in the cache nor at the given path."""
 
 
+class ModelFileError(ValueError):
+    """A file is no model file, is damaged, newer than this library, or holds what is refused."""
+
+
 class BadImageWarning(UserWarning):
     """Images were skipped or converted; the dataset's ``report`` lists each one."""

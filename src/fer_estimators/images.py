@@ -14,10 +14,6 @@ from sklearn.utils import check_array
 
 MAX_PIXEL = 255
 
-# Below this maximum, float pixels may be in 0..1; above it they cannot be. Between 1 and this
-# number (a black image, features that are no pixels) nothing is concluded.
-_SURELY_BYTES = 32
-
 # Rows of fewer values (8 x 8 pixels) are tables rather than photographs: any numbers may stand in
 # them, so that scikit-learn's tools can be tried on small tables.
 _SMALLEST_IMAGE = 64
@@ -70,7 +66,8 @@ def as_numeric_array(X):
     if _is_text(X[0] if isinstance(X, (list, tuple)) and len(X) else X):
         raise ValueError(
             "X holds text (file names?), but images are expected as numbers: an array of shape "
-            "(n_samples, height, width). Read the files first, with `load_image_folder`."
+            "(n_samples, height, width). Put ImageReader() before this estimator in a pipeline, or "
+            "load a folder with `load_image_folder`."
         )
     if isinstance(X, (list, tuple)) and len(X):
         _refuse_ragged(X)
@@ -175,7 +172,12 @@ def view_as_images(X, image_shape=None):
 
 
 def _check_range(X):
-    if X.dtype == np.uint8 or X.size < _SMALLEST_IMAGE * len(X):
+    if X.size >= _SMALLEST_IMAGE * len(X):
+        _refuse_other_than_pixels(X)
+
+
+def _refuse_other_than_pixels(X):
+    if X.dtype == np.uint8:
         return
     if X.dtype.kind not in "uif":
         raise ValueError(
@@ -249,31 +251,10 @@ def _wrong_layout(X):
     )
 
 
-def pixel_scale(images):
-    """Tell in which of the two common scales pixels are.
+def check_scale(images):
+    """Refuse float pixels in 0..1.
 
-    Parameters
-    ----------
-    images : ndarray
-        Pixels, not negative.
-
-    Returns
-    -------
-    {"0..1", "0..255", None}
-        None where the values do not tell, as for black images.
-    """
-    if images.dtype.kind != "f":
-        return "0..255"
-    high = images.max(initial=0)
-    if high > _SURELY_BYTES:
-        return "0..255"
-    return "0..1" if 0 < high <= 1 else None
-
-
-def check_fitted_scale(images):
-    """Refuse float pixels in 0..1 where an estimator is fitted.
-
-    Images of less than 8 x 8 pixels are let through.
+    Images of less than 8 x 8 pixels, and images that are all black, are let through.
 
     Parameters
     ----------
@@ -282,37 +263,16 @@ def check_fitted_scale(images):
     Raises
     ------
     ValueError
-        If all pixels are in 0..1.
+        If all pixels are in 0..1 and some are not 0.
     """
-    if math.prod(images.shape[1:]) >= _SMALLEST_IMAGE and pixel_scale(images) == "0..1":
-        raise ValueError(
-            f"X holds float pixels up to {images.max():.3g}, which looks like a scale of 0..1, but "
-            "pixels are expected in 0..255. Pass X * 255 (scaling is a layer of the network)."
-        )
-
-
-def check_same_scale(images, fitted_scale):
-    """Refuse pixels of another scale than those that an estimator was fitted on.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n_samples, height, width, channels)
-    fitted_scale : {"0..1", "0..255", None}
-        As :func:`pixel_scale` gave it.
-
-    Raises
-    ------
-    ValueError
-        If both scales are known and differ.
-    """
-    scale = pixel_scale(images)
-    if None in (scale, fitted_scale) or scale == fitted_scale:
+    if images.dtype.kind != "f" or math.prod(images.shape[1:]) < _SMALLEST_IMAGE:
         return
-    advice = "X * 255" if scale == "0..1" else "X / 255"
-    raise ValueError(
-        f"X holds pixels in {scale} (up to {images.max():.3g}), but this estimator was fitted on "
-        f"pixels in {fitted_scale}. Pass {advice}."
-    )
+    high = images.max(initial=0)
+    if 0 < high <= 1:
+        raise ValueError(
+            f"X holds float pixels up to {high:.3g}, which looks like a scale of 0..1, but pixels "
+            "are expected in 0..255. Pass X * 255 (scaling is a layer of the network)."
+        )
 
 
 def resize_images(X, image_size):
@@ -345,6 +305,7 @@ def resize_images(X, image_size):
     from PIL import Image
 
     images = check_image_array(X)
+    _refuse_other_than_pixels(images)
     height, width = (image_size, image_size) if isinstance(image_size, Integral) else image_size
     resized = np.empty((len(images), height, width, images.shape[-1]), dtype=np.uint8)
     for target, image in zip(resized, images, strict=True):

@@ -278,3 +278,39 @@ def test_device_is_said_and_an_absent_gpu_is_an_error(cnn, faces, monkeypatch):
     assert cnn().fit(faces.images, faces.target).device_ == "cpu"
     with pytest.raises(ValueError, match=r"sees no GPU.*or pass device='auto'"):
         cnn(device="gpu").fit(faces.images, faces.target)
+
+
+def test_warm_start_goes_on_where_the_last_fit_ended(make, faces):
+    clf = make(warm_start=True, epochs=2).fit(faces.images, faces.target)
+    first = dict(clf.history_)
+    clf.fit(faces.images, faces.target)
+    assert clf.n_epochs_ == 4
+    assert clf.history_["loss"][:2] == first["loss"]
+    assert clf.history_["loss"][2] < first["loss"][0]
+    with pytest.raises(ValueError, match=r"labels \['glad'\]"):
+        clf.fit(faces.images, np.where(faces.target == "sad", "glad", faces.target))
+
+
+def test_partial_fit_learns_batch_by_batch(make, faces):
+    clf = make(batch_size=32, learning_rate=0.003)
+    for start in range(0, 140, 70):
+        part = slice(start, start + 70)
+        clf.partial_fit(faces.images[part], faces.target[part], classes=faces.target_names)
+    assert clf.n_epochs_ == 2
+    assert clf.history_["learning_rate"] == pytest.approx([0.003, 0.003])
+    assert clf.model_.optimizer.iterations == 6
+    assert clf.predict(faces.images[:1]).shape == (1,)
+
+
+def test_partial_fit_needs_the_classes_once(make, faces):
+    with pytest.raises(ValueError, match="classes must be passed on the first call"):
+        make().partial_fit(faces.images, faces.target)
+    clf = make().partial_fit(faces.images, faces.target, classes=faces.target_names)
+    with pytest.raises(ValueError, match="differ from those of the first call"):
+        clf.partial_fit(faces.images, faces.target, classes=["happy", "sad"])
+
+
+def test_a_copy_can_go_on_training(make, faces):
+    clf = make(warm_start=True).fit(faces.images, faces.target)
+    copied = pickle.loads(pickle.dumps(clf)).fit(faces.images, faces.target)
+    assert copied.n_epochs_ == 2

@@ -1,6 +1,5 @@
 """What all classifiers of images share: checks, training, prediction."""
 
-from collections import defaultdict
 from numbers import Integral, Real
 
 import keras
@@ -8,21 +7,20 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from fer_estimators import images as image_rules
+from fer_estimators._image_input import check_input_images
 from fer_estimators._lookup import look_up
 from fer_estimators.augmentation import AUGMENTATIONS
 from fer_estimators.classifiers import _targets
 from fer_estimators.classifiers._allocator import freed_memory_kept
-from fer_estimators.classifiers._batches import ImageBatches, as_keras_data
-from fer_estimators.classifiers._callbacks import DrawOrder, KeepBestWeights, LogLearningRate
+from fer_estimators.classifiers._batches import ImageBatches
 from fer_estimators.classifiers._device import device_scope, resolve_device
 from fer_estimators.classifiers._inference import compile_inference
-from fer_estimators.classifiers._optimizers import make_optimizer
 from fer_estimators.classifiers._pickling import pack_model, unpack_model
 from fer_estimators.classifiers._randomness import isolated_random_state
-from fer_estimators.classifiers._scikeras import train
+from fer_estimators.classifiers._training import Phase, run_phases
+from fer_estimators.images import describe_shape
 
 _DTYPE_POLICIES = {"float32", "float64", "mixed_bfloat16", "mixed_float16"}
 
@@ -50,6 +48,7 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         "callbacks": [list, tuple, None],
         "dtype_policy": [StrOptions(_DTYPE_POLICIES)],
         "device": [StrOptions({"auto", "cpu", "gpu"})],
+        "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -80,23 +79,50 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If the images, the labels or a parameter are not as described.
         """
-        self._validate_params()
-        images = self._check_images(X, fitting=True, y=y)
-        labels = _targets.check_labels(y, estimator_name=type(self).__name__)
-        check_consistent_length(images, labels)
-        classes, codes = _targets.encode_labels(labels)
-        weights = _targets.weigh(images, labels, sample_weight, self.class_weight)
-        device = resolve_device(self.device)
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        warm = self.warm_start and hasattr(self, "model_")
+        return self._fit(X, y, sample_weight, warm=warm, validation_data=validation_data)
 
-        self.classes_ = classes
-        self.image_shape_ = images.shape[1:]
-        self.device_ = device
-        self._pixel_scale = image_rules.pixel_scale(images)
-        sets = self._make_batches(images, codes, weights, validation_data, seed)
-        with isolated_random_state(seed), device_scope(device), freed_memory_kept():
-            self._train(*sets)
-        return self
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train for one more epoch on images and their labels.
+
+        The learning rate is constant, and no image is held out for validation. The optimizer's
+        state is kept from call to call.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, height, width), (n, height, width, channels) or (n, n_pixels)
+            Pixels in 0..255, as for :meth:`fit`.
+        y : array-like of shape (n,)
+            Labels.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever come; needed at the first call.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each image in the loss, not negative.
+
+        Returns
+        -------
+        self : object
+            The classifier.
+
+        Raises
+        ------
+        ValueError
+            If `classes` is missing at the first call or changes later, or as for :meth:`fit`.
+        """
+        warm = hasattr(self, "model_")
+        if not warm and classes is None:
+            raise ValueError(
+                "classes must be passed on the first call to partial_fit: all labels that will "
+                "ever come, such as np.unique(y)."
+            )
+        if classes is not None:
+            classes = np.unique(classes)
+            if warm and not np.array_equal(classes, self.classes_):
+                raise ValueError(
+                    f"classes={classes.tolist()} differ from those of the first call, "
+                    f"{self.classes_.tolist()}. Leave classes out, or start with a clone."
+                )
+        return self._fit(X, y, sample_weight, warm=warm, classes=classes, incremental=True)
 
     def predict_proba(self, X):
         """Predict the probability of each class.
@@ -153,25 +179,64 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         raise NotImplementedError
 
     def _phases(self):
-        """Yield the epochs and the learning rate of each phase of training."""
-        yield self.epochs, self.learning_rate
+        """Yield the phases of training; what they need of the model is done between them."""
+        yield Phase(self.epochs, self.learning_rate, self.learning_rate_schedule)
 
-    def _check_images(self, X, *, fitting, y=None):
-        X = image_rules.as_numeric_array(X)
-        if y is None and fitting:
-            _targets.check_labels(y, estimator_name=type(self).__name__)
-        if not hasattr(X, "ndim"):
-            X = np.asarray(X)
-        if X.ndim < 3:
-            # scikit-learn checks tables: feature names, their count, sparse input.
-            rows = validate_data(self, X, reset=fitting, dtype="numeric", ensure_2d=True)
-            shape = self.image_shape if fitting else self.image_shape_
-            images = image_rules.view_as_images(rows, shape)
-        else:
-            shape = self.image_shape if fitting else None
-            images = image_rules.check_image_array(X, image_shape=shape, estimator=self)
+    def _incremental_phase(self):
+        yield Phase(1, self.learning_rate, "constant", keep_optimizer=True)
+
+    def _fit(
+        self,
+        X,
+        y,
+        sample_weight,
+        *,
+        warm,
+        validation_data=None,
+        classes=None,
+        incremental=False,
+    ):
+        """Check everything, then train; `incremental` for one epoch with the same optimizer."""
+        self._validate_params()
+        labels = _targets.check_labels(y, estimator_name=type(self).__name__)
+        images = self._check_images(X, fitting=not warm)
+        check_consistent_length(images, labels)
+        classes, codes = _targets.encode_labels(labels, self.classes_ if warm else classes)
+        weights = _targets.weigh(images, labels, sample_weight, self.class_weight)
+        device = resolve_device(self.device)
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
+        self.classes_ = classes
+        self.image_shape_ = images.shape[1:]
+        self.device_ = device
+        fraction = self.validation_fraction
+        if incremental or validation_data is not None:
+            fraction = None
+        sets = self._make_batches(images, codes, weights, validation_data, fraction, seed)
+        with isolated_random_state(seed), device_scope(device), freed_memory_kept():
+            if not warm:
+                self.model_ = self._build_model()
+                self.history_ = {}
+            trained = run_phases(
+                self.model_,
+                self._incremental_phase() if incremental else self._phases(),
+                *sets,
+                history=self.history_,
+                optimizer=self.optimizer,
+                label_smoothing=self.label_smoothing,
+                patience=self.patience,
+                callbacks=self.callbacks or (),
+                verbose=int(self.verbose),
+            )
+            self._infer = compile_inference(self.model_)
+        self.history_, self.best_epoch_ = trained
+        self.n_epochs_ = len(self.history_["loss"])
+        return self
+
+    def _check_images(self, X, *, fitting):
+        shape = self.image_shape if fitting else self.image_shape_
+        images = check_input_images(self, X, image_shape=shape, reset=fitting)
         if fitting:
-            image_rules.check_fitted_scale(images)
             self.n_features_in_ = int(np.prod(images.shape[1:]))
         else:
             self._check_like_fitted(images)
@@ -180,17 +245,15 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
     def _check_like_fitted(self, images):
         if images.shape[1:] != self.image_shape_:
             fitted, received = (
-                image_rules.describe_shape(shape) for shape in (self.image_shape_, images.shape[1:])
+                describe_shape(shape) for shape in (self.image_shape_, images.shape[1:])
             )
             raise ValueError(
                 f"X has image shape {received}, but this {type(self).__name__} was fitted on "
                 f"{fitted}. Resize with `resize_images(X, {tuple(self.image_shape_[:2])})` and "
                 "bring it to the same number of channels."
             )
-        image_rules.check_same_scale(images, self._pixel_scale)
 
-    def _make_batches(self, images, codes, weights, validation_data, seed):
-        fraction = self.validation_fraction if validation_data is None else None
+    def _make_batches(self, images, codes, weights, validation_data, fraction, seed):
         training, held_out = _targets.split_rows(
             codes, self.classes_, fraction, weights=weights, seed=seed
         )
@@ -218,37 +281,6 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
             return batches, None
         return batches, ImageBatches(images, codes, weights=weights, rows=held_out, **options)
 
-    def _train(self, batches, validation):
-        self.model_ = self._build_model()
-        self.history_ = defaultdict(list)
-        watch = None
-        if validation is not None and self.patience is not None:
-            watch = KeepBestWeights(self.patience)
-        # The user's callbacks come last, and see what the others wrote into the logs.
-        callbacks = [DrawOrder(batches), LogLearningRate(), watch, *(self.callbacks or ())]
-        data = {
-            "data": as_keras_data(batches),
-            "validation_data": as_keras_data(validation),
-        }
-        done = 0
-        for epochs, learning_rate in self._phases():
-            history = train(
-                self.model_,
-                **data,
-                compile_args=self._compile_args(learning_rate, epochs * len(batches)),
-                callbacks=[callback for callback in callbacks if callback is not None],
-                epochs=epochs,
-                initial_epoch=done,
-                verbose=int(self.verbose),
-            )
-            for name, values in history.items():
-                self.history_[name] += values
-            done = len(self.history_["loss"])
-        self.history_ = dict(self.history_)
-        self.n_epochs_ = done
-        self.best_epoch_ = done if watch is None else watch.best_epoch
-        self._infer = compile_inference(self.model_)
-
     def _build_model(self):
         """Put the training-only augmentation in front of the network."""
         policy_before = keras.config.dtype_policy()
@@ -262,23 +294,6 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
             return keras.Model(inputs, network(augment()(inputs)), name=f"augmented_{network.name}")
         finally:
             keras.config.set_dtype_policy(policy_before)
-
-    def _compile_args(self, learning_rate, n_steps):
-        dtype = self._output_dtype()
-        return {
-            "optimizer": make_optimizer(
-                self.optimizer, learning_rate, self.learning_rate_schedule, n_steps
-            ),
-            # With this reduction a weight of two is the same as the image twice.
-            "loss": keras.losses.CategoricalCrossentropy(
-                label_smoothing=self.label_smoothing,
-                reduction="mean_with_sample_weight",
-                dtype=dtype,
-            ),
-            # XLA makes TensorFlow's training slower on the CPU.
-            "jit_compile": False if self.device_ == "cpu" and _on_tensorflow() else "auto",
-            "weighted_metrics": [keras.metrics.CategoricalAccuracy(name="accuracy", dtype=dtype)],
-        }
 
     def _output_dtype(self):
         return "float64" if self.dtype_policy == "float64" else "float32"
@@ -307,7 +322,3 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
-
-
-def _on_tensorflow():
-    return keras.backend.backend() == "tensorflow"

@@ -25,8 +25,9 @@ class CNNClassifier(BaseImageClassifier):
         returns a Keras layer. None trains on the images as they are.
     optimizer : {"adam", "adamw", "rmsprop", "sgd"}, callable or keras.optimizers.Optimizer, \
 default="adamw"
-        A name ("adamw" has a weight decay of 0.05 on kernels, "sgd" a Nesterov momentum of 0.9), a function
-        of the learning rate, or an instance, which is copied and brings its own learning rate.
+        A name ("adamw" has a weight decay of 0.05 on kernels, "sgd" a Nesterov momentum of 0.9),
+        a function of the learning rate, or an instance, which is copied and brings its own
+        learning rate.
     learning_rate : float, default=0.003
         Step size of the optimizer, at its highest.
     learning_rate_schedule : {"cosine", "constant"} or callable, default="cosine"
@@ -55,6 +56,8 @@ default="adamw"
         Precision of the network, a Keras dtype policy; the mixed ones are faster on recent GPUs.
     device : {"auto", "cpu", "gpu"}, default="auto"
         Where to train and predict; "auto" takes a GPU if there is one.
+    warm_start : bool, default=False
+        Let a further :meth:`fit` go on from the weights of the last one, and add to its history.
     random_state : int, RandomState instance or None, default=None
         Seeds weights, validation split, order, dropout and augmentation. With an integer, the
         same data give the same model again on the same machine. Global random state is left as
@@ -130,6 +133,7 @@ default="adamw"
         callbacks=None,
         dtype_policy="float32",
         device="auto",
+        warm_start=False,
         random_state=None,
         verbose=0,
     ):
@@ -150,6 +154,7 @@ default="adamw"
         self.callbacks = callbacks
         self.dtype_policy = dtype_policy
         self.device = device
+        self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
 

@@ -58,8 +58,8 @@ class _BatchClassifier(KerasClassifier):
         return self.feature_encoder
 
 
-def train(model, data, *, validation_data, compile_args, callbacks, epochs, initial_epoch, verbose):
-    """Compile and train a model for one phase.
+def train(model, data, *, validation_data, callbacks, epochs, initial_epoch, verbose):
+    """Train a compiled model for one phase.
 
     Parameters
     ----------
@@ -67,8 +67,6 @@ def train(model, data, *, validation_data, compile_args, callbacks, epochs, init
         Trained in place.
     data, validation_data : dataset that ``keras.Model.fit`` takes
         Batches of images, one-hot classes and, perhaps, weights; `validation_data` may be None.
-    compile_args : dict
-        ``optimizer``, ``loss``, ``metrics`` or ``weighted_metrics``, ``jit_compile``.
     callbacks : list of keras.callbacks.Callback
     epochs, initial_epoch : int
         Number of epochs, and how many came before.
@@ -80,7 +78,6 @@ def train(model, data, *, validation_data, compile_args, callbacks, epochs, init
     dict of str to list of float
         One value an epoch.
     """
-    model.compile(**compile_args)
     wrapper = _BatchClassifier(model=model, callbacks=callbacks, verbose=verbose, shuffle=False)
     wrapper.fit(
         data,

@@ -10,6 +10,7 @@ from fer_estimators._lookup import look_up
 from fer_estimators.backbones import BACKBONES, Backbone
 from fer_estimators.classifiers._base import BaseImageClassifier
 from fer_estimators.classifiers._heads import HEADS
+from fer_estimators.classifiers._training import Phase
 
 
 class TransferClassifier(BaseImageClassifier):
@@ -54,8 +55,9 @@ class TransferClassifier(BaseImageClassifier):
         Step size of the second phase, at its highest.
     optimizer : {"adam", "adamw", "rmsprop", "sgd"}, callable or keras.optimizers.Optimizer, \
 default="adam"
-        A name ("adamw" has a weight decay of 0.05 on kernels, "sgd" a Nesterov momentum of 0.9), a function
-        of the learning rate, or an instance, which is copied and brings its own learning rate.
+        A name ("adamw" has a weight decay of 0.05 on kernels, "sgd" a Nesterov momentum of 0.9),
+        a function of the learning rate, or an instance, which is copied and brings its own
+        learning rate.
     learning_rate : float, default=0.001
         Step size of the first phase, at its highest.
     learning_rate_schedule : {"cosine", "constant"} or callable, default="cosine"
@@ -84,6 +86,8 @@ default="adam"
         Precision of the network, a Keras dtype policy; the mixed ones are faster on recent GPUs.
     device : {"auto", "cpu", "gpu"}, default="auto"
         Where to train and predict; "auto" takes a GPU if there is one.
+    warm_start : bool, default=False
+        Let a further :meth:`fit` go on from the weights of the last one, and add to its history.
     random_state : int, RandomState instance or None, default=None
         Seeds weights, validation split, order, dropout and augmentation. With an integer, the
         same data give the same model again on the same machine. Global random state is left as
@@ -174,6 +178,7 @@ default="adam"
         callbacks=None,
         dtype_policy="float32",
         device="auto",
+        warm_start=False,
         random_state=None,
         verbose=0,
     ):
@@ -200,6 +205,7 @@ default="adam"
         self.callbacks = callbacks
         self.dtype_policy = dtype_policy
         self.device = device
+        self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
 
@@ -216,10 +222,17 @@ default="adam"
         return keras.Model(inputs, outputs, name=f"{backbone.name}_classifier")
 
     def _phases(self):
-        yield self.epochs, self.learning_rate
+        # A warm start may find layers unfrozen by an earlier second phase.
+        _innermost_model(self.model_).trainable = False
+        yield from super()._phases()
         if self.fine_tune_layers:
             self._unfreeze()
-            yield self.fine_tune_epochs, self.fine_tune_learning_rate
+            rate = self.fine_tune_learning_rate
+            yield Phase(self.fine_tune_epochs, rate, self.learning_rate_schedule)
+
+    def _incremental_phase(self):
+        _innermost_model(self.model_).trainable = False
+        yield from super()._incremental_phase()
 
     def _unfreeze(self):
         """Let the last layers of the backbone learn; its batch normalisation stays frozen."""

@@ -1,0 +1,89 @@
+"""
+Search on several cores
+=======================
+
+How do I try many settings without waiting for days? This page draws settings at random, trains
+them in two processes at once, and then gives many settings few epochs and the best one many.
+"""
+
+# %%
+# What to search over
+# -------------------
+# Whatever the constructor takes: a number as well as a network. A function may stand where a
+# network's name does; processes get it by value, so that it needs no registration.
+import keras
+from scipy.stats import loguniform
+
+from fer_estimators import CNNClassifier
+from fer_estimators.datasets import make_faces
+
+
+def one_layer(input_shape, n_classes):
+    inputs = keras.Input(input_shape)
+    x = keras.layers.Rescaling(1 / 255)(inputs)
+    x = keras.layers.Flatten()(x)
+    return keras.Model(inputs, keras.layers.Dense(n_classes, activation="softmax")(x))
+
+
+faces = make_faces(420, image_size=24, random_state=0)
+space = {
+    "architecture": ["tiny", one_layer],
+    "learning_rate": loguniform(1e-3, 3e-2),
+}
+clf = CNNClassifier(epochs=8, batch_size=16, augmentation=None, random_state=0)
+
+# %%
+# Two processes at once
+# ---------------------
+# ``n_jobs=2`` trains two candidates at a time, each in a process of its own; joblib shares the
+# cores out among them.
+from sklearn.model_selection import RandomizedSearchCV
+
+search = RandomizedSearchCV(clf, space, n_iter=5, cv=2, n_jobs=2, random_state=1)
+search.fit(faces.images, faces.target)
+print(f"best of {search.n_iter}: {search.best_score_:.2f}, with {search.best_params_}")
+
+# %%
+# See what matters
+# ----------------
+# Each candidate is a point.
+import matplotlib.pyplot as plt
+
+results = search.cv_results_
+figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
+for architecture, name, marker in (("tiny", "tiny", "o"), (one_layer, "one_layer", "s")):
+    tried = [i for i, p in enumerate(results["params"]) if p["architecture"] == architecture]
+    rates = [results["params"][i]["learning_rate"] for i in tried]
+    ax.plot(rates, results["mean_test_score"][tried], marker, markersize=8, label=name)
+ax.axhline(1 / 7, color="0.4", linestyle=":", label="guessing")
+ax.set(xscale="log", xlabel="learning rate", ylabel="accuracy, mean of the folds")
+ax.legend()
+plt.show()
+
+# %%
+# Few epochs for many, many for one
+# ---------------------------------
+# Successive halving trains all candidates for a moment, keeps the best, and trains those for
+# longer: the resource that grows is ``epochs``.
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import HalvingGridSearchCV
+
+halving = HalvingGridSearchCV(
+    clf.set_params(architecture="tiny"),
+    {"learning_rate": [1e-3, 3e-3, 1e-2]},
+    resource="epochs",
+    min_resources=4,
+    max_resources=12,
+    factor=3,
+    cv=2,
+    n_jobs=2,
+)
+halving.fit(faces.images, faces.target)
+for epochs, n in zip(halving.n_resources_, halving.n_candidates_, strict=True):
+    print(f"{n} candidates were trained for {epochs} epochs")
+print(f"best: {halving.best_params_}, {halving.best_score_:.2f}")
+
+# %%
+# **What was learned.** Constructor arguments are the search space, processes are ``n_jobs``, and
+# epochs are a resource. Whether two processes win time depends on the network: a large one uses
+# all cores by itself. Measure before you plan a long search.

@@ -1,0 +1,186 @@
+"""The documentation: docstrings, examples and the code on the pages."""
+
+import ast
+import importlib
+import inspect
+import re
+import types
+import zipfile
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer_estimators.datasets import make_faces
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+PAGES = sorted(
+    path
+    for path in (ROOT / "docs").rglob("*.md")
+    if "_build" not in path.parts and "```python\n" in path.read_text(encoding="utf-8")
+)
+MODULES = (
+    "architectures",
+    "augmentation",
+    "backbones",
+    "classifiers",
+    "datasets",
+    "evaluation",
+    "features",
+    "images",
+    "persistence",
+    "preprocessing",
+)
+
+# numpydoc's checks that do not apply, each with its reason.
+NOT_CHECKED = {
+    "ES01": "a summary that says everything needs no extension",
+    "EX01": "methods share the example of their class; test_package asks for those of classes",
+    "GL01": "numpydoc asks for a line break after the quotes, ruff for none",
+    "GL08": "private and inherited members, whose docstrings are elsewhere",
+    "PR06": "'str' and 'string' are both understood",
+    "RT03": "a type that says everything needs no description",
+    "SA01": "not everything has something to see also",
+    "SA04": "as SA01",
+    "SS06": "a summary may need two lines",
+    "YD01": "as RT03",
+}
+
+
+def is_public(thing, package):
+    """Tell classes and functions that the library offers in `package` from what it uses there."""
+    if not (inspect.isclass(thing) or inspect.isfunction(thing)):
+        return False
+    if hasattr(package, "__all__"):
+        return thing.__name__ in package.__all__
+    return thing.__module__ == package.__name__ and not thing.__name__.startswith("_")
+
+
+def public_names():
+    for module in MODULES:
+        package = importlib.import_module(f"fer_estimators.{module}")
+        for name, thing in sorted(vars(package).items()):
+            if is_public(thing, package):
+                yield f"fer_estimators.{module}.{name}"
+                if inspect.isclass(thing):
+                    yield from (
+                        f"fer_estimators.{module}.{name}.{m}" for m in public_methods(thing)
+                    )
+
+
+def public_methods(cls):
+    own = [base for base in cls.__mro__ if base.__module__.startswith("fer_estimators")]
+    names = {name for base in own for name in vars(base) if not name.startswith("_")}
+    # Those that set the routing of metadata are made by scikit-learn.
+    return sorted(n for n in names if callable(getattr(cls, n)) and not n.endswith("_request"))
+
+
+def resolve(path):
+    module, _, name = path.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError:
+        return getattr(resolve(module), name)
+
+
+DOCUMENTED = list(public_names())
+
+
+@pytest.mark.parametrize("path", DOCUMENTED)
+def test_docstring_follows_numpydoc(path):
+    validate = pytest.importorskip("numpydoc.validate").validate
+    errors = [
+        f"{code}: {text}" for code, text in validate(path)["errors"] if code not in NOT_CHECKED
+    ]
+    assert errors == []
+
+
+def documented_defaults(thing):
+    pytest.importorskip("numpydoc")
+    from numpydoc.docscrape import ClassDoc, FunctionDoc
+
+    doc = ClassDoc(thing) if inspect.isclass(thing) else FunctionDoc(thing)
+    for parameter in doc["Parameters"]:
+        if parameter.type == "None":  # scikit-learn's way to say that `y` is not used
+            continue
+        found = re.search(r"default=(.+)$", parameter.type)
+        yield from ((name.strip(), found) for name in parameter.name.split(","))
+
+
+@pytest.mark.parametrize("path", DOCUMENTED)
+def test_documented_defaults_are_those_of_the_signature(path):
+    thing = resolve(path)
+    signature = inspect.signature(thing)
+    for name, found in documented_defaults(thing):
+        default = signature.parameters[name.lstrip("*")].default
+        if default is inspect.Parameter.empty:
+            assert found is None, f"{name} has no default"
+            continue
+        assert found, f"{name} does not say its default {default!r}"
+        if "<factory>" in repr(default):
+            continue
+        try:
+            documented = ast.literal_eval(found[1])
+        except (ValueError, SyntaxError):
+            documented = found[1]
+        assert documented == default, f"{name}: {documented!r} is documented, {default!r} holds"
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example_is_short_and_asks_a_question(path):
+    source = path.read_text(encoding="utf-8")
+    assert len(source.splitlines()) < 150
+    docstring = ast.get_docstring(ast.parse(source))
+    title, underline = docstring.splitlines()[:2]
+    assert set(underline) == {"="}
+    assert len(underline) >= len(title)
+    assert "?" in docstring
+    assert "**What was learned.**" in source
+
+
+def test_examples_have_numbers_of_their_own():
+    numbers = [path.stem.split("_")[0] for path in EXAMPLES]
+    assert all(re.fullmatch(r"\d\d", number) for number in numbers)
+    assert len(set(numbers)) == len(numbers)
+
+
+@pytest.fixture
+def folder_with_data(tmp_path, monkeypatch):
+    """Work in a folder with a small ``fer2013.zip`` and class folders in ``photos``."""
+    faces = make_faces(70, random_state=0)
+    # Every emotion in every split.
+    order = np.argsort(faces.target, kind="stable")
+    with zipfile.ZipFile(tmp_path / "fer2013.zip", "w") as archive:
+        for number, index in enumerate(order):
+            file = tmp_path / f"{number}.png"
+            Image.fromarray(faces.images[index]).save(file)
+            split = ("train", "train", "train", "val", "test")[number % 5]
+            archive.write(file, f"{split}/{faces.target[index]}/{file.name}")
+            label = ("calm", "smiling")[number % 2]
+            (tmp_path / "photos" / label).mkdir(parents=True, exist_ok=True)
+            file.rename(tmp_path / "photos" / label / file.name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT / "docs").as_posix())
+def test_code_on_the_page_runs(page, folder_with_data):
+    blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S)
+    # A real module: scikit-learn's checks and pickle look functions up by their module.
+    module = types.ModuleType("page")
+    exec(compile("\n".join(blocks), str(page), "exec"), module.__dict__)
+    plt.close("all")
+
+
+def test_pages_name_no_example_that_does_not_exist():
+    named = {
+        name
+        for path in (ROOT / "docs").rglob("*.md")
+        if "_build" not in path.parts
+        for name in re.findall(r"auto_examples/(\d\d_\w+)", path.read_text(encoding="utf-8"))
+    }
+    named = {re.sub(r"_0\d\d$", "", name) for name in named}
+    assert named <= {path.stem for path in EXAMPLES}

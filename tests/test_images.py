@@ -1,0 +1,56 @@
+"""Shapes and ranges of images, where the estimators' own tests do not go."""
+
+import numpy as np
+import pytest
+
+from fer_estimators.images import check_image_array, describe_shape, resize_images
+
+
+def test_shapes_are_written_as_people_write_them():
+    assert describe_shape((48, 48, 1)) == "(48, 48)"
+    assert describe_shape((48, 40, 3)) == "(48, 40, 3)"
+
+
+def test_arrays_are_viewed_and_not_copied():
+    grey = np.zeros((3, 9, 8), np.uint8)
+    assert np.shares_memory(check_image_array(grey), grey)
+    assert np.shares_memory(check_image_array(grey.reshape(3, 72), image_shape=(9, -1)), grey)
+    assert check_image_array(grey).dtype == np.uint8
+
+
+def test_first_value_out_of_range_is_named():
+    images = np.zeros((2, 8, 8))
+    images[1, 2, 3] = -4
+    with pytest.raises(ValueError, match=r"first X\[1, 2, 3\] = -4"):
+        check_image_array(images)
+
+
+def test_a_single_colour_image_is_told_from_three_grey_ones():
+    with pytest.raises(ValueError, match=r"one colour image: pass X\[None, \.\.\.\]"):
+        check_image_array(np.zeros((48, 48, 3), np.uint8))
+
+
+def test_a_list_of_pictures_is_taken():
+    from PIL import Image
+
+    pictures = [Image.new("L", (8, 9), 7), Image.new("L", (8, 9), 8)]
+    assert check_image_array(pictures).shape == (2, 9, 8, 1)
+
+
+@pytest.mark.parametrize("shape", [(2, 8, 8), (2, 8, 8, 1), (2, 8, 8, 3)])
+def test_resizing_keeps_layout_and_grey_level(shape):
+    resized = resize_images(np.full(shape, 77, np.uint8), (12, 16))
+    assert resized.shape == (2, 12, 16, *shape[3:])
+    assert resized.dtype == np.uint8
+    assert (resized == 77).all()
+
+
+def test_shrinking_averages():
+    stripes = np.zeros((1, 32, 32), np.uint8)
+    stripes[:, :, ::2] = 200
+    assert abs(int(resize_images(stripes, 8)[0, 4, 4]) - 100) <= 5
+
+
+def test_resizing_does_not_wrap_values():
+    with pytest.raises(ValueError, match="above 255"):
+        resize_images(np.full((1, 4, 4), 300.0), 8)
