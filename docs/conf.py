@@ -4,6 +4,8 @@ Nothing is fetched while building: no inventories of other projects, no badges, 
 """
 
 import os
+import re
+import warnings
 
 # Before TensorFlow is imported by an example: its start-up messages are no part of a page.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -11,9 +13,8 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 # Pages show drawn faces, on every machine alike.
 os.environ.pop("FER2013", None)
 
-import warnings
-
-from sphinx_gallery.sorting import FileNameSortKey
+# The gallery looks up what the examples import, and scikit-learn hides its experimental names.
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 
 import fer_estimators
 
@@ -34,6 +35,9 @@ extensions = [
 exclude_patterns = ["_build", "auto_examples/**/*.ipynb"]
 templates_path = ["_templates"]
 default_role = "code"
+# Names in quotes are to be copied.
+smartquotes = False
+toc_object_entries_show_parents = "hide"
 nitpicky = False
 
 # Pages are Markdown; docstrings and the gallery's narration are reStructuredText.
@@ -42,6 +46,7 @@ myst_heading_anchors = 3
 
 autosummary_generate = True
 autodoc_typehints = "none"
+autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 
@@ -60,7 +65,8 @@ html_theme_options = {
     },
     "navbar_align": "left",
     "navbar_end": ["theme-switcher"],
-    "header_links_before_dropdown": 6,
+    "navbar_persistent": ["search-button"],
+    "header_links_before_dropdown": 7,
     "show_toc_level": 2,
     "navigation_with_keys": False,
     "footer_start": ["copyright"],
@@ -79,15 +85,16 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"/\d\d_",
-    "within_subsection_order": FileNameSortKey,
+    "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
     "doc_module": ("fer_estimators",),
-    "reference_url": {"fer_estimators": None},
     "backreferences_dir": "api/backreferences",
     "inspect_global_variables": False,
     "default_thumb_file": os.path.join(os.path.dirname(__file__), "_static", "logo.png"),
     "download_all_examples": False,
     "show_memory": False,
+    # Its table would be drawn by a script from elsewhere.
+    "write_computation_times": False,
     "show_signature": False,
     "remove_config_comments": True,
     "plot_gallery": "True",
@@ -95,3 +102,21 @@ sphinx_gallery_conf = {
 
 # plt.show() does nothing without a screen; the gallery has already taken the figure.
 warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")
+
+
+def adapt_docstring(app, what, name, obj, options, lines):
+    """Let docstrings pass that were not written for this site.
+
+    Inherited ones refer to pages of scikit-learn, and a trailing underscore in a type would be
+    taken for a reference.
+    """
+    text = "\n".join(lines)
+    text = re.sub(r":ref:`([^`<]*?)\s*<[^`>]*>`", r"\1", text)
+    text = re.sub(r":ref:`[^`]*`", "the documentation of scikit-learn", text)
+    text = text.replace("(n_features_in_,)", "(`n_features_in_`,)")
+    lines[:] = text.split("\n")
+
+
+def setup(app):
+    """Run before numpydoc, which connects with the default priority."""
+    app.connect("autodoc-process-docstring", adapt_docstring, priority=400)

@@ -43,8 +43,8 @@ def unchanged(images):
 folder = Path(tempfile.mkdtemp())
 weights = str(folder / "faces.weights.h5")
 known = {"angry": 1, "disgust": 1, "happy": 1, "surprise": 1, "neutral": 1}
-many = make_faces(600, image_size=24, weights=known, random_state=0)
-source = CNNClassifier("compact", epochs=8, batch_size=32, random_state=0)
+many = make_faces(700, image_size=24, weights=known, random_state=0)
+source = CNNClassifier("compact", epochs=10, batch_size=32, random_state=0)
 source.fit(np.repeat(many.images[..., np.newaxis], 3, axis=-1), many.target)
 without_top(source.model_.get_layer("compact")).save_weights(weights)
 
@@ -55,7 +55,7 @@ without_top(source.model_.get_layer("compact")).save_weights(weights)
 # take an earlier one, ``pooling`` something else than means.
 from fer_estimators.features import BackboneFeatures
 
-train = make_faces(280, image_size=24, random_state=1)
+train = make_faces(140, image_size=24, random_state=1)
 test = make_faces(700, image_size=24, random_state=2)
 
 features = BackboneFeatures(

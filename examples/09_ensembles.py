@@ -1,6 +1,6 @@
 """
-Several networks are better than one
-====================================
+An ensemble of networks
+=======================
 
 Does it help to train the same network three times? Networks that start from other random weights
 make other mistakes. :class:`~sklearn.ensemble.VotingClassifier` averages their probabilities, and
@@ -12,19 +12,18 @@ this page compares the average with each of them.
 # -----------------------------
 # They differ in their seed alone. ``voting="soft"`` averages probabilities, so that a network that
 # is sure outweighs two that are not.
+from sklearn.base import clone
 from sklearn.ensemble import VotingClassifier
 
 from fer_estimators import CNNClassifier
 from fer_estimators.datasets import make_faces
 
-train = make_faces(490, image_size=24, random_state=0)
-test = make_faces(980, image_size=24, random_state=1)
+train = make_faces(560, image_size=20, random_state=0)
+test = make_faces(700, image_size=20, random_state=1)
 
+network = CNNClassifier(epochs=12, batch_size=32, validation_fraction=None)
 vote = VotingClassifier(
-    [
-        (f"seed {seed}", CNNClassifier(epochs=10, batch_size=32, random_state=seed))
-        for seed in range(3)
-    ],
+    [(f"seed {seed}", clone(network).set_params(random_state=seed)) for seed in range(3)],
     voting="soft",
 )
 vote.fit(train.images, train.target)
@@ -47,7 +46,7 @@ for name, proba in probabilities.items():
 # %%
 # See the curves
 # --------------
-# The vote is also a better judge of when to keep silent: it is unsure where its members disagree.
+# A vote is unsure where its members disagree: which of the two knows better when to keep silent?
 import matplotlib.pyplot as plt
 
 from fer_estimators import RiskCoverageDisplay

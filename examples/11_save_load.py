@@ -15,7 +15,7 @@ from fer_estimators.datasets import make_faces
 
 train = make_faces(350, image_size=24, random_state=0)
 test = make_faces(140, image_size=24, random_state=1)
-clf = CNNClassifier("tiny", epochs=8, batch_size=16, random_state=0)
+clf = CNNClassifier("tiny", augmentation=None, epochs=15, batch_size=16, random_state=0)
 clf.fit(train.images, train.target)
 clf
 

@@ -40,13 +40,11 @@ NOT_CHECKED = {
     "ES01": "a summary that says everything needs no extension",
     "EX01": "methods share the example of their class; test_package asks for those of classes",
     "GL01": "numpydoc asks for a line break after the quotes, ruff for none",
-    "GL08": "private and inherited members, whose docstrings are elsewhere",
-    "PR06": "'str' and 'string' are both understood",
-    "RT03": "a type that says everything needs no description",
+    "PR07": "a type that says everything needs no description",
+    "RT02": "scikit-learn names what is returned, as in 'self : object'",
+    "RT03": "as PR07",
     "SA01": "not everything has something to see also",
     "SA04": "as SA01",
-    "SS06": "a summary may need two lines",
-    "YD01": "as RT03",
 }
 
 
@@ -166,10 +164,11 @@ def folder_with_data(tmp_path, monkeypatch):
     return tmp_path
 
 
+# Networks that were trained for a moment never say some of the emotions.
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT / "docs").as_posix())
 def test_code_on_the_page_runs(page, folder_with_data):
     blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S)
-    # A real module: scikit-learn's checks and pickle look functions up by their module.
     module = types.ModuleType("page")
     exec(compile("\n".join(blocks), str(page), "exec"), module.__dict__)
     plt.close("all")

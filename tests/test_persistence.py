@@ -25,7 +25,7 @@ from sklearn.pipeline import make_pipeline
 
 from fer_estimators import CNNClassifier, TransferClassifier
 from fer_estimators.architectures import ARCHITECTURES, build_tiny
-from fer_estimators.backbones import BACKBONES
+from fer_estimators.backbones import BACKBONES, Backbone
 from fer_estimators.classifiers._heads import HEADS
 from fer_estimators.exceptions import ModelFileError
 from fer_estimators.persistence import _container, load, save
@@ -41,6 +41,16 @@ def _import_fuzz():
 
 
 fuzz = _import_fuzz()
+
+
+def tiny_network(include_top, weights, input_shape):
+    inputs = keras.Input(input_shape)
+    x = keras.layers.Conv2D(4, 3, strides=4, name="conv1")(inputs)
+    x = keras.layers.BatchNormalization(name="bn")(x)
+    return keras.Model(inputs, keras.layers.Conv2D(6, 3, padding="same", name="conv2")(x))
+
+
+TINY_BACKBONE = Backbone("tiny", tiny_network, keras.layers.Rescaling(1 / 255), 8, "none")
 SMALL = {"augmentation": None, "epochs": 1, "validation_fraction": None, "random_state": 0}
 
 
@@ -79,6 +89,14 @@ def changed(good, tmp_path):
         return path
 
     return change
+
+
+def like(fitted, cls=CNNClassifier, **params):
+    """Make a classifier with other parameters that shares what `fitted` learned."""
+    learned = {k: v for k, v in vars(fitted).items() if k not in fitted.get_params()}
+    clf = cls(**{**SMALL, **({"architecture": "tiny"} if cls is CNNClassifier else {}), **params})
+    vars(clf).update(learned)
+    return clf
 
 
 def same(a, b, X):
@@ -125,15 +143,13 @@ def test_same_model_gives_the_same_bytes(fitted, good, tmp_path):
     assert (tmp_path / "again.fer").read_bytes() == good.read_bytes()
 
 
-@pytest.mark.parametrize("backbone", ["mobilenet_025"])
-def test_transfer_classifier_comes_back_with_what_is_frozen(backbone, faces, tmp_path):
-    clf = TransferClassifier(
-        backbone, weights=None, image_size=32, fine_tune_layers=3, fine_tune_epochs=1, **SMALL
-    ).fit(faces.images[:28], faces.target[:28])
-    save(clf, tmp_path / "transfer.fer")
+def test_transfer_classifier_comes_back_with_what_is_frozen(faces, tmp_path):
+    clf = TransferClassifier(TINY_BACKBONE, weights=None, fine_tune_layers=1, **SMALL)
+    clf.set_params(fine_tune_epochs=1).fit(faces.images, faces.target)
+    save(clf.set_params(backbone="mobilenet_025"), tmp_path / "transfer.fer")
     loaded = load(tmp_path / "transfer.fer")
     assert type(loaded) is TransferClassifier
-    assert same(loaded, clf, faces.images[:8])
+    assert same(loaded, clf, faces.images)
     assert trainable_of(loaded.model_) == trainable_of(clf.model_)
 
 
@@ -145,7 +161,7 @@ def trainable_of(model):
 @pytest.mark.parametrize("augmentation", ["standard", "study"])
 def test_augmentation_is_made_anew(augmentation, fitted, faces, tmp_path):
     # Trained without, because tracing an augmentation takes longer than the rest of this module.
-    clf = pickle.loads(pickle.dumps(fitted)).set_params(augmentation=augmentation)
+    clf = like(fitted, augmentation=augmentation)
     save(clf, tmp_path / "augmented.fer")
     loaded = load(tmp_path / "augmented.fer")
     assert loaded.model_.layers[1].name == f"{augmentation}_augmentation"
@@ -155,27 +171,30 @@ def test_augmentation_is_made_anew(augmentation, fitted, faces, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "labels",
+    "classes",
     [
-        np.arange(140) % 3 + 10,
-        (np.arange(140) % 3).astype(np.int8),
-        np.arange(140) % 2 == 0,
-        np.array(["x", "très long"])[np.arange(140) % 2],
-        np.array(["a", "b"], dtype=object)[np.arange(140) % 2],
-        (np.arange(140) % 2).astype(float),
+        np.arange(7) + 10,
+        np.arange(7, dtype=np.int8),
+        np.arange(7) == 3,
+        np.array([*"abcdef", "très long"]),
+        np.array([*"abcdefg"], dtype="U30"),
+        np.array([*"abcdefg"], dtype=object),
+        np.arange(7.0),
     ],
-    ids=["int", "int8", "bool", "str", "object", "float"],
+    ids=["int", "int8", "bool", "str", "wide str", "object", "float"],
 )
-def test_labels_keep_their_dtype(labels, faces, tmp_path):
-    clf = make_cnn().fit(faces.images, labels)
+def test_labels_keep_their_dtype(classes, fitted, faces, tmp_path):
+    clf = like(fitted)
+    clf.classes_ = classes
     save(clf, tmp_path / "labels.fer")
     loaded = load(tmp_path / "labels.fer")
-    assert loaded.classes_.dtype == clf.classes_.dtype
-    assert loaded.predict(faces.images[:3]).tolist() == clf.predict(faces.images[:3]).tolist()
+    assert loaded.classes_.dtype == classes.dtype
+    assert loaded.predict(faces.images[:9]).tolist() == clf.predict(faces.images[:9]).tolist()
 
 
 def test_parameters_keep_their_types(fitted, tmp_path):
-    clf = pickle.loads(pickle.dumps(fitted)).set_params(
+    clf = like(
+        fitted,
         image_shape=(16, -1),
         class_weight={"angry": 2.0, 3: 1},
         learning_rate=np.float64(0.1),
@@ -188,12 +207,8 @@ def test_parameters_keep_their_types(fitted, tmp_path):
     assert type(params["image_shape"]) is tuple
 
 
-def test_weights_given_as_a_path_stay_a_path(faces, tmp_path):
-    clf = TransferClassifier("mobilenet_025", weights=Path("some.h5"), **SMALL)
-    learned = make_cnn().fit(faces.images, faces.target)
-    for name in set(vars(learned)) - set(learned.get_params()):
-        setattr(clf, name, getattr(learned, name))
-    save(clf, tmp_path / "path.fer")
+def test_weights_given_as_a_path_stay_a_path(fitted, tmp_path):
+    save(like(fitted, TransferClassifier, weights=Path("some.h5")), tmp_path / "path.fer")
     assert load(tmp_path / "path.fer").weights == Path("some.h5")
 
 
@@ -208,20 +223,22 @@ def test_flat_rows_of_a_data_frame_keep_their_names(faces, tmp_path):
 
 @pytest.mark.parametrize("policy", ["float64", "mixed_bfloat16"])
 def test_precision_is_kept(policy, faces, tmp_path):
+    if policy == "float64" and keras.backend.backend() == "jax":
+        pytest.skip("JAX computes in float64 only if told so before it starts")
     clf = make_cnn(dtype_policy=policy).fit(faces.images, faces.target)
     save(clf, tmp_path / "precise.fer")
     assert same(load(tmp_path / "precise.fer"), clf, faces.images)
 
 
 def test_diverged_history_comes_back(fitted, tmp_path):
-    clf = pickle.loads(pickle.dumps(fitted))
+    clf = like(fitted)
     clf.history_ = {"loss": [1.5, float("inf"), float("nan")]}
     save(clf, tmp_path / "diverged.fer")
     assert str(load(tmp_path / "diverged.fer").history_) == str(clf.history_)
 
 
 def test_metadata_requests_come_back(fitted, tmp_path):
-    clf = pickle.loads(pickle.dumps(fitted))
+    clf = like(fitted)
     with sklearn.config_context(enable_metadata_routing=True):
         clf.set_fit_request(sample_weight=True).set_score_request(sample_weight="importance")
     save(clf, tmp_path / "routed.fer")
@@ -300,15 +317,13 @@ def test_architecture_comes_back(architecture):
     assert_comes_back(ARCHITECTURES[architecture]((16, 16, 1), 7))
 
 
-@pytest.mark.parametrize("backbone", sorted(set(BACKBONES) - {"vgg19", "mobilenet"}))
+@pytest.mark.parametrize("backbone", ["vgg16", "inception_v3", "mobilenet_025"])
 def test_backbone_comes_back(backbone):
     size = max(BACKBONES[backbone].minimum_size, 32)
     shape = (size, size, 3) if "vgg" in backbone else (size + 1, size, 1)
     inputs, features, _ = BACKBONES[backbone].build(shape, weights=None, image_size=(size, size))
-    outputs = [head(features, 7) for head in HEADS.values()]
-    # One head after the other would have the same names.
-    for output in outputs[-1:] if len(outputs) > 1 else outputs:
-        assert_comes_back(keras.Model(inputs, output))
+    head = HEADS["pooled" if "mobilenet" in backbone else "study"]
+    assert_comes_back(keras.Model(inputs, head(features, 7)))
 
 
 # Saving.
@@ -338,24 +353,24 @@ def test_other_objects_are_not_saved(thing, tmp_path):
         ({"architecture": build_tiny}, "architecture=<function build_tiny"),
         ({"optimizer": keras.optimizers.SGD()}, "optimizer=<keras"),
         ({"callbacks": [keras.callbacks.TerminateOnNaN()]}, "callbacks=\\[<keras"),
-        ({"random_state": np.random.RandomState(0)}, "random_state=RandomState"),  # noqa: NPY002
+        ({"random_state": np.random.RandomState(0)}, "random_state=RandomState"),
         ({"augmentation": lambda: None}, "augmentation=<function"),
-        ({"learning_rate_schedule": max, "optimizer": min}, "optimizer=.*schedule=<built-in"),
+        (
+            {"learning_rate_schedule": max, "optimizer": min},
+            "schedule=<built-in.*optimizer=<built-in",
+        ),
     ],
 )
 def test_objects_among_the_parameters_are_all_named(params, named, fitted, tmp_path):
-    clf = pickle.loads(pickle.dumps(fitted)).set_params(**params)
+    clf = like(fitted, **params)
     with pytest.raises(TypeError, match=f"(?s){named}.*Use names in place of objects"):
         save(clf, tmp_path / "model.fer")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_backbone_instance_is_named(fitted, tmp_path):
-    clf = TransferClassifier(BACKBONES["vgg16"], weights=None)
-    for name in set(vars(fitted)) - set(fitted.get_params()):
-        setattr(clf, name, getattr(fitted, name))
     with pytest.raises(TypeError, match="backbone=Backbone"):
-        save(clf, tmp_path / "model.fer")
+        save(like(fitted, TransferClassifier, backbone=TINY_BACKBONE), tmp_path / "model.fer")
 
 
 def test_network_of_other_layers_is_not_saved(faces, tmp_path):
@@ -365,26 +380,26 @@ def test_network_of_other_layers_is_not_saved(faces, tmp_path):
         return keras.Model(inputs, keras.layers.Dense(n_classes, activation="softmax")(x))
 
     clf = make_cnn(architecture=build).fit(faces.images, faces.target)
-    with pytest.raises(ValueError, match="keras.layers.GlobalMaxPooling2D.*pickle or joblib"):
+    with pytest.raises(ValueError, match=r"keras\.layers\.GlobalMaxPooling2D.*pickle or joblib"):
         save(clf.set_params(architecture="tiny"), tmp_path / "model.fer")
 
 
 def test_private_attribute_is_named(fitted, tmp_path):
-    clf = pickle.loads(pickle.dumps(fitted))
+    clf = like(fitted)
     clf._secret = 1
     with pytest.raises(TypeError, match="_secret"):
         save(clf, tmp_path / "model.fer")
 
 
 def test_labels_of_strange_dtype_are_named(fitted, tmp_path):
-    clf = pickle.loads(pickle.dumps(fitted))
+    clf = like(fitted)
     clf.classes_ = np.array([f"2020-01-0{i}" for i in range(1, 8)], dtype="M8[D]")
     with pytest.raises(TypeError, match="classes_="):
         save(clf, tmp_path / "model.fer")
 
 
 def test_missing_folder_is_named(fitted, tmp_path):
-    with pytest.raises(FileNotFoundError, match="folder .*nowhere.* does not exist"):
+    with pytest.raises(FileNotFoundError, match=r"folder .*nowhere.* does not exist"):
         save(fitted, tmp_path / "nowhere" / "model.fer")
     with pytest.raises(IsADirectoryError, match="is a folder, but the name of a file"):
         save(fitted, tmp_path)
@@ -404,23 +419,36 @@ def _interrupt(*args, **kwargs):
         (os, "fsync", _fail, OSError),
         (os, "replace", _fail, OSError),
         (zipfile.ZipFile, "writestr", _fail, OSError),
-        (zipfile.ZipFile, "close", _fail, OSError),
         (_container, "dump_array", _interrupt, KeyboardInterrupt),
     ],
-    ids=["fsync", "replace", "write", "close", "interrupt"],
+    ids=["fsync", "replace", "write", "interrupt"],
 )
 def test_failure_leaves_the_old_file_and_no_other(
     target, name, failure, expected, fitted, good, tmp_path, monkeypatch
 ):
     path = tmp_path / "model.fer"
     path.write_bytes(good.read_bytes())
-    other = pickle.loads(pickle.dumps(fitted)).set_params(verbose=1)
+    other = like(fitted, verbose=1)
     with monkeypatch.context() as patch:
         patch.setattr(target, name, failure)
-        with pytest.raises(expected) as caught:  # noqa: PT011
+        with pytest.raises(expected) as caught:
             save(other, path)
     assert any("still there" in note for note in caught.value.__notes__)
     assert path.read_bytes() == good.read_bytes()
+    assert [file.name for file in tmp_path.iterdir()] == ["model.fer"]
+
+
+def test_full_disk_leaves_the_old_file_and_no_other(fitted, good, tmp_path):
+    path = tmp_path / "model.fer"
+    path.write_bytes(b"old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (good.stat().st_size // 2, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            save(fitted, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == ["model.fer"]
 
 
@@ -520,7 +548,7 @@ def test_flipped_bit_is_damage(good, tmp_path):
     data = bytearray(good.read_bytes())
     data[len(data) // 2] ^= 1
     (tmp_path / "flipped.fer").write_bytes(data)
-    with pytest.raises(ModelFileError, match="damaged .*checksum"):
+    with pytest.raises(ModelFileError, match=r"damaged .*checksum"):
         load(tmp_path / "flipped.fer")
 
 
@@ -528,7 +556,7 @@ def test_changed_member_does_not_match_its_checksum(good, tmp_path):
     members = fuzz.read_members(good.read_bytes())
     members["estimator.json"] = members["estimator.json"].replace(b"angry", b"happy")
     (tmp_path / "changed.fer").write_bytes(fuzz.write_members(members))
-    with pytest.raises(ModelFileError, match="checksum of estimator.json"):
+    with pytest.raises(ModelFileError, match=r"checksum of estimator\.json"):
         load(tmp_path / "changed.fer")
 
 
@@ -543,7 +571,7 @@ def test_newer_format_asks_for_an_upgrade(changed):
 @pytest.mark.parametrize("value", [None, "1", 0, True, 1.0])
 def test_strange_version_is_damage(value, changed):
     path = changed("manifest.json", lambda content: content.update(format_version=value))
-    with pytest.raises(ModelFileError, match="damaged .*no version"):
+    with pytest.raises(ModelFileError, match=r"damaged .*no version"):
         load(path)
 
 
@@ -553,7 +581,7 @@ def test_path_that_leaves_the_file_is_refused(name, good, tmp_path):
     folder = tmp_path / "inner"
     folder.mkdir()
     (folder / "path.fer").write_bytes(fuzz.write_members(fuzz.sign(members)))
-    with pytest.raises(ModelFileError, match="refused.*leaves the archive"):
+    with pytest.raises(ModelFileError, match=r"refused.*leaves the archive"):
         load(folder / "path.fer")
     assert [path.name for path in tmp_path.rglob("*")] == ["inner", "path.fer"]
 
@@ -561,7 +589,7 @@ def test_path_that_leaves_the_file_is_refused(name, good, tmp_path):
 def test_member_that_occurs_twice_is_refused(good, tmp_path):
     pairs = list(fuzz.read_members(good.read_bytes()).items())
     (tmp_path / "twice.fer").write_bytes(fuzz.write_members([*pairs, pairs[0]]))
-    with pytest.raises(ModelFileError, match="refused.*more than one member named"):
+    with pytest.raises(ModelFileError, match=r"refused.*more than one member named"):
         load(tmp_path / "twice.fer")
 
 
@@ -571,7 +599,7 @@ def test_link_is_refused(good, tmp_path):
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     pairs = [(link if name == link.filename else name, data) for name, data in pairs]
     (tmp_path / "link.fer").write_bytes(fuzz.write_members(pairs))
-    with pytest.raises(ModelFileError, match="refused.*link: 'weights/0000.npy'"):
+    with pytest.raises(ModelFileError, match=r"refused.*link: 'weights/0000\.npy'"):
         load(tmp_path / "link.fer")
 
 
@@ -581,7 +609,7 @@ def test_packed_members_are_refused(good, tmp_path):
         for name, data in fuzz.read_members(good.read_bytes()).items():
             archive.writestr(name, data)
         archive.writestr("zeros", bytes(10**6))
-    with pytest.raises(ModelFileError, match="refused.*packed or overlap"):
+    with pytest.raises(ModelFileError, match=r"refused.*packed or overlap"):
         load(path)
 
 
@@ -597,7 +625,7 @@ def test_large_files_are_refused(limit, value, named, good, monkeypatch):
 
 def test_large_json_is_refused_and_not_written(good, fitted, tmp_path, monkeypatch):
     monkeypatch.setattr(_container, "MAX_JSON_BYTES", 2000)
-    with pytest.raises(ModelFileError, match="refused.*the limit is 2,000"):
+    with pytest.raises(ModelFileError, match=r"refused.*the limit is 2,000"):
         load(good)
     with pytest.raises(ValueError, match="2,000 at most"):
         save(fitted, tmp_path / "model.fer")
@@ -665,6 +693,10 @@ def put_initializer_name(content):
     layers_of(content)["logits"]["kernel_initializer"] = "orthogonal"
 
 
+def put_axis(content):
+    layers_of(content)["probabilities"]["axis"] = 2**30
+
+
 def put_two_calls(content):
     content["config"]["layers"][1]["inbound_nodes"] *= 2
 
@@ -694,6 +726,7 @@ def put_unknown_layer_without_module(content):
         (put_shared_object, "shared_object_id"),
         (put_vocabulary, "keras.layers.StringLookup"),
         (put_initializer_name, "kernel_initializer='orthogonal'"),
+        (put_axis, "axis=1073741824"),
         (put_two_calls, "Rescaling called more than once"),
         (put_quantization, "precision 'int8_from_float32'"),
         (put_sequential, "no functional model"),
@@ -717,9 +750,9 @@ def test_deeply_nested_and_many_layers_are_refused(changed):
             inner = json.loads(json.dumps(content))
             content["config"]["layers"] = [{**inner, "name": "inner", "inbound_nodes": []}]
 
-    with pytest.raises(ModelFileError, match="refused.*nested more than"):
+    with pytest.raises(ModelFileError, match=r"refused.*nested more than"):
         load(changed("network.json", nest))
-    with pytest.raises(ModelFileError, match="refused.*layers .the limit"):
+    with pytest.raises(ModelFileError, match=r"refused.*layers .the limit"):
         load(
             changed(
                 "network.json", lambda c: c["config"].update(layers=c["config"]["layers"] * 200)
@@ -738,7 +771,7 @@ def test_deeply_nested_and_many_layers_are_refused(changed):
 def test_huge_network_takes_no_memory(layer, setting, changed):
     path = changed("network.json", lambda content: layers_of(content)[layer].update(setting))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(ModelFileError, match="damaged .*(weights|incompatible)"):
+    with pytest.raises(ModelFileError, match=r"damaged .*(weights|incompatible)"):
         load(path)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
     # And nothing of it is found, and allocated, later.
@@ -790,7 +823,7 @@ def _replace_header(old, new):
     ids=["huge", "shape", "negative", "object", "int", "order", "short", "long", "pickle", "empty"],
 )
 def test_weights_of_another_shape_are_damage(edit, changed):
-    with pytest.raises(ModelFileError, match="damaged .*weights"):
+    with pytest.raises(ModelFileError, match=r"damaged .*weights"):
         load(changed("weights/0000.npy", edit))
 
 
@@ -799,7 +832,7 @@ def test_missing_and_additional_weights_are_told(good, tmp_path):
     path = tmp_path / "weights.fer"
     del members["weights/0005.npy"]
     path.write_bytes(fuzz.write_members(fuzz.sign(members)))
-    with pytest.raises(ModelFileError, match="damaged .*5 weights, but the network has 6"):
+    with pytest.raises(ModelFileError, match=r"damaged .*5 weights, but the network has 6"):
         load(path)
     path.write_bytes(fuzz.write_members(fuzz.sign({**members, "evil.py": b"x"})))
     with pytest.raises(ModelFileError, match=r"refused.*unknown members evil\.py"):
@@ -861,14 +894,14 @@ def test_failure_of_keras_names_both_versions(changed, good):
     members["manifest.json"] = json.dumps(manifest).encode()
     path = good.with_name("newer_keras.fer")
     path.write_bytes(fuzz.write_members(fuzz.sign(members)))
-    with pytest.raises(ModelFileError, match="made with Keras 99.0, this is Keras"):
+    with pytest.raises(ModelFileError, match=r"made with Keras 99\.0, this is Keras"):
         load(path)
 
 
 def test_mutated_files_are_refused_or_the_same(tmp_path, fitted, faces):
     path = tmp_path / "model.fer"
     save(fitted, path)
-    result = fuzz.fuzz(fitted, faces.images[:4], path, n_inputs=300, seed=0)
+    result = fuzz.fuzz(fitted, faces.images[:4], path, n_inputs=250, seed=0)
     assert result["counts"]["ModelFileError damaged"] > 100
     assert result["counts"]["ModelFileError other"] == 0
     assert result["slowest_s"] < 30

@@ -7,6 +7,7 @@ weights before it is known that the file holds as many.
 
 import copy
 import math
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
@@ -59,8 +60,15 @@ _FIELDS = {
     "name",
     "inbound_nodes",
 }
-_ACTIVATIONS = {"linear", "relu", "softmax"}
-_PRECISIONS = {"float16", "float32", "float64", "bfloat16", "mixed_float16", "mixed_bfloat16"}
+_PRECISIONS = ("float16", "float32", "float64", "bfloat16", "mixed_float16", "mixed_bfloat16")
+_NAME = re.compile(r"[\w.-]{1,200}")
+_RULES = {
+    "activation": lambda value: value in ("linear", "relu", "softmax"),
+    "axis": lambda value: value in (-1, 1, 2, 3, [-1]),
+    "dtype": lambda value: isinstance(value, dict) or value in _PRECISIONS,
+    "mask": lambda value: value is None,
+    "name": lambda value: isinstance(value, str) and _NAME.fullmatch(value),
+}
 
 # InceptionV3 has 313 layers in two models, one in the other.
 _MAX_LAYERS = 1_000
@@ -117,7 +125,7 @@ def find_unknown(config):
     faults = []
     if _kind(config) != _FUNCTIONAL:
         faults.append("the network is no functional model")
-    n_layers = _check(config, "", 0, faults)
+    n_layers = _check(config, 0, faults)
     if n_layers > _MAX_LAYERS:
         faults.append(f"{n_layers:,} layers (the limit is {_MAX_LAYERS:,})")
     return list(dict.fromkeys(faults))
@@ -129,12 +137,13 @@ def _kind(node):
     return node.get("module"), node.get("class_name")
 
 
-def _check(node, key, depth, faults):
+def _check(node, depth, faults):
     """Check one value and what it holds, add to `faults`, and return the number of layers."""
     if isinstance(node, list):
-        return sum(_check(item, key, depth, faults) for item in node)
+        return sum(_check(item, depth, faults) for item in node)
     if not isinstance(node, dict):
-        _check_value(node, key, faults)
+        if isinstance(node, (int, float)) and not -_MAX_NUMBER < node < _MAX_NUMBER:
+            faults.append(f"a number above {_MAX_NUMBER:,}")
         return 0
     is_layer = False
     if "class_name" in node:
@@ -143,19 +152,17 @@ def _check(node, key, depth, faults):
         if depth > _MAX_DEPTH:
             faults.append(f"models nested more than {_MAX_DEPTH} times")
             return 0
-    return is_layer + sum(_check(value, name, depth, faults) for name, value in node.items())
+    faults += [f"{key[:40]}={value!r:.60}" for key, value in node.items() if not _fits(key, value)]
+    return is_layer + sum(_check(value, depth, faults) for value in node.values())
 
 
-def _check_value(value, key, faults):
-    if isinstance(value, str):
-        if key == "activation" and value not in _ACTIVATIONS:
-            faults.append(f"the activation {value[:40]!r}")
-        elif key == "dtype" and value not in _PRECISIONS:
-            faults.append(f"the dtype {value[:40]!r}")
-        elif key.endswith(("_initializer", "_regularizer", "_constraint")):
-            faults.append(f"{key[:40]}={value[:40]!r}")
-    elif isinstance(value, (int, float)) and not -_MAX_NUMBER < value < _MAX_NUMBER:
-        faults.append(f"a number above {_MAX_NUMBER:,}")
+def _fits(key, value):
+    """Tell whether a setting may have this value; most are for Keras to judge."""
+    if key.endswith(("_initializer", "_regularizer", "_constraint")):
+        # By name, Keras would find any.
+        return value is None or isinstance(value, dict)
+    rule = _RULES.get(key)
+    return rule is None or bool(rule(value))
 
 
 def _check_object(node, faults):

@@ -1,0 +1,91 @@
+"""The core of the library on whichever backend KERAS_BACKEND names.
+
+Continuous integration runs this module on TensorFlow, JAX and PyTorch.
+"""
+
+import pickle
+import random
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import keras
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from fer_estimators import BackboneFeatures, CNNClassifier, TransferClassifier
+
+SMALL = {"epochs": 1, "batch_size": 32, "random_state": 0}
+
+
+@pytest.fixture(params=["cnn", "transfer"])
+def clf(request):
+    if request.param == "cnn":
+        return CNNClassifier("compact", **SMALL)
+    return TransferClassifier("mobilenet_025", weights=None, image_size=32, **SMALL)
+
+
+def equal_weights(a, b):
+    pairs = zip(a.model_.get_weights(), b.model_.get_weights(), strict=True)
+    return all(np.array_equal(first, second) for first, second in pairs)
+
+
+def test_fits_and_predicts(clf, faces):
+    clf.set_params(class_weight="balanced").fit(faces.images, faces.target)
+    assert set(clf.history_) >= {"loss", "val_accuracy", "learning_rate"}
+    probabilities = clf.predict_proba(faces.images[:5])
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    assert clf.predict_proba(faces.images[:1]).shape == (1, 7)
+    assert set(clf.predict(faces.images)) <= set(faces.target_names)
+
+
+def test_the_fast_path_of_prediction_changes_no_result(clf, faces):
+    clf.fit(faces.images, faces.target)
+    pixels = faces.images[..., np.newaxis].astype("float32")
+    plain = keras.ops.convert_to_numpy(clf.model_(pixels, training=False))
+    np.testing.assert_allclose(clf.predict_proba(faces.images), plain, atol=1e-5)
+
+
+def test_same_seed_same_model_and_global_state_untouched(clf, faces):
+    random.seed(5)
+    before = random.getstate()
+    first = clf.fit(faces.images, faces.target)
+    assert random.getstate() == before
+    second = pickle.loads(pickle.dumps(first)).fit(faces.images, faces.target)
+    assert equal_weights(first, second)
+
+
+def test_pickles_predict_equal_to_the_bit(clf, faces):
+    clf.fit(faces.images, faces.target)
+    copied = pickle.loads(pickle.dumps(clf))
+    assert np.array_equal(copied.predict_proba(faces.images), clf.predict_proba(faces.images))
+
+
+def test_fine_tunes_and_searches(faces):
+    clf = TransferClassifier("mobilenet_025", weights=None, image_size=32, **SMALL)
+    clf.set_params(fine_tune_layers=1, fine_tune_epochs=1, augmentation=None)
+    search = GridSearchCV(clf, {"head": ["pooled", "study"]}, cv=2)
+    search.fit(faces.images[:56], faces.target[:56])
+    assert search.best_estimator_.n_epochs_ == 2
+
+
+def test_features_go_into_a_pipeline(faces):
+    features = BackboneFeatures("mobilenet_025", weights=None, image_size=32, random_state=0)
+    pipeline = make_pipeline(features, LogisticRegression())
+    assert pipeline.fit(faces.images, faces.target).predict(faces.images).shape == (140,)
+
+
+def test_threads_get_the_right_answers(faces):
+    clf = CNNClassifier("tiny", augmentation=None, **SMALL).fit(faces.images, faces.target)
+    chunks = [faces.images[i : i + 1 + i % 5] for i in range(64)]
+    with ThreadPoolExecutor(16) as pool:
+        together = list(pool.map(clf.predict_proba, chunks))
+    for answer, chunk in zip(together, chunks, strict=True):
+        np.testing.assert_array_equal(answer, clf.predict_proba(chunk))
+
+
+def test_no_other_backend_is_imported():
+    others = {"tensorflow", "jax", "torch"} - {keras.backend.backend()}
+    assert others & set(sys.modules) == set()
