@@ -89,7 +89,6 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "doc_module": ("fer_estimators",),
     "backreferences_dir": "api/backreferences",
-    "inspect_global_variables": False,
     "default_thumb_file": os.path.join(os.path.dirname(__file__), "_static", "logo.png"),
     "download_all_examples": False,
     "show_memory": False,

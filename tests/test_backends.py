@@ -1,12 +1,8 @@
-"""The core of the library on whichever backend KERAS_BACKEND names.
-
-Continuous integration runs this module on TensorFlow, JAX and PyTorch.
-"""
+"""The core of the library, on whichever backend KERAS_BACKEND names."""
 
 import pickle
 import random
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -75,15 +71,6 @@ def test_features_go_into_a_pipeline(faces):
     features = BackboneFeatures("mobilenet_025", weights=None, image_size=32, random_state=0)
     pipeline = make_pipeline(features, LogisticRegression())
     assert pipeline.fit(faces.images, faces.target).predict(faces.images).shape == (140,)
-
-
-def test_threads_get_the_right_answers(faces):
-    clf = CNNClassifier("tiny", augmentation=None, **SMALL).fit(faces.images, faces.target)
-    chunks = [faces.images[i : i + 1 + i % 5] for i in range(64)]
-    with ThreadPoolExecutor(16) as pool:
-        together = list(pool.map(clf.predict_proba, chunks))
-    for answer, chunk in zip(together, chunks, strict=True):
-        np.testing.assert_array_equal(answer, clf.predict_proba(chunk))
 
 
 def test_no_other_backend_is_imported():

@@ -23,9 +23,11 @@ _PUBLIC = {
     "TransferClassifier": "fer_estimators.classifiers",
     "classification_report": "fer_estimators.evaluation",
     "find_duplicates": "fer_estimators.datasets",
+    "load": "fer_estimators.persistence",
     "load_fer2013": "fer_estimators.datasets",
     "load_image_folder": "fer_estimators.datasets",
     "make_faces": "fer_estimators.datasets",
+    "save": "fer_estimators.persistence",
 }
 _SUBMODULES = (
     "architectures",
@@ -37,6 +39,7 @@ _SUBMODULES = (
     "exceptions",
     "features",
     "images",
+    "persistence",
     "preprocessing",
 )
 

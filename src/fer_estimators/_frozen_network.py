@@ -3,7 +3,6 @@
 import hashlib
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
-from difflib import get_close_matches
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from fer_estimators._lookup import suggest
 from fer_estimators.backbones import Backbone
 from fer_estimators.classifiers._device import device_scope
 from fer_estimators.classifiers._inference import compile_inference
@@ -165,11 +165,9 @@ def _check_layer(recipe, network):
     names = _layer_names(network)
     if recipe.layer in names:
         return
-    close = get_close_matches(recipe.layer, names, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
     raise ValueError(
         f"layer={recipe.layer!r} is no layer of {recipe.backbone.name!r}; expected one of {names}, "
-        f"or None for the last.{hint}"
+        f"or None for the last.{suggest(recipe.layer, names)}"
     )
 
 

@@ -48,6 +48,31 @@ def check_input_images(estimator, X, *, image_shape, reset):
     return images
 
 
+def check_image_shape(images, fitted_shape, *, estimator):
+    """Refuse images of another shape than those on which an estimator was fitted.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width, channels)
+    fitted_shape : tuple of int
+        ``(height, width, channels)``, pixels.
+    estimator : estimator
+        Named in the error.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    if images.shape[1:] != fitted_shape:
+        received, fitted = map(image_rules.describe_shape, (images.shape[1:], fitted_shape))
+        raise ValueError(
+            f"X has image shape {received}, but this {type(estimator).__name__} was fitted on "
+            f"{fitted}. Resize with `resize_images(X, {tuple(fitted_shape[:2])})` and bring it to "
+            "the same number of channels."
+        )
+
+
 def height_and_width(image_size):
     """Turn the ``image_size`` parameter into a pair.
 

@@ -3,7 +3,27 @@
 from difflib import get_close_matches
 
 
-def look_up(choice, registry, *, parameter):
+def suggest(word, known):
+    """Return a closing question with the name closest to `word` in any case, or nothing.
+
+    Parameters
+    ----------
+    word : object
+        What was received; shown as text.
+    known : iterable
+        What is expected, shown as text.
+
+    Returns
+    -------
+    str
+        ``" Did you mean 'x'?"``, to be put behind a full stop, or an empty string.
+    """
+    names = {str(name).casefold(): str(name) for name in known}
+    close = get_close_matches(str(word).casefold(), names, n=1)
+    return f" Did you mean {names[close[0]]!r}?" if close else ""
+
+
+def look_up(choice, registry, *, parameter, other="a callable"):
     """Return the entry of `registry` that `choice` names, or `choice` itself if it is callable.
 
     Parameters
@@ -14,6 +34,8 @@ def look_up(choice, registry, *, parameter):
         Names and what they stand for.
     parameter : str
         The parameter's name, for the error.
+    other : str, default="a callable"
+        What may be passed in place of a name, for the error.
 
     Returns
     -------
@@ -29,15 +51,13 @@ def look_up(choice, registry, *, parameter):
     if isinstance(choice, str):
         if choice in registry:
             return registry[choice]
-        close = get_close_matches(choice, registry, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
         raise ValueError(
-            f"{parameter}={choice!r} is unknown; expected one of {sorted(registry)} or a callable."
-            + hint
+            f"{parameter}={choice!r} is unknown; expected one of {sorted(registry)} or {other}."
+            + suggest(choice, registry)
         )
-    if callable(choice) and not isinstance(choice, type):
+    if callable(choice):
         return choice
     raise TypeError(
         f"{parameter}={choice!r} has type {type(choice).__name__}, but a name "
-        f"(one of {sorted(registry)}) or a callable is expected."
+        f"(one of {sorted(registry)}) or {other} is expected."
     )

@@ -9,6 +9,8 @@ is one function and one line in :data:`AUGMENTATIONS`.
 import keras
 from keras import layers
 
+from fer_estimators._lookup import look_up
+
 
 def standard_augmentation():
     """Flip, shift, turn, zoom and relight images, as far as faces stay natural.
@@ -61,6 +63,105 @@ def study_augmentation():
     )
 
 
+def make_augmentation(augmentation):
+    """Make the layer that a classifier's ``augmentation`` stands for.
+
+    Parameters
+    ----------
+    augmentation : str or callable
+        A name in :data:`AUGMENTATIONS`, or a function without arguments.
+
+    Returns
+    -------
+    keras.Layer
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    TypeError
+        If it is a layer itself, or gives something else.
+
+    Examples
+    --------
+    >>> from fer_estimators.augmentation import make_augmentation
+    >>> make_augmentation("study").name
+    'study_augmentation'
+    """
+    if isinstance(augmentation, keras.Layer):
+        raise TypeError(
+            f"augmentation={augmentation!r} is a layer, but a function that makes one is expected, "
+            "so that each fit has its own. Write `def augment(): return <the layer>` and pass "
+            "augment."
+        )
+    layer = look_up(augmentation, AUGMENTATIONS, parameter="augmentation")()
+    if not isinstance(layer, keras.Layer):
+        raise TypeError(
+            f"augmentation={augmentation!r} returned {layer!r}, but a Keras layer is expected."
+        )
+    return layer
+
+
+def add_augmentation(network, augmentation):
+    """Put random changes in front of a network, for its training.
+
+    Parameters
+    ----------
+    network : keras.Model
+    augmentation : str, callable or None
+        As the classifiers' parameter; None returns the network itself.
+
+    Returns
+    -------
+    keras.Model
+        Of the same input and output.
+
+    Examples
+    --------
+    >>> from fer_estimators.architectures import build_tiny
+    >>> from fer_estimators.augmentation import add_augmentation
+    >>> add_augmentation(build_tiny((16, 16, 1), 7), "study").name
+    'augmented_tiny'
+    """
+    if augmentation is None:
+        return network
+    inputs = keras.Input(network.input_shape[1:], name="images")
+    outputs = network(make_augmentation(augmentation)(inputs))
+    return keras.Model(inputs, outputs, name=f"{_AUGMENTED}{network.name}")
+
+
+def without_augmentation(model):
+    """Return the network behind the random changes, which do nothing at inference.
+
+    Parameters
+    ----------
+    model : keras.Model
+        With or without augmentation.
+
+    Returns
+    -------
+    keras.Model
+        The network itself, sharing its weights with `model`.
+
+    Examples
+    --------
+    >>> from fer_estimators.architectures import build_tiny
+    >>> from fer_estimators.augmentation import add_augmentation, without_augmentation
+    >>> without_augmentation(add_augmentation(build_tiny((16, 16, 1), 7), "study")).name
+    'tiny'
+    """
+    return model.layers[-1] if model.name.startswith(_AUGMENTED) else model
+
+
+_AUGMENTED = "augmented_"
+
 AUGMENTATIONS = {"standard": standard_augmentation, "study": study_augmentation}
 
-__all__ = ["AUGMENTATIONS", "standard_augmentation", "study_augmentation"]
+__all__ = [
+    "AUGMENTATIONS",
+    "add_augmentation",
+    "make_augmentation",
+    "standard_augmentation",
+    "study_augmentation",
+    "without_augmentation",
+]

@@ -11,13 +11,11 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_memory
 
 from fer_estimators._frozen_network import BUILDING, POOLING, Recipe, file_digest, get_network
-from fer_estimators._image_input import check_input_images, height_and_width
+from fer_estimators._image_input import check_image_shape, check_input_images, height_and_width
 from fer_estimators._lookup import look_up
 from fer_estimators.backbones import BACKBONES, Backbone
-from fer_estimators.classifiers._device import device_scope, resolve_device
-from fer_estimators.images import describe_shape
-
-_DTYPE_POLICIES = {"float32", "float64", "mixed_bfloat16", "mixed_float16"}
+from fer_estimators.classifiers._device import device_scope, resolve_device, same_device_here
+from fer_estimators.classifiers._precision import DTYPE_POLICIES
 
 
 class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -132,7 +130,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "memory": [str, HasMethods(["cache"]), None],
         "store_weights_in_pickle": ["boolean"],
-        "dtype_policy": [StrOptions(_DTYPE_POLICIES)],
+        "dtype_policy": [StrOptions(DTYPE_POLICIES)],
         "device": [StrOptions({"auto", "cpu", "gpu"})],
         "random_state": ["random_state"],
     }
@@ -228,12 +226,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     def _check_like_fitted(self, X):
         images = check_input_images(self, X, image_shape=self.image_shape_, reset=False)
-        if images.shape[1:] != self.image_shape_:
-            raise ValueError(
-                f"X has image shape {describe_shape(images.shape[1:])}, but this BackboneFeatures "
-                f"was fitted on {describe_shape(self.image_shape_)}. Resize with `resize_images(X, "
-                f"{tuple(self.image_shape_[:2])})` and bring it to the same number of channels."
-            )
+        check_image_shape(images, self.image_shape_, estimator=self)
         return images
 
     def _stream(self, images):
@@ -290,8 +283,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def __setstate__(self, state):
         super().__setstate__(state)
         if "device_" in state:
-            # A GPU of the machine that pickled may be missing here.
-            self.device_ = resolve_device("auto" if self.device_ == "gpu" else "cpu")
+            self.device_ = same_device_here(self.device_)
 
     def __sklearn_tags__(self):
         """Describe the transformer to scikit-learn."""

@@ -84,12 +84,24 @@ def test_weights_of_another_network_are_told(tmp_path):
 
 
 def test_without_network_and_cache_the_cache_is_named(monkeypatch):
-    def refuse(**kwargs):
-        raise OSError("no route to host")
+    def refuse(weights, **kwargs):
+        if weights is not None:
+            raise OSError("no route to host")
 
+    monkeypatch.setenv("KERAS_HOME", "/somewhere/keras")
     offline = BACKBONES["vgg16"].__class__("vgg16", refuse, lambda x: x, 32, "none")
-    with pytest.raises(WeightsNotFoundError, match=r"not in Keras' cache \(.*keras.*no route"):
+    with pytest.raises(WeightsNotFoundError, match=r"cache \(/somewhere/keras/models\).*no route"):
         offline.build((48, 48, 1), weights="imagenet")
+
+
+def test_other_faults_are_not_blamed_on_the_weights():
+    def broken(**kwargs):
+        raise TypeError("my own mistake")
+
+    with pytest.raises(TypeError, match="my own mistake"):
+        BACKBONES["vgg16"].__class__("own", broken, lambda x: x, 32, "none").build(
+            (48, 48, 1), weights="imagenet"
+        )
 
 
 def test_unknown_backbone_is_told(faces):

@@ -1,6 +1,7 @@
 """Mistakes that users make, and what they are told."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 BAD_IMAGES = {
@@ -53,6 +54,7 @@ def test_images_unlike_those_of_fit_are_refused(fitted, faces, spoil, message):
         (lambda y: y[:-1], "inconsistent numbers of samples"),
         (lambda y: np.full_like(y, "sad"), r"only one class, \['sad'\].*at least two"),
         (lambda y: np.where(y == "sad", None, y.astype(object)), r"NaN or None \(y\["),
+        (lambda y: pd.Series(y, dtype="string").where(y != "sad"), r"NaN or None \(y\["),
         (lambda y: np.char.encode(y), "decode"),
         (lambda y: y[:, np.newaxis] == np.unique(y), r"one-hot: pass y\.argmax"),
         (lambda y: np.linspace(0, 1, len(y)), "Unknown label type: continuous"),

@@ -10,6 +10,8 @@ from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import check_cv
 
+from fer_estimators.classifiers._targets import split_rows
+
 
 def weights_of(clf):
     return clf.model_.get_weights()
@@ -90,8 +92,9 @@ def test_clone_keeps_parameters_and_forgets_the_fit(make, faces):
     [lambda clf: pickle.loads(pickle.dumps(clf)), copy.deepcopy],
     ids=["pickle", "copy"],
 )
-def test_copies_predict_equal_to_the_bit(make, faces, duplicate):
-    clf = make().fit(faces.images, faces.target)
+@pytest.mark.parametrize("augmentation", [None, "study"])
+def test_copies_predict_equal_to_the_bit(make, faces, duplicate, augmentation):
+    clf = make(augmentation=augmentation).fit(faces.images, faces.target)
     copied = duplicate(clf)
     assert np.array_equal(copied.predict_proba(faces.images), clf.predict_proba(faces.images))
     assert copied.history_ == clf.history_
@@ -144,16 +147,11 @@ def test_history_has_one_value_for_each_epoch(make, faces):
     assert clf.n_epochs_ == 3
 
 
-def test_validation_part_is_stratified_and_kept_from_training(cnn, faces):
-    order = np.argsort(faces.target, kind="stable")
-    sets = []
-    clf = cnn(validation_fraction=0.2)
-    make_batches = clf._make_batches
-    clf._make_batches = lambda *args: sets.extend(make_batches(*args)) or sets
-    clf.fit(faces.images[order], faces.target[order])
-    training, validation = (s.rows for s in sets)
+def test_validation_part_is_stratified_and_kept_from_training():
+    codes = np.repeat(np.arange(7), 20)
+    training, validation = split_rows(codes, np.arange(7), 0.2, weights=None, seed=0)
     assert sorted([*training, *validation]) == list(range(140))
-    assert np.bincount(validation // 20).tolist() == [4] * 7
+    assert np.bincount(codes[validation]).tolist() == [4] * 7
 
 
 def test_given_validation_data_are_used(cnn, faces):
@@ -184,9 +182,15 @@ def test_stops_early_and_keeps_the_best_weights(cnn, faces):
     assert clf.score(faces.images[70:], labels[70:]) == pytest.approx(best)
 
 
-def test_without_patience_all_epochs_run(cnn, faces):
-    clf = cnn(epochs=4, patience=None, learning_rate=1e-6).fit(faces.images, faces.target)
-    assert clf.n_epochs_ == clf.best_epoch_ == 4
+def test_without_patience_all_epochs_run_and_the_last_is_kept(cnn, faces):
+    labels = np.random.default_rng(0).permutation(faces.target)
+    params = {"learning_rate": 0.01, "learning_rate_schedule": "constant", "epochs": 8}
+    data = faces.images[:70], labels[:70]
+    held_out = faces.images[70:], labels[70:]
+    clf = cnn(patience=None, **params).fit(*data, validation_data=held_out)
+    assert clf.n_epochs_ == clf.best_epoch_ == 8
+    assert clf.score(*held_out) == pytest.approx(clf.history_["val_accuracy"][-1])
+    assert cnn(patience=1, **params).fit(*data, validation_data=held_out).n_epochs_ < 8
 
 
 def test_sample_weight_is_not_changed_and_zero_means_absent(cnn, faces):
@@ -238,17 +242,23 @@ def test_callbacks_of_the_user_are_called(cnn, faces):
     callback = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: seen.append((epoch, "val_accuracy" in logs))
     )
-    cnn(epochs=2, callbacks=[callback]).fit(faces.images, faces.target)
+    clf = cnn(epochs=2, callbacks=[callback]).fit(faces.images, faces.target)
     assert seen == [(0, True), (1, True)]
+    # The parameter does not hold on to the network.
+    assert clf.callbacks[0].model is None
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])
 def test_optimizers_and_schedules_by_name(cnn, faces, optimizer, schedule):
-    clf = cnn(optimizer=optimizer, learning_rate_schedule=schedule, learning_rate=0.002, epochs=2)
+    clf = cnn(optimizer=optimizer, learning_rate_schedule=schedule, learning_rate=0.002, epochs=20)
     rates = clf.fit(faces.images, faces.target).history_["learning_rate"]
-    assert rates == pytest.approx([0.002, 0.002] if schedule == "constant" else rates)
-    assert (rates[-1] < 1e-9) == (schedule == "cosine")
+    if schedule == "constant":
+        assert rates == pytest.approx([0.002] * len(rates))
+    else:
+        # Up for 15 % of the steps, then down to nothing.
+        assert rates[0] < rates[1] < rates[2] == pytest.approx(0.002, rel=0.02)
+        assert all(np.diff(rates[3:]) < 0)
 
 
 def test_optimizer_instance_is_copied_with_its_own_learning_rate(cnn, faces):
@@ -314,3 +324,76 @@ def test_a_copy_can_go_on_training(make, faces):
     clf = make(warm_start=True).fit(faces.images, faces.target)
     copied = pickle.loads(pickle.dumps(clf)).fit(faces.images, faces.target)
     assert copied.n_epochs_ == 2
+
+
+def test_a_failed_refit_leaves_the_classifier_as_it_was(make, faces):
+    clf = make(class_weight=None).fit(faces.images, faces.target)
+    before = clf.predict(faces.images)
+    labels = np.where(faces.target == "sad", "glad", "mad").astype("<U9")
+    labels[:-1] = "mad"
+    with pytest.raises(ValueError, match="fewer than 2"):
+        clf.fit(faces.images[:, :12], labels)
+    assert np.array_equal(clf.predict(faces.images), before)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_an_interrupted_first_fit_is_no_fit(cnn, faces, error):
+    import keras
+
+    def fail(epoch, logs):
+        raise error
+
+    clf = cnn(callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=fail)])
+    with pytest.raises(error):
+        clf.fit(faces.images, faces.target)
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        clf.predict(faces.images)
+
+
+def test_partial_fit_after_fit_goes_on_learning(cnn, faces):
+    clf = cnn(epochs=2, learning_rate=0.002).fit(faces.images, faces.target)
+    before = weights_of(clf)
+    clf.partial_fit(faces.images, faces.target)
+    assert clf.history_["learning_rate"][-1] == pytest.approx(0.002)
+    assert max(np.abs(a - b).max() for a, b in zip(before, weights_of(clf), strict=True)) > 1e-3
+    clf.set_params(learning_rate=0.004).partial_fit(faces.images, faces.target)
+    assert clf.history_["learning_rate"][-1] == pytest.approx(0.004)
+
+
+def test_partial_fit_cannot_balance(cnn, faces):
+    with pytest.raises(ValueError, match="cannot be known from a part"):
+        cnn(class_weight="balanced").partial_fit(faces.images, faces.target, faces.target_names)
+
+
+def test_a_network_must_give_probabilities(cnn, faces):
+    import keras
+
+    def logits(input_shape, n_classes):
+        inputs = keras.Input(input_shape)
+        return keras.Model(
+            inputs, keras.layers.Dense(n_classes)(keras.layers.Flatten()(inputs) / 255)
+        )
+
+    clf = cnn(architecture=logits).fit(faces.images, faces.target)
+    with pytest.raises(ValueError, match=r"X\[0\] is .*End the network with a softmax"):
+        clf.predict(faces.images)
+    with pytest.raises(ValueError, match=r"output has shape \(None, 5\), but \(None, 7\)"):
+        cnn(architecture=lambda shape, n: logits(shape, 5)).fit(faces.images, faces.target)
+    with pytest.raises(TypeError, match="returned None of type NoneType"):
+        cnn(architecture=lambda shape, n: None).fit(faces.images, faces.target)
+
+
+def test_an_optimizer_class_and_an_augmentation_function_are_taken(cnn, faces):
+    import keras
+
+    clf = cnn(optimizer=keras.optimizers.Adam, augmentation=lambda: keras.layers.RandomFlip())
+    assert clf.fit(faces.images, faces.target).n_epochs_ == 1
+    with pytest.raises(TypeError, match="is a layer, but a function that makes one"):
+        cnn(augmentation=keras.layers.RandomFlip()).fit(faces.images, faces.target)
+
+
+def test_unpickling_leaves_global_random_state_alone(cnn, faces):
+    packed = pickle.dumps(cnn().fit(faces.images, faces.target))
+    before = random.getstate()
+    pickle.loads(packed)
+    assert random.getstate() == before

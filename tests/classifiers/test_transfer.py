@@ -4,9 +4,11 @@ import keras
 import numpy as np
 import pytest
 
+from fer_estimators.backbones import Backbone
+
 
 def backbone_weights(clf):
-    return clf.model_.get_layer("tiny_network").get_weights()
+    return clf.model_.get_layer("backbone").get_weights()
 
 
 @pytest.mark.parametrize("head", ["pooled", "study"])
@@ -24,11 +26,11 @@ def test_a_second_phase_trains_the_last_layers_only(transfer, faces):
         fine_tune_layers=1, fine_tune_epochs=3, fine_tune_learning_rate=0.01, **params
     ).fit(faces.images, faces.target)
     assert tuned.n_epochs_ == len(tuned.history_["loss"]) == 5
-    network = tuned.model_.get_layer("tiny_network")
+    network = tuned.model_.get_layer("backbone")
     changed = {
         layer.name
         for layer, same in zip(
-            network.layers, frozen.model_.get_layer("tiny_network").layers, strict=True
+            network.layers, frozen.model_.get_layer("backbone").layers, strict=True
         )
         if any((a != b).any() for a, b in zip(layer.get_weights(), same.get_weights(), strict=True))
     }
@@ -52,7 +54,7 @@ def test_the_second_phase_keeps_the_best_of_both(transfer, faces):
 
 
 def test_too_many_layers_are_told(transfer, faces):
-    with pytest.raises(ValueError, match=r"fine_tune_layers=3.*only 2 layers with weights"):
+    with pytest.raises(ValueError, match=r"fine_tune_layers=3.*has only 2 layers with weights"):
         transfer(fine_tune_layers=3).fit(faces.images, faces.target)
 
 
@@ -60,7 +62,7 @@ def test_too_many_layers_are_told(transfer, faces):
 def test_images_are_resized_inside_the_graph(transfer, faces, image_size):
     clf = transfer(image_size=image_size).fit(faces.images, faces.target)
     expected = (20, 20) if image_size == 20 else image_size
-    assert clf.model_.get_layer("tiny_network").input_shape[1:3] == expected
+    assert clf.model_.get_layer("backbone").input_shape[1:3] == expected
     assert clf.image_shape_ == (16, 16, 1)
 
 
@@ -80,3 +82,67 @@ def test_the_head_of_the_study(transfer, faces):
     assert [model.get_layer(name).strides[0] for name in names] == [2, 1, 1]
     assert model.get_layer("head_dense").units == 32
     assert model.get_layer("head_dropout").rate == 0.5
+
+
+def blocks(include_top, weights, input_shape):
+    """Stand in for a network that holds others, as Keras' ConvNeXt does."""
+    stem = keras.Sequential(
+        [keras.Input(input_shape), keras.layers.Conv2D(3, 3, strides=4, name="stem_conv")],
+        name="stem",
+    )
+    inputs = keras.Input(input_shape)
+    x = keras.layers.Conv2D(4, 3, name="last")(stem(inputs))
+    return keras.Model(inputs, x, name="blocks")
+
+
+def test_backbones_that_hold_other_models_are_tuned_from_their_end(transfer, faces):
+    backbone = Backbone("blocks", blocks, unchanged, 8, "none")
+    params = {"backbone": backbone, "augmentation": "study", "epochs": 1}
+    frozen = transfer(**params).fit(faces.images, faces.target)
+    tuned = transfer(
+        fine_tune_layers=1, fine_tune_epochs=1, fine_tune_learning_rate=0.1, **params
+    ).fit(faces.images, faces.target)
+    network, same = (clf._get_backbone() for clf in (tuned, frozen))
+    for name, learns in (("stem", False), ("last", True)):
+        pair = (n.get_layer(name).get_weights()[0] for n in (network, same))
+        assert np.array_equal(*pair) != learns
+
+
+def unchanged(images):
+    """Preprocess nothing."""
+    return images
+
+
+def without_weights(include_top, weights, input_shape):
+    """Stand in for a backbone of fixed operations."""
+    inputs = keras.Input(input_shape)
+    return keras.Model(inputs, keras.layers.AveragePooling2D(4)(inputs))
+
+
+def test_the_head_learns_on_a_backbone_without_weights(transfer, faces):
+    backbone = Backbone("none", without_weights, unchanged, 8, "none")
+    clf = transfer(backbone=backbone, epochs=2).fit(faces.images, faces.target)
+    assert len(clf.model_.trainable_weights) == 2
+
+
+def test_partial_fit_after_fine_tuning_leaves_the_backbone_alone(transfer, faces):
+    clf = transfer(fine_tune_layers=2, fine_tune_epochs=1, learning_rate=0.01)
+    clf.fit(faces.images, faces.target)
+    before = backbone_weights(clf)
+    head = clf.model_.get_layer("logits").get_weights()[0]
+    clf.partial_fit(faces.images, faces.target)
+    for a, b in zip(before, backbone_weights(clf), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert (head != clf.model_.get_layer("logits").get_weights()[0]).any()
+
+
+def test_an_optimizer_instance_cannot_have_two_learning_rates(transfer, faces):
+    clf = transfer(optimizer=keras.optimizers.Adam(1e-3), fine_tune_layers=1)
+    with pytest.raises(ValueError, match=r"fine_tune_layers=1 needs a second one"):
+        clf.fit(faces.images, faces.target)
+
+
+@pytest.mark.parametrize("image_size", [(48,), (150.0, 150.0), 0])
+def test_bad_image_sizes_are_told(transfer, faces, image_size):
+    with pytest.raises(ValueError, match="image_size"):
+        transfer(image_size=image_size).fit(faces.images, faces.target)

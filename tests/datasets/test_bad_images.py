@@ -200,11 +200,12 @@ def one_class(fakes, tmp_path, name, data):
     return fakes.folder(tmp_path / "set", {"a/0.jpg": good, f"a/{name}": data})
 
 
-def test_content_that_contradicts_the_extension_is_read_and_noted(tmp_path, fakes):
-    root = one_class(fakes, tmp_path, "1.jpg", fakes.encode(RAMP, "PNG"))
+@pytest.mark.parametrize("name", ["1.jpg", "1.gif", "1.tif"])
+def test_content_that_contradicts_the_extension_is_read_and_noted(tmp_path, fakes, name):
+    root = one_class(fakes, tmp_path, name, fakes.encode(RAMP, "PNG"))
     faces = load_image_folder(root)
     assert list(faces.report) == [
-        ("a/1.jpg", "format mismatch: content is PNG", "converted"),
+        (f"a/{name}", "format mismatch: content is PNG", "converted"),
     ]
 
 

@@ -53,10 +53,11 @@ def test_whatever_changes_is_loaded_anew(fer_folder, tmp_path, fakes, loads):
     load_fer2013(fer_folder, cache=cache)
     assert len(loads) == 1
     state = image.stat()
-    image.write_bytes(fakes.encode(fakes.draw(77)))
+    image.write_bytes(fakes.encode(fakes.draw(77), "PNG"))
     changed = load_fer2013(fer_folder, cache=cache)
     assert len(loads) == 2
-    assert changed.images[list(changed.filenames).index("train/sad/Training_0.jpg")].any()
+    position = list(changed.filenames).index("train/sad/Training_0.jpg")
+    np.testing.assert_array_equal(changed.images[position], fakes.draw(77))
     os.utime(image, ns=(state.st_atime_ns, state.st_mtime_ns + 5))
     load_fer2013(fer_folder, cache=cache)
     image.rename(image.with_name("Training_00.jpg"))
@@ -67,6 +68,14 @@ def test_whatever_changes_is_loaded_anew(fer_folder, tmp_path, fakes, loads):
     assert len(loads) == 7
     load_fer2013(fer_folder, cache=cache, split="val", n_jobs=2)
     assert len(loads) == 7
+
+
+def test_cache_inside_the_set_is_no_part_of_it(fer_folder):
+    for size in (8, 9):
+        faces = load_image_folder(fer_folder, cache=fer_folder / "train/cache", image_size=size)
+    assert set(faces.target_names) == set(faces.target)
+    assert {e.action for e in faces.report if "cache" in e.path} == {"ignored"}
+    load_fer2013(fer_folder)
 
 
 def test_other_version_of_pillow_is_loaded_anew(fer_folder, tmp_path, loads, monkeypatch):

@@ -1,5 +1,7 @@
 """find_duplicates: groups, conflicts, leaks between splits."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,13 @@ def test_frame_has_a_row_for_each_duplicated_image(images):
     assert frame["index"].tolist() == [0, 3, 6, 2, 7]
     assert frame["conflicting"].tolist() == [True] * 3 + [False] * 2
     assert len(find_duplicates(images[:2]).frame()) == 0
+
+
+def test_frames_without_pandas_say_what_to_install(images, fer_folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    for source in (find_duplicates(images), load_fer2013(fer_folder).report):
+        with pytest.raises(ImportError, match=r"pandas is not installed.*`pip install pandas`"):
+            source.frame()
 
 
 def test_bunch_brings_its_own_labels(fer_folder):

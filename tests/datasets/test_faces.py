@@ -19,7 +19,8 @@ def test_bunch_has_the_documented_shapes_and_dtypes():
     assert faces.data.shape == (10, 400)
     assert faces.target.shape == (10,)
     assert faces.target.dtype.kind == "U"
-    assert faces.target_names == EMOTIONS
+    assert faces.target_names.dtype.kind == "U"
+    assert faces.target_names.tolist() == EMOTIONS
     assert "Facial Action Coding System" in faces.DESCR
 
 
@@ -31,7 +32,7 @@ def test_data_is_a_view_of_images():
 def test_return_X_y_gives_the_same_faces():
     faces = make_faces(9, image_size=16, random_state=4)
     X, y = make_faces(9, image_size=16, random_state=4, return_X_y=True)
-    np.testing.assert_array_equal(X, faces.images)
+    np.testing.assert_array_equal(X, faces.data)
     np.testing.assert_array_equal(y, faces.target)
 
 

@@ -129,6 +129,13 @@ def test_a_wrong_number_of_axes_is_named():
         TrainingCurvesDisplay.from_history(HISTORY, ax=axes)
 
 
+def test_axes_that_cannot_be_divided_are_refused():
+    ax = plt.figure().add_axes((0, 0, 1, 1))
+    with pytest.raises(ValueError, match=r"expected 2 axes, or one of a grid.*plt.subplots\("):
+        TrainingCurvesDisplay.from_history(HISTORY, ax=ax)
+    assert ax.axison
+
+
 # Emotion counts
 
 
@@ -159,6 +166,12 @@ def test_counts_take_any_labels_and_one_name_for_all():
     assert display.figure_ is figure
 
 
+def test_counts_of_splits_named_by_numbers_are_counted():
+    display = EmotionCountsDisplay.from_labels(["sad", "sad", "fear"], split=[0, 0, 1])
+    assert display.splits == ["0", "1"]
+    assert display.counts.tolist() == [[0, 2], [1, 0]]
+
+
 def test_counts_refuse_what_has_no_labels():
     with pytest.raises(TypeError, match=r"bunch is a list without `target`.*from_labels"):
         EmotionCountsDisplay.from_bunch(["sad"])
@@ -182,6 +195,35 @@ def test_a_grid_of_samples_has_one_row_an_emotion(faces):
     np.testing.assert_array_equal(display.images, faces.images[display.indices])
     again = FaceGridDisplay.from_bunch(faces, n_per_emotion=3, random_state=0)
     assert again.indices.tolist() == display.indices.tolist()
+
+
+def cells(display):
+    """Emotion, row and column of each face that is drawn."""
+    corners = [(image.get_extent()[3], image.get_extent()[0]) for image in display.ax_.images]
+    tops, lefts = ([*dict.fromkeys(sorted(side))] for side in zip(*corners, strict=True))
+    places = [(tops.index(top), lefts.index(left)) for top, left in corners]
+    return [(str(y), *place) for y, place in zip(display.y_true, places, strict=True)]
+
+
+def test_a_grid_of_samples_starts_a_row_for_an_emotion_with_fewer_faces():
+    bunch = Bunch(
+        images=np.zeros((6, 8, 8)), target=["sad", "fear", "sad", "sad", "sad", "neutral"]
+    )
+    display = FaceGridDisplay.from_bunch(bunch, n_per_emotion=3, random_state=0)
+    assert cells(display) == [
+        ("fear", 0, 0),
+        *(("sad", 1, column) for column in range(3)),
+        ("neutral", 2, 0),
+    ]
+
+
+def test_a_grid_of_predictions_or_of_mixed_emotions_fills_its_rows():
+    images, mixed = np.zeros((4, 8, 8)), ["sad", "fear", "sad", "fear"]
+    filled = [(0, 0), (0, 1), (1, 0), (1, 1)]
+    display = FaceGridDisplay(images, y_true=mixed, n_columns=2).plot()
+    assert [place for _, *place in cells(display)] == [list(place) for place in filled]
+    display = FaceGridDisplay.from_predictions(images, ["a", "a", "a", "b"], ["a"] * 4)
+    assert [row for _, row, _ in cells(display)] == [0] * 4
 
 
 def test_a_grid_of_mistakes_shows_the_most_confident_first(faces):

@@ -6,13 +6,11 @@ import warnings
 import numpy as np
 import pytest
 from sklearn import metrics
+from sklearn.exceptions import UndefinedMetricWarning
 
+from fer_estimators._frame import make_frame
 from fer_estimators.evaluation import classification_report
-from fer_estimators.evaluation._frame import make_frame
 from fer_estimators.evaluation._statistics import (
-    effective_size,
-    expected_calibration_error,
-    gap_interval,
     wilson_interval,
 )
 
@@ -115,7 +113,23 @@ def test_summary_holds_scikit_learns_scores(labels):
     assert summary["balanced_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(*labels))
     assert summary["macro_f1"] == metrics.f1_score(*labels, average="macro")
     assert summary["cohen_kappa"] == metrics.cohen_kappa_score(*labels)
-    assert summary["accuracy_low"] < summary["accuracy"] < summary["accuracy_high"]
+    interval = summary["accuracy_low"], summary["accuracy_high"]
+    assert interval == wilson_interval(summary["accuracy"], 200)
+
+
+@pytest.mark.parametrize("weights", [None, np.linspace(0.5, 2, 200)])
+def test_every_recall_has_its_own_wilson_interval(labels, weights):
+    report = classification_report(*labels, sample_weight=weights, output="dict")
+    recalls = metrics.recall_score(*labels, labels=EMOTIONS, average=None, sample_weight=weights)
+    text = classification_report(*labels, sample_weight=weights, digits=4).splitlines()
+    for emotion, recall, line in zip(EMOTIONS, recalls, text[2:9], strict=True):
+        own = labels[0] == emotion
+        n = own.sum() if weights is None else weights[own].sum() ** 2 / (weights[own] ** 2).sum()
+        expected = wilson_interval(recall, n)
+        row = report[emotion]
+        assert (row["recall_low"], row["recall_high"]) == pytest.approx(expected, rel=1e-12)
+        assert line.split()[0] == emotion
+        assert line.endswith(f" {row['recall_low']:.4f}-{row['recall_high']:.4f}")
 
 
 def test_predictions_that_are_no_true_label_do_not_warn_about_balanced_accuracy():
@@ -136,8 +150,13 @@ def test_a_single_label_has_no_kappa():
 
 
 def test_zero_division_warns_once_as_in_scikit_learn():
-    with pytest.warns(metrics._classification.UndefinedMetricWarning, match="no true samples"):
-        classification_report(["sad", "sad"], ["sad", "fear"])
+    labels = ["sad", "sad"], ["sad", "fear"]
+    for output in ("text", "dict"):
+        with pytest.warns(UndefinedMetricWarning, match="no true samples") as ours:
+            classification_report(*labels, output=output)
+        with pytest.warns(UndefinedMetricWarning, match="no true samples") as theirs:
+            metrics.classification_report(*labels, output_dict=output == "dict")
+        assert len(ours) == len(theirs)
 
 
 def test_most_frequent_confusions_come_first():
@@ -163,6 +182,14 @@ def test_probabilities_add_log_loss_and_calibration(labels, proba):
     text = classification_report(*labels, y_proba=proba)
     assert "log-loss" in text
     assert "(15 bins)" in text
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_log_loss_clips_at_the_precision_it_is_given(dtype):
+    y_true, proba = ["fear", "sad"], np.array([[1, 0], [1, 0]], dtype=dtype)
+    summary = classification_report(y_true, ["fear"] * 2, y_proba=proba, output="dict",
+                                    zero_division=0)["summary"]  # fmt: skip
+    assert summary["log_loss"] == pytest.approx(metrics.log_loss(y_true, proba), rel=1e-3)
 
 
 def test_named_columns_may_stand_in_any_order(labels, proba):
@@ -200,19 +227,42 @@ def test_a_single_group_has_no_gap():
     assert "gap" not in classification_report(["sad"], ["sad"], groups=["a"])
 
 
-def test_sample_weights_reach_every_number(labels):
+@pytest.mark.parametrize("dtype", ["datetime64[ns]", "datetime64[us]"])
+def test_groups_may_be_dates(dtype):
+    pandas = pytest.importorskip("pandas")
+    days = pandas.Series(pandas.to_datetime(["2024-05-01", "2024-05-02"])).astype(dtype)
+    report = classification_report(["sad"] * 2, ["sad"] * 2, groups=days, output="dict")
+    assert [score["n_samples"] for score in report["groups"]["slices"].values()] == [1, 1]
+
+
+def test_sample_weights_reach_every_number(labels, proba):
     weights = np.random.RandomState(2).uniform(0.1, 3, size=200)
     groups = np.where(np.arange(200) % 2, "odd", "even")
-    report = classification_report(*labels, sample_weight=weights, groups=groups, output="dict")
-    accuracy = metrics.accuracy_score(*labels, sample_weight=weights)
-    assert report["summary"]["accuracy"] == pytest.approx(accuracy)
-    odd = groups == "odd"
-    assert report["groups"]["slices"]["odd"]["accuracy"] == pytest.approx(
-        metrics.accuracy_score(labels[0][odd], labels[1][odd], sample_weight=weights[odd])
+    report = classification_report(
+        *labels, y_proba=proba, sample_weight=weights, groups=groups, output="dict"
     )
-    plain = classification_report(*labels, output="dict")["summary"]
-    width = report["summary"]["accuracy_high"] - report["summary"]["accuracy_low"]
-    assert width > plain["accuracy_high"] - plain["accuracy_low"]
+    everyone = np.full(200, True)
+    odd = groups == "odd"
+    for found, mask in ((report["summary"], everyone), (report["groups"]["slices"]["odd"], odd)):
+        faces, own = (labels[0][mask], labels[1][mask]), weights[mask]
+        accuracy = metrics.accuracy_score(*faces, sample_weight=own)
+        balanced = metrics.balanced_accuracy_score(*faces, sample_weight=own)
+        assert found["accuracy"] == pytest.approx(accuracy)
+        assert found["balanced_accuracy"] == pytest.approx(balanced)
+        interval = wilson_interval(accuracy, own.sum() ** 2 / (own**2).sum())
+        assert (found["accuracy_low"], found["accuracy_high"]) == pytest.approx(interval)
+    summary = report["summary"]
+    macro_f1 = metrics.f1_score(*labels, average="macro", sample_weight=weights)
+    assert summary["macro_f1"] == pytest.approx(macro_f1)
+    kappa = metrics.cohen_kappa_score(*labels, sample_weight=weights)
+    assert summary["cohen_kappa"] == pytest.approx(kappa)
+    loss = metrics.log_loss(labels[0], proba, labels=SORTED, sample_weight=weights)
+    assert summary["log_loss"] == pytest.approx(loss)
+    counts = metrics.confusion_matrix(*labels, labels=EMOTIONS, sample_weight=weights)
+    for pair in report["confusions"]:
+        row, column = (EMOTIONS.index(pair[side]) for side in ("true", "predicted"))
+        expected = counts[row, column], counts[row].sum()
+        assert (pair["count"], pair["support"]) == pytest.approx(expected)
 
 
 def test_frame_has_a_row_for_each_label_and_average(labels, proba):
@@ -227,6 +277,40 @@ def test_frame_without_pandas_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match=r"pandas is not installed.*`pip install pandas`"):
         make_frame({"a": [1]})
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (["sad", "fear", float("nan")], r"has 1 missing .* first at index 2"),
+        (["sad", "fear", np.float32("nan")], r"has 1 missing .* first at index 2"),
+        (["sad", None, "fear"], r"has 1 missing .* first at index 1"),
+        (["sad", 3, "fear"], r"holds names such as 'sad' and numbers such as 3; expected .* one"),
+        (np.array(["sad", 3, 4], dtype=object), r"holds names such as 'sad' and numbers such as 3"),
+        ([["sad"], ["sad", "fear"], ["sad"]], r"holds rows such as \['sad'\], expected shape"),
+    ],
+)
+@pytest.mark.parametrize("argument", ["y_true", "y_pred", "groups"])
+def test_labels_that_numpy_would_turn_into_text_are_named(values, message, argument):
+    arguments = {name: ["sad", "fear", "sad"] for name in ("y_true", "y_pred")}
+    with pytest.raises(ValueError, match=f"^{argument} {message}"):
+        classification_report(**(arguments | {argument: values}))
+
+
+@pytest.mark.parametrize("argument", ["y_true", "y_pred", "groups"])
+def test_missing_values_of_pandas_are_missing(argument):
+    pandas = pytest.importorskip("pandas")
+    arguments = {name: ["sad", "fear"] for name in ("y_true", "y_pred")}
+    values = pandas.Series(["sad", pandas.NA], dtype="string")
+    with pytest.raises(ValueError, match=f"^{argument} has 1 missing .* first at index 1"):
+        classification_report(**(arguments | {argument: values}))
+
+
+@pytest.mark.parametrize("dtype", ["string", "category", "object", "str"])
+def test_series_of_any_type_of_text_are_labels(labels, dtype):
+    pandas = pytest.importorskip("pandas")
+    series = [pandas.Series(column, dtype=dtype) for column in labels]
+    assert classification_report(*series) == classification_report(*labels)
 
 
 @pytest.mark.parametrize(
@@ -289,37 +373,3 @@ def test_bad_probabilities_are_named(labels, proba):
 def test_too_few_labels_for_the_columns_ask_for_classes():
     with pytest.raises(ValueError, match=r"3 columns, but y_true and y_pred hold 2 .*classes_"):
         classification_report(["sad", "fear"], ["sad", "fear"], y_proba=np.full((2, 3), 1 / 3))
-
-
-def test_wilson_interval_equals_published_values():
-    # Newcombe, Statistics in Medicine 17, 857-872, 1998, table I: 81/263, 15/148, 0/20, 1/29.
-    for successes, n, low, high in [
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0.0, 0.1611),
-        (1, 29, 0.0061, 0.1718),
-    ]:
-        assert wilson_interval(successes / n, n) == pytest.approx((low, high), abs=6e-5)
-    assert np.isnan(wilson_interval(0.5, 0)).all()
-    assert wilson_interval(1.0, 5)[1] == 1.0
-
-
-def test_gap_interval_equals_published_values():
-    # Newcombe, Statistics in Medicine 17, 873-890, 1998, table II: 56/70 - 48/80, method 10.
-    first, second = ((k / n, *wilson_interval(k / n, n)) for k, n in ((56, 70), (48, 80)))
-    assert gap_interval(first, second) == pytest.approx((0.0524, 0.3339), abs=6e-5)
-
-
-def test_effective_size_of_equal_weights_is_their_number():
-    assert effective_size(np.full(9, 0.3)) == pytest.approx(9)
-    assert effective_size(np.array([1.0, 0, 0])) == 1
-    assert effective_size(np.zeros(3)) == 0
-
-
-def test_calibration_error_is_the_mean_distance_of_confidence_and_accuracy():
-    confidence = np.array([0.95, 0.95, 0.55, 0.55])
-    correct = np.array([True, False, True, True])
-    assert expected_calibration_error(correct, confidence) == pytest.approx(0.45)
-    weighted = expected_calibration_error(correct, confidence, sample_weight=[1, 0, 0, 0])
-    assert weighted == pytest.approx(0.05)
-    assert expected_calibration_error(np.array([True]), np.array([1.0])) == 0

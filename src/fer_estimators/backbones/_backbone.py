@@ -1,5 +1,6 @@
 """What the library must know of a pretrained network, and how it is put into another one."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,9 @@ from keras import layers
 
 from fer_estimators.exceptions import WeightsNotFoundError
 from fer_estimators.images import describe_shape
+
+#: Name of the backbone's layer in a network that is built on it.
+BACKBONE_LAYER = "backbone"
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ class Backbone:
         size = tuple(input_shape[:2]) if image_size is None else image_size
         self._check_size(size, input_shape)
         network = self._load(weights, (*size, 3))
+        network.name = BACKBONE_LAYER
         # This, and no `training=False`, keeps batch normalisation in inference mode: Keras 3 lets
         # the outer call's `training` win.
         network.trainable = False
@@ -107,27 +112,35 @@ class Backbone:
                 f"'imagenet', None, or the path of a weights file of {self.name!r} without top."
             )
         try:
-            return self.builder(
-                include_top=False, weights=weights, input_shape=input_shape, **self.options
-            )
+            return self._make(weights, input_shape)
+        # Damaged files reach deep into HDF5, which raises about any class there is.
         except Exception as error:
-            if weights is None:
-                raise
-            if weights == "imagenet":
-                raise WeightsNotFoundError(
-                    f"The ImageNet weights of {self.name!r} are not in Keras' cache "
-                    f"({_cache_folder()}) and could not be downloaded: {error}. Go online once, or "
-                    "copy the file there, or pass weights=<path>."
-                ) from error
-            raise ValueError(
-                f"weights={str(weights)!r} cannot be loaded into {self.name!r}: {error}. Expected "
-                f"the weights without top that keras.applications gives for "
-                f"{self.name!r}{dict(self.options) or ''}; check that the file is whole."
-            ) from error
+            # Only a network that can be built without weights tells that they are at fault.
+            self._make(None, input_shape)
+            raise self._explain(weights, error) from error
+
+    def _make(self, weights, input_shape):
+        return self.builder(
+            include_top=False, weights=weights, input_shape=input_shape, **self.options
+        )
+
+    def _explain(self, weights, error):
+        if weights == "imagenet":
+            return WeightsNotFoundError(
+                f"The ImageNet weights of {self.name!r} are not in Keras' cache "
+                f"({_cache_folder()}) and could not be downloaded: {error}. Go online once, or "
+                "copy the file there, or pass weights=<path>."
+            )
+        return ValueError(
+            f"weights={str(weights)!r} cannot be loaded into {self.name!r}: {error}. Expected "
+            f"the weights without top that keras.applications gives for "
+            f"{self.name!r}{dict(self.options) or ''}; check that the file is whole."
+        )
 
 
 def _cache_folder():
-    return Path(keras.config.keras_home() if hasattr(keras.config, "keras_home") else "~/.keras")
+    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
+    return Path(home) / "models"
 
 
 def scale_to_unit(images):

@@ -1,5 +1,6 @@
 """What all classifiers of images share: checks, training, prediction."""
 
+from contextlib import contextmanager
 from numbers import Integral, Real
 
 import keras
@@ -9,20 +10,17 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from fer_estimators._image_input import check_input_images
-from fer_estimators._lookup import look_up
-from fer_estimators.augmentation import AUGMENTATIONS
+from fer_estimators._image_input import check_image_shape, check_input_images
+from fer_estimators.augmentation import add_augmentation, without_augmentation
 from fer_estimators.classifiers import _targets
 from fer_estimators.classifiers._allocator import freed_memory_kept
 from fer_estimators.classifiers._batches import ImageBatches
-from fer_estimators.classifiers._device import device_scope, resolve_device
+from fer_estimators.classifiers._device import device_scope, resolve_device, same_device_here
 from fer_estimators.classifiers._inference import compile_inference
 from fer_estimators.classifiers._pickling import pack_model, unpack_model
+from fer_estimators.classifiers._precision import DTYPE_POLICIES, dtype_policy
 from fer_estimators.classifiers._randomness import isolated_random_state
 from fer_estimators.classifiers._training import Phase, run_phases
-from fer_estimators.images import describe_shape
-
-_DTYPE_POLICIES = {"float32", "float64", "mixed_bfloat16", "mixed_float16"}
 
 
 class BaseImageClassifier(ClassifierMixin, BaseEstimator):
@@ -46,7 +44,7 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         "patience": [Interval(Integral, 1, None, closed="left"), None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "callbacks": [list, tuple, None],
-        "dtype_policy": [StrOptions(_DTYPE_POLICIES)],
+        "dtype_policy": [StrOptions(DTYPE_POLICIES)],
         "device": [StrOptions({"auto", "cpu", "gpu"})],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
@@ -76,17 +74,26 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
 
         Raises
         ------
-        ValueError
-            If the images, the labels or a parameter are not as described.
+        ValueError, TypeError
+            If the images, the labels or a parameter are not as described. The classifier is then
+            what it was before.
+        WeightsNotFoundError
+            If pretrained weights are neither there nor to be had.
+
+        Notes
+        -----
+        The validation accuracy, which chooses the best epoch, counts each image once: weights
+        are for training alone.
         """
         warm = self.warm_start and hasattr(self, "model_")
-        return self._fit(X, y, sample_weight, warm=warm, validation_data=validation_data)
+        with self._all_or_nothing():
+            return self._fit(X, y, sample_weight, warm=warm, validation_data=validation_data)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one more epoch on images and their labels.
 
         The learning rate is constant, and no image is held out for validation. The optimizer's
-        state is kept from call to call.
+        state is kept from call to call, though not in pickles and copies.
 
         Parameters
         ----------
@@ -107,9 +114,15 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `classes` is missing at the first call or changes later, or as for :meth:`fit`.
+            If `classes` is missing at the first call or changes later, if ``class_weight`` is
+            "balanced", or as for :meth:`fit`.
         """
         warm = hasattr(self, "model_")
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' cannot be known from a part of the images. Pass a dict of "
+                "weights, or sample_weight."
+            )
         if not warm and classes is None:
             raise ValueError(
                 "classes must be passed on the first call to partial_fit: all labels that will "
@@ -122,7 +135,8 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
                     f"classes={classes.tolist()} differ from those of the first call, "
                     f"{self.classes_.tolist()}. Leave classes out, or start with a clone."
                 )
-        return self._fit(X, y, sample_weight, warm=warm, classes=classes, incremental=True)
+        with self._all_or_nothing():
+            return self._fit(X, y, sample_weight, warm=warm, classes=classes, incremental=True)
 
     def predict_proba(self, X):
         """Predict the probability of each class.
@@ -139,9 +153,11 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
 
         Raises
         ------
+        NotFittedError
+            If the classifier was not fitted.
         ValueError
-            If the images differ from those of `fit` in shape or scale, or the network's output
-            is not finite.
+            If the images differ from those of `fit` in shape or scale, or the network does not
+            give probabilities.
         """
         check_is_fitted(self)
         images = self._check_images(X, fitting=False)
@@ -150,12 +166,7 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         with device_scope(self.device_):
             for start in range(0, len(images), step):
                 probabilities[start : start + step] = self._infer(images[start : start + step])
-        if not np.isfinite(probabilities).all():
-            bad = int(np.flatnonzero(~np.isfinite(probabilities).all(axis=1))[0])
-            raise ValueError(
-                f"The network's output for X[{bad}] is not finite, so there is no prediction. Its "
-                "weights diverged in training: fit again with a lower learning_rate."
-            )
+        _check_probabilities(probabilities)
         return probabilities
 
     def predict(self, X):
@@ -170,6 +181,11 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         -------
         ndarray of shape (n,)
             Labels out of `classes_`.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As for :meth:`predict_proba`.
         """
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
@@ -182,8 +198,8 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         """Yield the phases of training; what they need of the model is done between them."""
         yield Phase(self.epochs, self.learning_rate, self.learning_rate_schedule)
 
-    def _incremental_phase(self):
-        yield Phase(1, self.learning_rate, "constant", keep_optimizer=True)
+    def _incremental_phase(self, keep_optimizer):
+        yield Phase(1, self.learning_rate, "constant", keep_optimizer)
 
     def _fit(
         self,
@@ -202,36 +218,54 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         images = self._check_images(X, fitting=not warm)
         check_consistent_length(images, labels)
         classes, codes = _targets.encode_labels(labels, self.classes_ if warm else classes)
-        weights = _targets.weigh(images, labels, sample_weight, self.class_weight)
-        device = resolve_device(self.device)
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-
+        weights = _targets.weigh(images, codes, classes, sample_weight, self.class_weight)
+        if not (warm and hasattr(self, "_seed")):
+            # A warm start keeps its seed: another split would validate on what it learned.
+            random_state = check_random_state(self.random_state)
+            self._seed = int(random_state.randint(np.iinfo(np.int32).max))
         self.classes_ = classes
         self.image_shape_ = images.shape[1:]
-        self.device_ = device
-        fraction = self.validation_fraction
-        if incremental or validation_data is not None:
-            fraction = None
-        sets = self._make_batches(images, codes, weights, validation_data, fraction, seed)
-        with isolated_random_state(seed), device_scope(device), freed_memory_kept():
+        self.device_ = resolve_device(self.device)
+        holds_out = not incremental and validation_data is None
+        sets = self._make_batches(
+            images, codes, weights, validation_data, self.validation_fraction if holds_out else None
+        )
+        with device_scope(self.device_), freed_memory_kept():
             if not warm:
                 self.model_ = self._build_model()
                 self.history_ = {}
-            trained = run_phases(
-                self.model_,
-                self._incremental_phase() if incremental else self._phases(),
-                *sets,
-                history=self.history_,
-                optimizer=self.optimizer,
-                label_smoothing=self.label_smoothing,
-                patience=self.patience,
-                callbacks=self.callbacks or (),
-                verbose=int(self.verbose),
-            )
-            self._infer = compile_inference(self.model_)
-        self.history_, self.best_epoch_ = trained
-        self.n_epochs_ = len(self.history_["loss"])
+            self._train(*sets, incremental=incremental)
         return self
+
+    def _train(self, batches, validation, *, incremental):
+        rule = (self.optimizer, self.learning_rate, self.label_smoothing) if incremental else None
+        keep_optimizer = incremental and getattr(self, "_optimizer_rule", None) == rule
+        self.history_, self.best_epoch_ = run_phases(
+            self.model_,
+            self._incremental_phase(keep_optimizer) if incremental else self._phases(),
+            batches,
+            validation,
+            history=self.history_,
+            optimizer=self.optimizer,
+            label_smoothing=self.label_smoothing,
+            patience=self.patience,
+            callbacks=self.callbacks or (),
+            verbose=int(self.verbose),
+        )
+        self.n_epochs_ = len(self.history_["loss"])
+        self._optimizer_rule = rule
+        self._infer = compile_inference(self.model_)
+
+    @contextmanager
+    def _all_or_nothing(self):
+        """Restore all attributes if training fails, so that no mixture of two fits is left."""
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
 
     def _check_images(self, X, *, fitting):
         shape = self.image_shape if fitting else self.image_shape_
@@ -239,23 +273,12 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         if fitting:
             self.n_features_in_ = int(np.prod(images.shape[1:]))
         else:
-            self._check_like_fitted(images)
+            check_image_shape(images, self.image_shape_, estimator=self)
         return images
 
-    def _check_like_fitted(self, images):
-        if images.shape[1:] != self.image_shape_:
-            fitted, received = (
-                describe_shape(shape) for shape in (self.image_shape_, images.shape[1:])
-            )
-            raise ValueError(
-                f"X has image shape {received}, but this {type(self).__name__} was fitted on "
-                f"{fitted}. Resize with `resize_images(X, {tuple(self.image_shape_[:2])})` and "
-                "bring it to the same number of channels."
-            )
-
-    def _make_batches(self, images, codes, weights, validation_data, fraction, seed):
+    def _make_batches(self, images, codes, weights, validation_data, fraction):
         training, held_out = _targets.split_rows(
-            codes, self.classes_, fraction, weights=weights, seed=seed
+            codes, self.classes_, fraction, weights=weights, seed=self._seed
         )
         options = {
             "n_classes": len(self.classes_),
@@ -268,7 +291,7 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
             weights=weights,
             rows=training,
             shuffle=self.shuffle,
-            seed=seed,
+            seed=self._seed,
             **options,
         )
         if validation_data is not None:
@@ -279,21 +302,14 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
             return batches, ImageBatches(images, codes, **options)
         if held_out is None:
             return batches, None
-        return batches, ImageBatches(images, codes, weights=weights, rows=held_out, **options)
+        return batches, ImageBatches(images, codes, rows=held_out, **options)
 
     def _build_model(self):
-        """Put the training-only augmentation in front of the network."""
-        policy_before = keras.config.dtype_policy()
-        keras.config.set_dtype_policy(self.dtype_policy)
-        try:
+        """Build the network, with the training-only augmentation in front of it."""
+        with isolated_random_state(self._seed), dtype_policy(self.dtype_policy):
             network = self._build_network(self.image_shape_, len(self.classes_))
-            if self.augmentation is None:
-                return network
-            augment = look_up(self.augmentation, AUGMENTATIONS, parameter="augmentation")
-            inputs = keras.Input(self.image_shape_, name="images")
-            return keras.Model(inputs, network(augment()(inputs)), name=f"augmented_{network.name}")
-        finally:
-            keras.config.set_dtype_policy(policy_before)
+            _check_network(network, len(self.classes_))
+            return add_augmentation(network, self.augmentation)
 
     def _output_dtype(self):
         return "float64" if self.dtype_policy == "float64" else "float32"
@@ -304,17 +320,20 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
     def __getstate__(self):
         state = dict(super().__getstate__())
         if "model_" in state:
-            state["model_"] = pack_model(self.model_)
-            del state["_infer"]
+            # Augmentation is made anew from its name: not all of Keras' layers survive a copy.
+            state["model_"] = pack_model(without_augmentation(self.model_))
+            for name in ("_infer", "_optimizer_rule"):
+                state.pop(name, None)
         return state
 
     def __setstate__(self, state):
         super().__setstate__(state)
         if "model_" in state:
-            # A GPU of the machine that trained may be missing here.
-            self.device_ = resolve_device("auto" if self.device_ == "gpu" else "cpu")
-            with device_scope(self.device_):
-                self.model_ = unpack_model(self.model_)
+            self.device_ = same_device_here(self.device_)
+            with device_scope(self.device_), isolated_random_state(self._seed):
+                network = unpack_model(self.model_)
+                with dtype_policy(self.dtype_policy):
+                    self.model_ = add_augmentation(network, self.augmentation)
             self._infer = compile_inference(self.model_)
 
     def __sklearn_tags__(self):
@@ -322,3 +341,36 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _check_network(network, n_classes):
+    if not isinstance(network, keras.Model):
+        raise TypeError(
+            f"The architecture returned {network!r} of type {type(network).__name__}, but a Keras "
+            "model is expected. End the function with `return keras.Model(inputs, outputs)`."
+        )
+    shape = getattr(network, "output_shape", None)
+    if shape != (None, n_classes):
+        raise ValueError(
+            f"The network's output has shape {shape}, but (None, {n_classes}) is expected: one "
+            "probability for each class. Make the last layer "
+            f"`Dense({n_classes}, activation='softmax')`."
+        )
+
+
+def _check_probabilities(probabilities):
+    # Rows with NaN fail, too.
+    good = np.abs(probabilities.sum(axis=1) - 1) < 1e-2
+    if good.all():
+        return
+    first = int(np.flatnonzero(~good)[0])
+    row = np.array2string(probabilities[first], precision=3)
+    if not np.isfinite(probabilities[first]).all():
+        raise ValueError(
+            f"The network's output for X[{first}] is not finite: {row}, so there is no prediction. "
+            "Its weights diverged in training: fit again with a lower learning_rate."
+        )
+    raise ValueError(
+        f"The network's output for X[{first}] is {row}, but probabilities that sum to one are "
+        "expected. End the network with a softmax."
+    )

@@ -60,8 +60,8 @@ default="adamw"
         Let a further :meth:`fit` go on from the weights of the last one, and add to its history.
     random_state : int, RandomState instance or None, default=None
         Seeds weights, validation split, order, dropout and augmentation. With an integer, the
-        same data give the same model again on the same machine. Global random state is left as
-        it was found.
+        same data give the same model again on the same machine's CPU, and global random state is
+        left as it was found; None draws a seed from NumPy's.
     verbose : int, default=0
         0 is silent, 1 shows a progress bar for each epoch, 2 prints a line for each.
 

@@ -36,6 +36,22 @@ def resolve_device(device):
     )
 
 
+def same_device_here(device):
+    """Return the device for a network that was trained on another machine.
+
+    Parameters
+    ----------
+    device : {"cpu", "gpu"}
+        Where it was trained.
+
+    Returns
+    -------
+    {"cpu", "gpu"}
+        "cpu" where there is no GPU.
+    """
+    return resolve_device("auto" if device == "gpu" else "cpu")
+
+
 def _sees_gpu():
     backend = keras.backend.backend()
     if backend == "tensorflow":
@@ -67,4 +83,5 @@ def _grow_memory(tf, gpu):
 
 def device_scope(device):
     """Return a context in which the backend places work on the first CPU or GPU."""
-    return keras.device(f"{device}:0")
+    # With an index, PyTorch's CPU makes variables that take no gradients.
+    return keras.device(device if keras.backend.backend() == "torch" else f"{device}:0")

@@ -1,5 +1,7 @@
 """Optimizers and learning-rate schedules, by name."""
 
+import copy
+
 import keras
 from keras import optimizers
 
@@ -65,7 +67,8 @@ def make_optimizer(optimizer, learning_rate, schedule, n_steps):
     keras.optimizers.Optimizer
     """
     if isinstance(optimizer, keras.optimizers.Optimizer):
-        return type(optimizer).from_config(optimizer.get_config())
+        # Its exclusions from weight decay are no part of the configuration.
+        return copy.deepcopy(optimizer)
     make = look_up(optimizer, OPTIMIZERS, parameter="optimizer")
     rate = look_up(schedule, SCHEDULES, parameter="learning_rate_schedule")(learning_rate, n_steps)
     return make(rate)

@@ -2,8 +2,12 @@
 
 import random
 from contextlib import contextmanager
+from threading import RLock
 
 import numpy as np
+
+# The state is the whole process's: two threads that seed and restore would mix their streams.
+_ONE_AT_A_TIME = RLock()
 
 
 @contextmanager
@@ -18,12 +22,13 @@ def isolated_random_state(seed):
     ----------
     seed : int
     """
-    # NumPy's global state, too, for networks and callbacks of the user's own that draw from it.
-    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
-    try:
-        yield
-    finally:
-        random.setstate(python_state)
-        np.random.set_state(numpy_state)  # noqa: NPY002
+    with _ONE_AT_A_TIME:
+        # NumPy's global state, too, for networks of the user's own that draw from it.
+        python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        try:
+            yield
+        finally:
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)  # noqa: NPY002

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import column_or_1d
-from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length
 
@@ -41,8 +41,9 @@ def check_labels(y, *, estimator_name):
             f"expected.{advice}"
         )
     y = column_or_1d(y, warn=True)
-    if y.dtype.kind == "O" and any(label is None or label != label for label in y):
-        first = next(i for i, label in enumerate(y) if label is None or label != label)
+    missing = [i for i, label in enumerate(y) if _is_missing(label)] if y.dtype.kind == "O" else []
+    if missing:
+        first = missing[0]
         raise ValueError(
             f"Input y contains NaN or None (y[{first}] = {y[first]!r}), but each image needs a "
             "label. Drop the images without one."
@@ -51,6 +52,16 @@ def check_labels(y, *, estimator_name):
         raise ValueError("y holds bytes, but text is expected. Pass np.char.decode(y, 'utf-8').")
     check_classification_targets(y)
     return y
+
+
+def _is_missing(label):
+    """Tell None, NaN and pandas.NA, which compares as neither equal nor different."""
+    if label is None:
+        return True
+    try:
+        return bool(label != label)
+    except TypeError:
+        return True
 
 
 def encode_labels(y, classes=None):
@@ -89,15 +100,17 @@ def encode_labels(y, classes=None):
     return classes, np.searchsorted(classes, y)
 
 
-def weigh(images, y, sample_weight, class_weight):
+def weigh(images, codes, classes, sample_weight, class_weight):
     """Multiply the weights of images with those of their classes.
 
     Parameters
     ----------
     images : ndarray of shape (n_samples, ...)
-    y : ndarray of shape (n_samples,)
+    codes : ndarray of shape (n_samples,), dtype int
+    classes : ndarray of shape (n_classes,)
     sample_weight : array-like of shape (n_samples,) or None
     class_weight : dict, "balanced" or None
+        Images of weight zero do not count for "balanced".
 
     Returns
     -------
@@ -109,8 +122,13 @@ def weigh(images, y, sample_weight, class_weight):
     weights = _check_sample_weight(
         sample_weight, images, dtype=np.float64, copy=True, ensure_non_negative=True
     )
+    if not weights.any():
+        raise ValueError(
+            "Sample weights must contain at least one non-zero number, but all are zero."
+        )
     if class_weight is not None:
-        weights *= compute_sample_weight(class_weight, y)
+        labels = classes[codes[weights > 0]]
+        weights *= compute_class_weight(class_weight, classes=classes, y=labels)[codes]
     return weights
 
 

@@ -92,6 +92,9 @@ def run_phases(
         )
         for name, values in more.items():
             history[name] += values
+    for callback in callbacks:
+        # Otherwise the estimator's parameters would hold the network, also in pickles and clones.
+        callback.set_model(None)
     n_epochs = len(history["loss"])
     return Trained(dict(history), watch.best_epoch if watch else n_epochs)
 

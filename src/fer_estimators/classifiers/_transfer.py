@@ -6,8 +6,10 @@ from pathlib import Path
 import keras
 from sklearn.utils._param_validation import Interval
 
+from fer_estimators._image_input import height_and_width
 from fer_estimators._lookup import look_up
 from fer_estimators.backbones import BACKBONES, Backbone
+from fer_estimators.backbones._backbone import BACKBONE_LAYER
 from fer_estimators.classifiers._base import BaseImageClassifier
 from fer_estimators.classifiers._heads import HEADS
 from fer_estimators.classifiers._training import Phase
@@ -52,7 +54,7 @@ class TransferClassifier(BaseImageClassifier):
     fine_tune_epochs : int, default=10
         Epochs of the second phase, at most.
     fine_tune_learning_rate : float, default=1e-5
-        Step size of the second phase, at its highest.
+        Step size of the second phase, at its highest. Needs an `optimizer` by name or function.
     optimizer : {"adam", "adamw", "rmsprop", "sgd"}, callable or keras.optimizers.Optimizer, \
 default="adam"
         A name ("adamw" has a weight decay of 0.05 on kernels, "sgd" a Nesterov momentum of 0.9),
@@ -90,8 +92,8 @@ default="adam"
         Let a further :meth:`fit` go on from the weights of the last one, and add to its history.
     random_state : int, RandomState instance or None, default=None
         Seeds weights, validation split, order, dropout and augmentation. With an integer, the
-        same data give the same model again on the same machine. Global random state is left as
-        it was found.
+        same data give the same model again on the same machine's CPU, and global random state is
+        left as it was found; None draws a seed from NumPy's.
     verbose : int, default=0
         0 is silent, 1 shows a progress bar for each epoch, 2 prints a line for each.
 
@@ -125,7 +127,8 @@ default="adam"
     -----
     The study that compared VGG16, VGG19 and InceptionV3 on FER2013 is
     ``TransferClassifier(backbone, head="study", image_size=150, augmentation="study",
-    optimizer="rmsprop", learning_rate=0.01, learning_rate_schedule="constant")``.
+    optimizer="rmsprop", learning_rate=0.01, learning_rate_schedule="constant", epochs=50,
+    patience=None, validation_fraction=None)``.
 
     References
     ----------
@@ -212,50 +215,64 @@ default="adam"
     def _build_network(self, input_shape, n_classes):
         backbone = self.backbone
         if not isinstance(backbone, Backbone):
-            backbone = look_up(backbone, BACKBONES, parameter="backbone")
+            backbone = look_up(backbone, BACKBONES, parameter="backbone", other="a Backbone")
         head = look_up(self.head, HEADS, parameter="head")
-        size = self.image_size
-        size = (size, size) if isinstance(size, Integral) else size
+        size = height_and_width(self.image_size)
         inputs, features, _ = backbone.build(input_shape, weights=self.weights, image_size=size)
         options = {} if self.dropout is None else {"dropout": self.dropout}
         outputs = head(features, n_classes, **options)
         return keras.Model(inputs, outputs, name=f"{backbone.name}_classifier")
 
     def _phases(self):
+        self._check_fine_tuning()
         # A warm start may find layers unfrozen by an earlier second phase.
-        _innermost_model(self.model_).trainable = False
+        self._get_backbone().trainable = False
         yield from super()._phases()
         if self.fine_tune_layers:
             self._unfreeze()
             rate = self.fine_tune_learning_rate
             yield Phase(self.fine_tune_epochs, rate, self.learning_rate_schedule)
 
-    def _incremental_phase(self):
-        _innermost_model(self.model_).trainable = False
-        yield from super()._incremental_phase()
+    def _incremental_phase(self, keep_optimizer):
+        self._get_backbone().trainable = False
+        yield from super()._incremental_phase(keep_optimizer)
+
+    def _get_backbone(self):
+        network = self.model_
+        while BACKBONE_LAYER not in {layer.name for layer in network.layers}:
+            # The augmentation stands in front of the network, and has no weights.
+            network = network.layers[-1]
+        return network.get_layer(BACKBONE_LAYER)
+
+    def _check_fine_tuning(self):
+        """Refuse what the second phase cannot do before the first one begins."""
+        if not self.fine_tune_layers:
+            return
+        if isinstance(self.optimizer, keras.optimizers.Optimizer):
+            raise ValueError(
+                f"optimizer={self.optimizer!r} brings one learning rate of its own, but "
+                f"fine_tune_layers={self.fine_tune_layers} needs a second one. Pass a name, or a "
+                "function of the learning rate."
+            )
+        n_layers = len(_layers_with_weights(self._get_backbone()))
+        if self.fine_tune_layers > n_layers:
+            raise ValueError(
+                f"fine_tune_layers={self.fine_tune_layers}, but the backbone has only {n_layers} "
+                "layers with weights. Pass that number or fewer."
+            )
 
     def _unfreeze(self):
         """Let the last layers of the backbone learn; its batch normalisation stays frozen."""
-        backbone = _innermost_model(self.model_)
-        with_weights = [
-            layer
-            for layer in backbone.layers
-            if layer.weights and not isinstance(layer, keras.layers.BatchNormalization)
-        ]
-        if self.fine_tune_layers > len(with_weights):
-            raise ValueError(
-                f"fine_tune_layers={self.fine_tune_layers}, but the backbone {backbone.name!r} has "
-                f"only {len(with_weights)} layers with weights. Pass that number or fewer."
-            )
+        backbone = self._get_backbone()
+        learning = _layers_with_weights(backbone)[-self.fine_tune_layers :]
         backbone.trainable = True
-        learning = with_weights[-self.fine_tune_layers :]
         for layer in backbone.layers:
             layer.trainable = layer in learning
 
 
-def _innermost_model(model):
-    """Follow nested models: augmentation around network around backbone."""
-    nested = [layer for layer in model.layers if isinstance(layer, keras.Model)]
-    # The augmentation has no weights.
-    nested = [layer for layer in nested if layer.weights]
-    return _innermost_model(nested[0]) if nested else model
+def _layers_with_weights(backbone):
+    return [
+        layer
+        for layer in backbone.layers
+        if layer.weights and not isinstance(layer, keras.layers.BatchNormalization)
+    ]

@@ -30,6 +30,8 @@ RATIO_FREE_BYTES = 2**20
 
 _READABLE = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _ENCRYPTED = 0x1
+# Patches to other files, and a second kind of encryption: zipfile does not read them.
+_UNREADABLE = 0x20 | 0x40
 # Of the 30 bytes only the lengths of name and extra field matter here.
 _LOCAL_HEADER = struct.Struct("<26xHH")
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -63,7 +65,7 @@ class Archive:
     def __init__(self, path):
         self._path = path
         members = _list_members(path)
-        _check_members(os.path.basename(path), members)
+        _check_members(os.path.basename(path), members, os.path.getsize(path))
         numbers = [(m.header_offset, m.compress_size, m.file_size, m.CRC) for m in members]
         self._numbers = np.array(numbers, dtype=np.int64).reshape(-1, 4)
         self._deflated = np.array([m.compress_type == zipfile.ZIP_DEFLATED for m in members])
@@ -141,22 +143,42 @@ def _check_directory_size(path):
         )
 
 
-def _check_members(name, members):
+def _check_members(name, members, archive_size):
     if len(members) > MAX_MEMBERS:
         raise UnsafeArchiveError(f"{name!r} lists {len(members):,} members; limit {MAX_MEMBERS:,}")
     _check_names(name, members)
     _check_sizes(name, members)
+    _check_places(name, members, archive_size)
     locked = [member.filename for member in members if member.flag_bits & _ENCRYPTED]
     if locked:
         raise DatasetError(
             f"{name!r} is encrypted ({name_some(locked, limit=3)}); unpack it with its password "
             "and pass the folder"
         )
+    flagged = [member.filename for member in members if member.flag_bits & _UNREADABLE]
+    if flagged:
+        raise DatasetError(
+            f"{name!r} has members that are patches or strongly encrypted "
+            f"({name_some(flagged, limit=3)}); unpack it and pass the folder"
+        )
     odd = [m for m in members if m.compress_type not in _READABLE]
     if odd:
         raise DatasetError(
             f"{name!r} packs {odd[0].filename!r} by method {odd[0].compress_type}; only stored "
             "and deflated members are read. Pack it again, or unpack it and pass the folder."
+        )
+
+
+def _check_places(name, members, archive_size):
+    outside = [
+        member.filename
+        for member in members
+        if not 0 <= member.header_offset <= archive_size - member.compress_size
+    ]
+    if outside:
+        raise DatasetError(
+            f"{name!r} is a damaged or incomplete zip archive: of its {archive_size:,} bytes it "
+            f"claims more for {name_some(outside, limit=3)}; fetch it again"
         )
 
 

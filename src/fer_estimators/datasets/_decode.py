@@ -132,8 +132,9 @@ def decode(data, *, color=False, image_size=None, name=""):
 
 
 def _note_extension(name, kind):
-    expected = EXTENSIONS.get(os.path.splitext(name)[1].lower(), kind)
-    return () if expected == kind else (f"format mismatch: content is {kind}",)
+    extension = os.path.splitext(name)[1].lower()
+    matches = not extension or EXTENSIONS.get(extension) == kind
+    return () if matches else (f"format mismatch: content is {kind}",)
 
 
 def resize_grey(pixels, size, image_size):

@@ -5,6 +5,8 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
+from .._frame import make_frame
+
 _RANK = {"train": 0, "val": 1, "test": 2}
 
 
@@ -80,10 +82,8 @@ class Duplicates:
 
     def frame(self):
         """Return `rows` as a pandas DataFrame."""
-        import pandas as pd
-
         columns = ["group", "index", "filename", "split", "target", "conflicting"]
-        return pd.DataFrame(self.rows(), columns=columns)
+        return make_frame(self.rows(), columns=columns)
 
     def __str__(self):
         lines = [

@@ -4,7 +4,6 @@ This is the only place where a number is taken for an emotion: code order (FER20
 alphabetical order of class folders differ, and mixing them up shifts labels without any error.
 """
 
-import difflib
 import re
 
 #: The seven emotions; the position of each is its FER2013 code.
@@ -73,12 +72,6 @@ def parse_split(text):
 def split_of_file_name(name):
     """Return the split told by FER2013's own file names (``PublicTest_123.jpg``), or None."""
     return _SPLIT_OF.get(name.partition("_")[0].casefold()) if "_" in name else None
-
-
-def suggest(word, known):
-    """Return ``"; did you mean 'x'?"`` for the closest of `known`, or an empty string."""
-    close = difflib.get_close_matches(str(word).casefold(), known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def describe_emotions():

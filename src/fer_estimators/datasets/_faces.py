@@ -5,12 +5,11 @@ like, ``_face_shapes`` turns that into polygons and pixels, and this module ligh
 """
 
 import numbers
-from difflib import get_close_matches
 from importlib.resources import files
 
 import numpy as np
-from sklearn.utils import Bunch, check_random_state
 
+from .._lookup import suggest
 from ._emotions import EMOTIONS
 from ._face_shapes import draw_faces
 from ._face_traits import draw_traits
@@ -53,7 +52,7 @@ def make_faces(
         ``target_names``. None balances the emotions up to one face.
 
     return_X_y : bool, default=False
-        If True, return ``(images, target)`` instead of a Bunch.
+        If True, return ``(data, target)`` instead of a Bunch.
 
     random_state : int, RandomState instance or None, default=None
         An integer gives the same faces at every call. A RandomState instance is advanced by
@@ -72,13 +71,13 @@ def make_faces(
             The same pixels as flat rows: a view of ``images``, not a copy.
         target : ndarray of shape (n_samples,), dtype str
             Emotion names.
-        target_names : list of str
+        target_names : ndarray of shape (7,), dtype str
             The seven emotions in FER2013 code order: angry, disgust, fear, happy, sad,
             surprise, neutral.
         DESCR : str
             Description of the dataset.
 
-    (images, target) : tuple if ``return_X_y`` is True
+    (data, target) : tuple if ``return_X_y`` is True
 
     Raises
     ------
@@ -107,12 +106,15 @@ def make_faces(
     >>> faces = make_faces(n_samples=14, random_state=0)
     >>> faces.images.shape, str(faces.images.dtype)
     ((14, 48, 48), 'uint8')
-    >>> faces.target_names
+    >>> faces.target_names.tolist()
     ['angry', 'disgust', 'fear', 'happy', 'sad', 'surprise', 'neutral']
     >>> X, y = make_faces(n_samples=14, image_size=24, return_X_y=True, random_state=0)
     >>> X.shape, y.shape
-    ((14, 24, 24), (14,))
+    ((14, 576), (14,))
     """
+    # Imported here: scikit-learn takes most of the time that importing the loaders would take.
+    from sklearn.utils import Bunch, check_random_state
+
     _check_integer("n_samples", n_samples, 1, None)
     _check_integer("image_size", image_size, 16, 512)
     _check_noise(noise)
@@ -124,14 +126,14 @@ def make_faces(
     for start in range(0, n_samples, _CHUNK):
         chunk = slice(start, start + _CHUNK)
         images[chunk] = _draw_chunk(codes[chunk], image_size, noise, rng)
-    target = np.array(EMOTIONS)[codes]
+    data, target = images.reshape(n_samples, -1), np.array(EMOTIONS)[codes]
     if return_X_y:
-        return images, target
+        return data, target
     return Bunch(
         images=images,
-        data=images.reshape(n_samples, -1),
+        data=data,
         target=target,
-        target_names=list(EMOTIONS),
+        target_names=np.array(EMOTIONS),
         DESCR=files(__package__).joinpath("descr/faces.rst").read_text(encoding="utf-8"),
     )
 
@@ -178,10 +180,9 @@ def _check_emotion_names(weights):
     unknown = [name for name in weights if name not in EMOTIONS]
     if not unknown:
         return
-    near = [m for name in unknown for m in get_close_matches(str(name), EMOTIONS, n=1)]
-    hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
     raise ValueError(
-        f"weights names unknown emotions {unknown!r}, expected some of {list(EMOTIONS)!r}.{hint}"
+        f"weights names unknown emotions {unknown!r}, expected some of {list(EMOTIONS)!r}."
+        + suggest(unknown[0], EMOTIONS)
     )
 
 

@@ -53,6 +53,8 @@ def load_fer2013(
     split : str, tuple of str or "all", default="train"
         The splits to load: ``"train"``, ``"val"``, ``"test"`` or their aliases. A set that
         tells no splits is loaded with ``"all"``, and every image is then given as ``"train"``.
+        Class folders without split folders above them take the split that the name of `path`
+        itself tells: those in ``~/dev`` are ``"val"``, which is a line of `report`.
     classes : list of str, default=None
         The emotions to load. Other folders may be named too, which makes them classes.
         None loads the seven emotions and refuses any other folder.

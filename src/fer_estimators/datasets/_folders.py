@@ -109,7 +109,7 @@ def _warn_about_leaks(loaded):
     """Warn where splits that were loaded together share images."""
     if len(set(loaded.split)) < 2:
         return
-    duplicates = find_duplicates(loaded.images, target=loaded.target, split=loaded.split)
+    duplicates = find_duplicates(loaded.images, split=loaded.split)
     for (first, second), count in duplicates.across_splits.items():
         loaded.report.warn(
             f"{count:,} images of split {second!r} also stand in {first!r}, pixel for pixel, "

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from .._lookup import suggest
 from ..exceptions import DatasetError, LabelError
 from ._decode import EXTENSIONS
 from ._emotions import (
@@ -12,7 +13,6 @@ from ._emotions import (
     parse_emotion,
     parse_split,
     split_of_file_name,
-    suggest,
 )
 from ._report import name_some
 
@@ -99,35 +99,34 @@ def _wrapping(source, layout):
     """Return the prefix of folders that wrap the whole set, such as ``"fer2013/"``."""
     prefix = ""
     while True:
-        below = [path[len(prefix) :].split("/", 2) for path in source.paths]
-        top = below[0][0] if below and len(below[0]) == 3 else ""
-        # Images directly in it make a folder a class, not a wrapping.
-        wraps = top and all(len(parts) == 3 and parts[0] == top for parts in below)
-        if not wraps or parse_split(top) or (layout.emotions and parse_emotion(top)):
+        below = [p[len(prefix) :].split("/", 2) for p in source.paths if p.startswith(prefix)]
+        tops = {parts[0] for parts in below if len(parts) > 1}
+        if len(tops) != 1 or not _wraps(*tops, below, layout):
             return prefix
-        prefix += f"{top}/"
+        prefix += f"{tops.pop()}/"
+
+
+def _wraps(top, below, layout):
+    """Tell whether the only folder `top` wraps the set, and is no split and no class."""
+    deep = ["/".join(parts[1:]).split("/") for parts in below if len(parts) == 3]
+    named = top in (layout.classes or ()) or (layout.emotions and parse_emotion(top))
+    if not deep or parse_split(top) or named:
+        return False
+    # Where any name may be a class, images directly in a folder make it one, unless splits that
+    # hold class folders stand below it.
+    has_images = any(len(parts) == 2 for parts in below)
+    has_splits = any(parse_split(folder) for *folders, _, _ in deep for folder in folders)
+    return layout.emotions or not has_images or has_splits
 
 
 def _find_places(source, prefix, layout, report):
     """Return the class folders by path, and the split folders (empty if there are none)."""
-    tops = {path[len(prefix) :].partition("/")[0] for path in source.paths if "/" in path}
-    tops = {top for top in tops if f"{prefix}{top}" in source.folders}
-    splits = {top: parse_split(top) for top in sorted(tops)}
-    if layout.emotions and any(splits.values()) and not all(splits.values()):
-        other = [top for top, split in splits.items() if split is None]
-        raise DatasetError(
-            f"{source.name!r} has split folders {[t for t in splits if splits[t]]} and beside "
-            f"them {name_some(other)}, which name no split (train, val, test or an alias); "
-            "move them out, or rename them"
-        )
-    # In a set of any classes, folders named like splits may be classes themselves.
-    if not all(splits.values()) or not (layout.emotions or _holds_folders(source, prefix, splits)):
-        splits = {}
+    splits = _find_splits(source, prefix, layout)
     depth = 2 if splits else 1
     places, loose = {}, []
     for path in source.paths:
         parts = path[len(prefix) :].split("/", depth)
-        if len(parts) <= depth:
+        if len(parts) <= depth or not path.startswith(prefix):
             loose.append(path)
             continue
         folder = f"{prefix}{'/'.join(parts[:depth])}"
@@ -137,6 +136,24 @@ def _find_places(source, prefix, layout, report):
         places[folder].paths.append(path)
     _check_loose(source, places, loose, report)
     return places, splits
+
+
+def _find_splits(source, prefix, layout):
+    """Return the split of each folder at the top; empty if these are no split folders."""
+    inside = [path[len(prefix) :] for path in source.paths if path.startswith(prefix)]
+    tops = {path.partition("/")[0] for path in inside if "/" in path}
+    splits = {top: parse_split(top) for top in sorted(tops)}
+    named = [top for top in splits if splits[top]]
+    # In a set of any classes, folders named like splits may be classes themselves.
+    if not named or not (layout.emotions or _holds_folders(source, prefix, named)):
+        return {}
+    other = [top for top in splits if not splits[top]]
+    if other:
+        raise DatasetError(
+            f"{source.name!r} has split folders {named} and beside them {name_some(other)}, "
+            "which name no split (train, val, test or an alias); move them out, or rename them"
+        )
+    return splits
 
 
 def _holds_folders(source, prefix, splits):
@@ -177,7 +194,7 @@ def _check_labels(places, layout, options, source):
     if unknown and layout.classes is None:
         hint = suggest(unknown[0].rpartition("/")[2], EMOTIONS)
         raise LabelError(
-            f"unknown class folder in {source.name!r}: {name_some(unknown)}{hint}. Known: "
+            f"unknown class folder in {source.name!r}: {name_some(unknown)}.{hint} Known: "
             f"{describe_emotions()}, in any case, also as '0_angry'. To load a choice of "
             "folders, name them in classes=[...]."
         )
@@ -187,7 +204,7 @@ def _check_labels(places, layout, options, source):
         names = sorted({folder.rpartition("/")[2] for folder in places})
         raise LabelError(
             f"classes={list(layout.classes)!r}: {source.name!r} has no folder for {absent}; "
-            f"it has {name_some(names, separator=', ')}{suggest(absent[0], names)}"
+            f"it has {name_some(names, separator=', ')}.{suggest(absent[0], names)}"
         )
 
 
@@ -202,16 +219,19 @@ def _split_items(places, splits, source, layout, options, report):
     by_name = layout.emotions and "val" not in splits.values()
     own = parse_split(source.name.partition(".")[0]) if layout.emotions else None
     items, untold = [], 0
+    if own and any(place.label and not place.split for place in places.values()):
+        report.add(source.name, f"no split folders: its own name read as split {own!r}", "noted")
     for place in places.values():
         if place.label is None:
             for path in place.paths:
                 report.add(path, "class not asked for", "ignored")
             continue
-        folder_split = place.split or own
         for path in place.paths:
-            split = folder_split
-            if by_name and split in (None, "test"):
-                split = split_of_file_name(path.rpartition("/")[2]) or split
+            split = place.split or own
+            told = split_of_file_name(path.rpartition("/")[2]) if by_name else None
+            # A test folder may hold PublicTest too, but names never make it training data.
+            if split is None or (split == "test" and told == "val"):
+                split = told
             untold += split is None
             items.append((place, split or ("train" if layout.emotions else NO_SPLIT), path))
     if untold and options.splits is not None:

@@ -4,8 +4,9 @@ import numbers
 import os
 from dataclasses import dataclass
 
+from .._lookup import suggest
 from ._decode import MAX_SIDE
-from ._emotions import EMOTIONS, SPLIT_ALIASES, SPLITS, parse_emotion, parse_split, suggest
+from ._emotions import EMOTIONS, SPLIT_ALIASES, SPLITS, parse_emotion, parse_split
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def _check_choice(name, value, choices):
     if value not in choices:
         hint = suggest(value, [choice for choice in choices if choice])
         listed = " or ".join(repr(choice) for choice in choices)
-        raise ValueError(f"{name}={value!r} is not {listed}{hint}")
+        raise ValueError(f"{name}={value!r} is not {listed}.{hint}")
 
 
 def check_split(split):
@@ -65,7 +66,7 @@ def check_split(split):
     if unknown or not names:
         known = [*SPLITS, *(alias for more in SPLIT_ALIASES.values() for alias in more), "all"]
         raise ValueError(
-            f"split={split!r} names no split of {', '.join(map(repr, SPLITS))}, or 'all'"
+            f"split={split!r} names no split of {', '.join(map(repr, SPLITS))}, or 'all'."
             + (suggest(unknown[0], known) if unknown else "")
         )
     found = {parse_split(name) for name in names}
@@ -113,6 +114,6 @@ def check_path(path, expected):
         near = os.listdir(folder or ".") if os.path.isdir(folder or ".") else []
         raise FileNotFoundError(
             f"no such file or folder: {path!r} (current folder {os.getcwd()!r}); expected "
-            f"{expected}{suggest(name, near)}"
+            f"{expected}.{suggest(name, near)}"
         )
     return path

@@ -4,6 +4,7 @@ import warnings
 from collections import Counter
 from typing import NamedTuple
 
+from .._frame import make_frame
 from ..exceptions import BadImageWarning
 
 #: How many faults an error message or a warning names before it says "and n more".
@@ -67,9 +68,7 @@ class LoadReport:
 
     def frame(self):
         """Return the entries as a pandas DataFrame with columns path, reason and action."""
-        import pandas as pd
-
-        return pd.DataFrame(self.entries, columns=list(ReportEntry._fields))
+        return make_frame(self.entries, columns=list(ReportEntry._fields))
 
     def to_dict(self):
         """Return plain lists that `from_dict` understands."""

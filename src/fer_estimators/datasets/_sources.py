@@ -24,6 +24,8 @@ IMAGE_EXTENSIONS = frozenset(EXTENSIONS) | _REFUSED_EXTENSIONS
 _READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 _TABLE_EXTENSIONS = (".csv", ".csv.gz")
 _SYSTEM_FILES = frozenset(("thumbs.db", "desktop.ini", "__macosx"))
+# The cache of an earlier load may stand inside the set.
+_CACHE_EXTENSION = ".fercache"
 
 
 class _Source:
@@ -51,6 +53,8 @@ class _Source:
         base = path.rpartition("/")[2]
         if _is_system_path(path):
             self._report.add(path, "system file", "ignored")
+        elif base.endswith(_CACHE_EXTENSION):
+            self._report.add(path, "cache file", "ignored")
         elif os.path.splitext(base)[1].lower() in IMAGE_EXTENSIONS:
             self.paths.append(path)
         else:
@@ -85,8 +89,11 @@ class FolderSource(_Source):
         self._root = os.fspath(root)
         self._real_root = os.path.realpath(root)
         self._follow = follow_links
-        self._visited = {self._real_root}
+        self._visited, self._followed = {self._real_root}, []
         self._walk("")
+        # Folders behind links come last: what also stands in the set keeps its place there.
+        for path in self._followed:
+            self._enter(path)
 
     def _walk(self, folder):
         try:
@@ -99,6 +106,18 @@ class FolderSource(_Source):
             ) from error
         for entry in entries:
             self._visit(entry, f"{folder}/{entry.name}" if folder else entry.name)
+        if entries and all(entry.name.endswith(_CACHE_EXTENSION) for entry in entries):
+            self.folders.discard(folder)
+
+    def _enter(self, path):
+        """Walk a folder, unless that is done: a link may be a loop, or lead to a folder beside."""
+        target = os.path.realpath(os.path.join(self._root, path))
+        if target in self._visited:
+            self._report.add(path, "link to a folder seen before", "ignored")
+            return
+        self._visited.add(target)
+        self.folders.add(path)
+        self._walk(path)
 
     def _visit(self, entry, path):
         if entry.is_symlink() and not self._may_follow(entry, path):
@@ -106,9 +125,10 @@ class FolderSource(_Source):
         if entry.is_dir():
             if _is_system_path(path):
                 self._report.add(path, "system folder", "ignored")
+            elif entry.is_symlink():
+                self._followed.append(path)
             else:
-                self.folders.add(path)
-                self._walk(path)
+                self._enter(path)
         elif entry.is_file():
             self._sort_in(path)
         else:
@@ -120,11 +140,9 @@ class FolderSource(_Source):
         if not os.path.exists(target):
             reason = "broken link"
         elif os.path.isdir(target):
-            # A folder that was visited already is a loop, or a second copy of its images.
-            if self._follow and target not in self._visited:
-                self._visited.add(target)
+            if self._follow:
                 return True
-            reason = "link to a folder seen before" if self._follow else "link to a folder"
+            reason = "link to a folder"
         elif inside or self._follow:
             return True
         else:
@@ -190,7 +208,7 @@ class ZipSource(_Source):
         """Open one member as a binary stream."""
         try:
             return self._archive.open(path)
-        except (zipfile.BadZipFile, OSError, ValueError) as error:
+        except (zipfile.BadZipFile, OSError, ValueError, RuntimeError) as error:
             raise DatasetError(f"{path!r} is damaged in {self.name!r}: {error}") from error
 
     def close(self):

@@ -1,6 +1,8 @@
 """Read and decode many files into one array, with bounded memory."""
 
 import hashlib
+import zipfile
+import zlib
 from collections import Counter
 from itertools import islice
 
@@ -101,8 +103,9 @@ def _map(function, items, n_jobs):
         while chunk := list(islice(remaining, _CHUNK)):
             yield chunk
 
-    # Threads: Pillow decodes outside the interpreter lock, and processes would copy the pixels.
-    parallel = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
+    # Pillow decodes outside the interpreter lock; processes would copy the pixels, and cannot
+    # share an open archive. A preference for threads would give way to a chosen backend.
+    parallel = Parallel(n_jobs=n_jobs, require="sharedmem", return_as="generator")
     done = parallel(delayed(lambda chunk: [function(i) for i in chunk])(c) for c in chunks())
     return (result for chunk in done for result in chunk)
 
@@ -146,6 +149,8 @@ def _read_manifest(source):
             f"verify='sha256' needs a file {MANIFEST!r} at the root of {source.name!r}, lines of "
             "'<hex digest>  <path>' as the command `sha256sum` writes them; there is none"
         ) from error
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise DatasetError(f"{MANIFEST!r} is damaged in {source.name!r}: {error}") from error
     sums = {}
     for line in filter(None, lines):
         digest, _, path = line.partition(" ")

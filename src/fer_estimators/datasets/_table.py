@@ -88,7 +88,8 @@ class _Rows:
             if self._options.classes is None or emotion in self._options.classes:
                 self._add(number, split, emotion, _parse_pixels(fields[self._columns["pixels"]]))
         except _RowError as error:
-            self._faults.append((number, error))
+            # Not the error itself: its traceback would keep the whole row.
+            self._faults.append((number, str(error), error.of_label))
 
     def _fields(self, line):
         fields = line.split(b",")
@@ -134,16 +135,16 @@ class _Rows:
         faults = self._faults
         if not faults:
             return
-        named = name_some(f"row {number}: {error}" for number, error in faults)
+        named = name_some(f"row {number}: {error}" for number, error, _ in faults)
         if self._options.on_error == "raise":
-            only_labels = all(error.of_label for _, error in faults)
+            only_labels = all(of_label for *_, of_label in faults)
             raise (LabelError if only_labels else DatasetError)(
                 f"{len(faults)} rows of {self._name!r} cannot be used: {named}. "
                 + (f"Known emotions: {describe_emotions()}. " if only_labels else "")
                 + "Repair or remove them, or pass on_error='skip'."
             )
-        for number, error in faults:
-            report.add(f"{self._name}:{number}", str(error), "skipped")
+        for number, error, _ in faults:
+            report.add(f"{self._name}:{number}", error, "skipped")
         report.warn(
             f"skipped {len(faults)} rows of {self._name!r}, listed in `report`: {named}",
             category=BadImageWarning,

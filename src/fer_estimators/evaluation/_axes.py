@@ -47,7 +47,7 @@ def get_axes_row(ax, n, figsize):
     Raises
     ------
     ValueError
-        If a sequence of another length is given.
+        If a sequence of another length is given, or a single one that cannot be divided.
     """
     import matplotlib.pyplot as plt
     from matplotlib.axes import Axes
@@ -65,8 +65,15 @@ def get_axes_row(ax, n, figsize):
         return axes[0].figure, axes
     if n == 1:
         return ax.figure, [ax]
+    place = ax.get_subplotspec()
+    if place is None:
+        raise ValueError(
+            f"ax stands in no grid that could be divided (made by `Figure.add_axes`), expected {n} "
+            f"axes, or one of a grid. Make it with `plt.subplots()`, or {n} with "
+            f"`plt.subplots(1, {n})`."
+        )
     ax.set_axis_off()
     # A layout engine finds the room that labels need by itself.
     room = 0.35 if ax.figure.get_layout_engine() is None else None
-    grid = ax.get_subplotspec().subgridspec(1, n, wspace=room)
+    grid = place.subgridspec(1, n, wspace=room)
     return ax.figure, [ax.figure.add_subplot(cell) for cell in grid]

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from .._frame import make_frame
 from ._axes import BLUE, GREEN, ORANGE, get_axes
-from ._frame import make_frame
 from ._labels import check_labels, check_same_length, order_labels
 
 # Fill and hatch of each split in turn.
@@ -110,7 +110,7 @@ class EmotionCountsDisplay:
         y = check_labels(y, "y")
         if split is None or isinstance(split, str):
             split = np.full(len(y), split or "all")
-        split = check_labels(split, "split")
+        split = np.array([str(name) for name in check_labels(split, "split").tolist()])
         check_same_length(y=y, split=split)
         emotions, splits = order_labels(y), _order_splits(split.tolist())
         counts = np.array([[np.sum((split == s) & (y == e)) for e in emotions] for s in splits])

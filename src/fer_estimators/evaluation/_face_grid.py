@@ -5,9 +5,10 @@ import numbers
 import numpy as np
 from sklearn.utils import check_random_state
 
+from .._frame import make_frame
+from .._lookup import suggest
 from ._axes import get_axes
-from ._frame import make_frame
-from ._labels import check_labels, check_proba, check_same_length, order_labels, suggest
+from ._labels import check_labels, check_proba, check_same_length, order_labels
 
 _SELECTIONS = ("random", "mistakes")
 # Distance between two faces, as shares of a face: beside each other, and one above the other
@@ -255,15 +256,28 @@ class FaceGridDisplay:
         aspect = self.images.shape[1] / self.images.shape[2]
         pitch_y = aspect + 0.06 + _GAP_TEXT * n_lines
         n_columns = min(self.n_columns, len(self.images))
-        n_rows = -(-len(self.images) // n_columns)
+        cells = self._cells(n_columns)
+        n_rows, n_columns = (max(places) + 1 for places in zip(*cells, strict=True))
         self.figure_, self.ax_ = get_axes(ax, (1.05 * n_columns, 1.0 * n_rows * pitch_y))
-        for i in range(len(self.images)):
-            row, column = divmod(i, n_columns)
+        for i, (row, column) in enumerate(cells):
             self._plot_face(i, column * (1 + _GAP_X), row * pitch_y, aspect)
         self.ax_.set(xlim=(-0.04, n_columns * (1 + _GAP_X) - 0.04), ylim=(n_rows * pitch_y, -0.04))
         self.ax_.set_aspect("equal")
         self.ax_.set_axis_off()
         return self
+
+    def _cells(self, n_columns):
+        """Return row and column of each face; emotions that stand together start a row each."""
+        emotions = np.asarray(self.y_true)
+        starts = emotions[1:] != emotions[:-1]
+        together = starts.sum() + 1 == len(np.unique(emotions))
+        by_emotion = self.y_pred is None and together
+        cells = [(0, 0)]
+        for starts_emotion in starts:
+            row, column = cells[-1]
+            ends = column + 1 == n_columns or (by_emotion and starts_emotion)
+            cells.append((row + 1, 0) if ends else (row, column + 1))
+        return cells
 
     def _plot_face(self, i, left, top, aspect):
         from matplotlib.patches import Rectangle

@@ -1,9 +1,9 @@
 """The report's part on groups: how well each slice of the faces is recognised."""
 
 import numpy as np
-from sklearn import metrics
 
-from ._statistics import effective_size, gap_interval, wilson_interval
+from ._labels import as_objects, find_missing, of_one_kind
+from ._statistics import gap_interval, score_accuracy
 
 
 def describe_groups(y_true, y_pred, groups, sample_weight):
@@ -28,48 +28,28 @@ def describe_groups(y_true, y_pred, groups, sample_weight):
     """
     groups = _check_groups(groups)
     slices = {}
-    for group in np.unique(groups).tolist():
-        mask = groups == group
+    found = np.unique(groups)
+    for value, group in zip(found, found.tolist(), strict=True):
+        mask = groups == value
         weight = None if sample_weight is None else np.asarray(sample_weight, dtype=float)[mask]
-        slices[group] = _score(y_true[mask], y_pred[mask], weight)
+        slices[group] = score_accuracy(y_true[mask], y_pred[mask], weight)
     return {"slices": slices, "largest_gap": _largest_gap(slices)}
 
 
 def _check_groups(groups):
-    groups = np.asarray(groups)
+    groups = as_objects(groups)
     if groups.ndim != 1:
         raise ValueError(
             f"groups has shape {groups.shape}, expected (n_samples,): one group a face. "
             "Report on one grouping at a time."
         )
-    missing = [i for i, group in enumerate(groups.tolist()) if group is None or group != group]
+    missing = find_missing(groups)
     if missing:
         raise ValueError(
             f"groups has {len(missing)} missing values (None or NaN), the first at index "
             f"{missing[0]}, expected a group for each face. Name them, for example 'unknown'."
         )
-    return groups
-
-
-def _score(y_true, y_pred, weight):
-    accuracy = float(metrics.accuracy_score(y_true, y_pred, sample_weight=weight))
-    n = len(y_true) if weight is None else effective_size(weight)
-    low, high = wilson_interval(accuracy, n)
-    balanced = metrics.recall_score(
-        y_true,
-        y_pred,
-        labels=np.unique(y_true),
-        average="macro",
-        sample_weight=weight,
-        zero_division=0.0,
-    )
-    return {
-        "n_samples": len(y_true),
-        "accuracy": accuracy,
-        "accuracy_low": low,
-        "accuracy_high": high,
-        "balanced_accuracy": float(balanced),
-    }
+    return of_one_kind(groups, "groups")
 
 
 def _largest_gap(slices):

@@ -1,18 +1,20 @@
 """Check what a report or a display is given: labels, their order, probabilities."""
 
-from difflib import get_close_matches
+import numbers
 
 import numpy as np
 
+from .._lookup import suggest
 from ..datasets._emotions import EMOTIONS
 
 # Half precision sums to 1 within about 1e-3; anything further away is no probability.
 _SUM_TOLERANCE = 5e-3
+_KINDS = {"names": str, "numbers": (numbers.Number, np.bool_), "bytes": bytes}
 
 
 def check_labels(values, name):
     """Return labels as a one-dimensional array, or say what is wrong with them."""
-    labels = np.asarray(values)
+    labels = as_objects(values)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
@@ -22,13 +24,61 @@ def check_labels(values, name):
         )
     if len(labels) == 0:
         raise ValueError(f"{name} is empty (0 labels), expected at least 1.")
-    missing = [i for i, label in enumerate(labels.tolist()) if label is None or label != label]
+    missing = find_missing(labels)
     if missing:
         raise ValueError(
             f"{name} has {len(missing)} missing labels (None or NaN), the first at index "
             f"{missing[0]}, expected a label for each face. Leave these faces out."
         )
-    return labels
+    return of_one_kind(labels, name)
+
+
+def as_objects(values):
+    """Return an array of typed values as it is, and of anything else an array of objects.
+
+    NumPy would make text of NaN and of numbers that stand beside names.
+    """
+    if hasattr(values, "dtype"):
+        return np.asarray(values)
+    return np.asarray(values, dtype=object)
+
+
+def find_missing(array):
+    """Return the positions of None, NaN, and what pandas has for them."""
+    return [i for i, value in enumerate(array.tolist()) if _is_missing(value)]
+
+
+def _is_missing(value):
+    # By name: pandas need not be installed, and its NA is neither equal nor unequal to itself.
+    is_pandas = type(value).__name__ in ("NAType", "NaTType")
+    return value is None or is_pandas or (isinstance(value, numbers.Number) and value != value)
+
+
+def of_one_kind(array, name):
+    """Return objects as an array of names or of numbers; raise ValueError where they are mixed."""
+    if array.dtype != object:
+        return array
+    values = array.tolist()
+    kinds = {}
+    for value in values:
+        kinds.setdefault(_kind(value), value)
+    if len(kinds) > 1:
+        mixed = " and ".join(f"{kind} such as {value!r}" for kind, value in kinds.items())
+        raise ValueError(f"{name} holds {mixed}; expected values of one kind. Convert them all.")
+    nested = [value for value in kinds.values() if isinstance(value, (list, tuple, np.ndarray))]
+    if nested:
+        raise ValueError(
+            f"{name} holds rows such as {nested[0]!r}, expected shape (n_samples,): one value a "
+            "face."
+        )
+    return np.array(values) if kinds.keys() <= _KINDS.keys() else array
+
+
+def _kind(value):
+    for kind, types in _KINDS.items():
+        if isinstance(value, types):
+            return kind
+    return type(value).__name__
 
 
 def check_same_length(**arrays):
@@ -40,8 +90,8 @@ def check_same_length(**arrays):
 
 
 def check_same_kind(y_true, y_pred):
-    """Raise ValueError if one holds names and the other numbers."""
-    kinds = ["names" if isinstance(y[0], str) else "numbers" for y in (y_true, y_pred)]
+    """Raise ValueError if one holds names and the other numbers, each checked on its own."""
+    kinds = [_kind(y[0]) for y in (y_true, y_pred)]
     if kinds[0] != kinds[1]:
         raise ValueError(
             f"y_true holds {kinds[0]} such as {y_true.tolist()[0]!r}, but y_pred holds {kinds[1]} "
@@ -56,12 +106,6 @@ def order_labels(labels):
     if all(isinstance(label, str) and label in EMOTIONS for label in found.tolist()):
         return np.array([emotion for emotion in EMOTIONS if emotion in set(found.tolist())])
     return found
-
-
-def suggest(name, known):
-    """Return a closing question with the closest known name, or nothing."""
-    close = get_close_matches(str(name), [str(k) for k in known], n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def check_proba(y_proba, classes, y_true, y_pred=None):

@@ -5,7 +5,8 @@ import numbers
 import numpy as np
 from sklearn import metrics
 
-from ._frame import make_frame
+from .._frame import make_frame
+from .._lookup import suggest
 from ._groups import describe_groups, group_lines
 from ._labels import (
     check_labels,
@@ -13,12 +14,13 @@ from ._labels import (
     check_same_kind,
     check_same_length,
     order_labels,
-    suggest,
 )
 from ._statistics import (
+    as_weights,
     effective_size,
     expected_calibration_error,
     most_frequent_confusions,
+    score_accuracy,
     wilson_interval,
 )
 
@@ -173,7 +175,8 @@ def classification_report(
     report["summary"] = _summarise(y_true, y_pred, report["macro avg"]["f1-score"], sample_weight)
     if y_proba is not None:
         proba, classes = check_proba(y_proba, classes, y_true, y_pred)
-        report["summary"] |= _score_probabilities(y_true, proba, classes, sample_weight)
+        dtype = np.asarray(y_proba).dtype
+        report["summary"] |= _score_probabilities(y_true, proba, classes, sample_weight, dtype)
     report["confusions"] = _confusions(
         y_true, y_pred, labels, target_names, sample_weight, n_confusions
     )
@@ -259,30 +262,14 @@ def _check_contradictions(labels, names):
 
 
 def _add_intervals(report, y_true, labels, names, sample_weight):
-    weights = _weights(sample_weight, len(y_true))
+    weights = as_weights(sample_weight, len(y_true))
     for label, name in zip(labels, names, strict=True):
         n = effective_size(weights[y_true == label])
         row = report[name]
         row["recall_low"], row["recall_high"] = wilson_interval(row["recall"], n)
 
 
-def _weights(sample_weight, n):
-    return np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=float)
-
-
 def _summarise(y_true, y_pred, macro_f1, sample_weight):
-    accuracy = float(metrics.accuracy_score(y_true, y_pred, sample_weight=sample_weight))
-    low, high = wilson_interval(accuracy, effective_size(_weights(sample_weight, len(y_true))))
-    # Balanced accuracy as macro recall of the true classes: balanced_accuracy_score warns
-    # whenever some prediction is no true class, which in a report is no news.
-    balanced = metrics.recall_score(
-        y_true,
-        y_pred,
-        labels=np.unique(y_true),
-        average="macro",
-        sample_weight=sample_weight,
-        zero_division=0.0,
-    )
     # Kappa is 0 / 0 where only one label occurs.
     several = len(set(y_true.tolist()) | set(y_pred.tolist())) > 1
     kappa = (
@@ -291,21 +278,19 @@ def _summarise(y_true, y_pred, macro_f1, sample_weight):
         else np.nan
     )
     return {
-        "n_samples": len(y_true),
-        "accuracy": accuracy,
-        "accuracy_low": low,
-        "accuracy_high": high,
-        "balanced_accuracy": float(balanced),
+        **score_accuracy(y_true, y_pred, sample_weight),
         "macro_f1": float(macro_f1),
         "cohen_kappa": float(kappa),
     }
 
 
-def _score_probabilities(y_true, proba, classes, sample_weight):
-    # log_loss takes its columns in sorted order, whatever `labels` says.
+def _score_probabilities(y_true, proba, classes, sample_weight, dtype):
+    # log_loss takes its columns in sorted order, whatever `labels` says, and clips a probability
+    # of 0 at the resolution of its type.
     order = np.argsort(classes)
+    kept = dtype if dtype in (np.float16, np.float32) else np.float64
     loss = metrics.log_loss(
-        y_true, proba[:, order], labels=classes[order], sample_weight=sample_weight
+        y_true, proba[:, order].astype(kept), labels=classes[order], sample_weight=sample_weight
     )
     error = expected_calibration_error(
         classes[proba.argmax(axis=1)] == y_true, proba.max(axis=1), sample_weight=sample_weight

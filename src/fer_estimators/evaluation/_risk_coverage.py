@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from .._frame import make_frame
 from ._axes import BLUE, get_axes
-from ._frame import make_frame
 from ._labels import check_labels, check_proba
 from ._statistics import wilson_interval
 

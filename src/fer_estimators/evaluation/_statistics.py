@@ -1,7 +1,7 @@
 """The few statistics of a report that scikit-learn does not have."""
 
 import numpy as np
-from sklearn.metrics import confusion_matrix
+from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 
 # Quantile of the standard normal distribution for two-sided 95 % intervals.
 _Z95 = 1.959963984540054
@@ -37,6 +37,48 @@ def wilson_interval(share, n):
     half = _Z95 * np.sqrt(share * (1 - share) / n + _Z95**2 / (4 * n**2)) / shrink
     # Rounding may put the bound of a share of 0 or 1 on the wrong side of it.
     return float(min(max(centre - half, 0.0), share)), float(max(min(centre + half, 1.0), share))
+
+
+def score_accuracy(y_true, y_pred, sample_weight=None):
+    """Compute accuracy with its 95 % interval, and balanced accuracy.
+
+    Parameters
+    ----------
+    y_true, y_pred : ndarray of shape (n_samples,)
+        True and predicted labels.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Sample weights.
+
+    Returns
+    -------
+    dict
+        ``n_samples``, ``accuracy``, ``accuracy_low``, ``accuracy_high`` (Wilson) and
+        ``balanced_accuracy``.
+    """
+    accuracy = float(accuracy_score(y_true, y_pred, sample_weight=sample_weight))
+    low, high = wilson_interval(accuracy, effective_size(as_weights(sample_weight, len(y_true))))
+    # Balanced accuracy as macro recall of the true classes: balanced_accuracy_score warns
+    # whenever some prediction is no true class, which in a report is no news.
+    balanced = recall_score(
+        y_true,
+        y_pred,
+        labels=np.unique(y_true),
+        average="macro",
+        sample_weight=sample_weight,
+        zero_division=0.0,
+    )
+    return {
+        "n_samples": len(y_true),
+        "accuracy": accuracy,
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "balanced_accuracy": float(balanced),
+    }
+
+
+def as_weights(sample_weight, n):
+    """Return weights as floats, `n` ones for None."""
+    return np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=float)
 
 
 def gap_interval(first, second):

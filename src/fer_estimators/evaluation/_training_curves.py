@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
+from .._frame import make_frame
 from ._axes import BLUE, ORANGE, get_axes_row
-from ._frame import make_frame
 
 _PANELS = ("accuracy", "loss")
 

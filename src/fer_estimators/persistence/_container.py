@@ -157,11 +157,23 @@ def write_members(path, members, made_by):
         Names and contents.
     made_by : dict of str to str
         Versions of the libraries.
+
+    Raises
+    ------
+    ValueError
+        If :func:`read_members` would refuse it for its size.
+    OSError
+        If it cannot be written.
     """
     checksums = {}
     with _replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, data in members:
             checksums[name] = hashlib.sha256(data).hexdigest()
+            if file.tell() + len(data) > MAX_FILE_BYTES or len(checksums) >= MAX_MEMBERS:
+                raise ValueError(
+                    f"The network takes more than {MAX_FILE_BYTES:,} bytes or {MAX_MEMBERS:,} "
+                    "weights, and `load` reads no more. Keep this classifier with joblib."
+                )
             # A fixed date: the same model gives the same bytes.
             archive.writestr(zipfile.ZipInfo(name), data)
         manifest = {

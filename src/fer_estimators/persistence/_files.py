@@ -10,21 +10,27 @@ import numpy as np
 import sklearn
 from sklearn.utils.validation import check_is_fitted
 
-from fer_estimators._lookup import look_up
-from fer_estimators.augmentation import AUGMENTATIONS
+from fer_estimators.augmentation import add_augmentation, without_augmentation
 from fer_estimators.classifiers import CNNClassifier, TransferClassifier
-from fer_estimators.classifiers._device import resolve_device
+from fer_estimators.classifiers._device import same_device_here
 from fer_estimators.classifiers._inference import compile_inference
+from fer_estimators.classifiers._precision import dtype_policy
 from fer_estimators.classifiers._randomness import isolated_random_state
 from fer_estimators.exceptions import ModelFileError
 from fer_estimators.persistence import _container as container
-from fer_estimators.persistence._network import build_network, describe_network, find_unknown
+from fer_estimators.persistence._network import (
+    build_network,
+    describe_network,
+    find_large_outputs,
+    find_unknown,
+)
 from fer_estimators.persistence._plain import decode, encode
 
 _CLASSES = {cls.__name__: cls for cls in (CNNClassifier, TransferClassifier)}
 _ESTIMATOR, _NETWORK, _WEIGHTS = "estimator.json", "network.json", "weights/{:04d}.npy"
-# Made anew from the rest of the file.
-_NOT_STATE = {"model_", "_infer", "_metadata_request"}
+# Written elsewhere in the file, or made anew.
+_NOT_STATE = {"model_", "_infer", "_metadata_request", "_optimizer_rule"}
+_PRIVATE_STATE = {"_seed"}
 _METHODS = ("fit", "partial_fit", "predict", "predict_proba", "score")
 
 
@@ -49,7 +55,8 @@ def save(clf, path):
     NotFittedError
         If `clf` is not fitted.
     ValueError
-        If the network has layers other than those of this library's own networks.
+        If the network has layers other than those of this library's own networks, or is too
+        large.
     OSError
         If the file cannot be written.
 
@@ -84,15 +91,16 @@ def save(clf, path):
     _check_saveable(clf)
     path = _check_target(path)
     estimator = container.dump_json(_describe_estimator(clf))
-    config = describe_network(clf.model_)
-    unknown = find_unknown(config)
+    model = without_augmentation(clf.model_)
+    config = describe_network(model)
+    unknown = find_unknown(config) + find_large_outputs(model)
     if unknown:
         raise ValueError(
             f"The network holds {', '.join(unknown[:5])}, which `load` would refuse: it builds "
             "only what this library's own networks consist of. Keep this classifier with pickle or "
             "joblib, and load such files only from sources that you trust."
         )
-    network, weights = container.dump_json(config), clf.model_.get_weights()
+    network, weights = container.dump_json(config), model.get_weights()
 
     def members():
         yield _ESTIMATOR, estimator
@@ -266,7 +274,8 @@ def _read_estimator(path, data):
 def _is_state(cls, name):
     """Tell whether an attribute may come from a file: it must not hide anything of the class."""
     public = name.isidentifier() and not name.startswith("_")
-    return public and name not in _NOT_STATE and not hasattr(cls, name)
+    known = name in _PRIVATE_STATE or (public and name not in _NOT_STATE)
+    return known and not hasattr(cls, name)
 
 
 def _read_weights(path, members):
@@ -290,27 +299,12 @@ def _give_network(clf, path, config, weights, state):
         raise container.refused(path, f"its network holds {', '.join(unknown[:5])}")
     for name, value in state.items():
         setattr(clf, name, value)
-    # A GPU of the machine that trained may be missing here.
-    clf.device_ = resolve_device("auto" if clf.device_ == "gpu" else "cpu")
+    clf.device_ = same_device_here(clf.device_)
     network = build_network(config, weights, clf.device_)
-    clf.model_ = _put_augmentation_before(network, clf)
+    # Made whole again, so that training can go on.
+    with isolated_random_state(clf._seed), dtype_policy(clf.dtype_policy):
+        clf.model_ = add_augmentation(network, clf.augmentation)
     clf._infer = compile_inference(clf.model_)
-
-
-def _put_augmentation_before(network, clf):
-    """Make the fitted model whole again, so that training can go on."""
-    if clf.augmentation is None:
-        return network
-    augment = look_up(clf.augmentation, AUGMENTATIONS, parameter="augmentation")
-    policy_before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(clf.dtype_policy)
-    try:
-        with isolated_random_state(0):
-            inputs = keras.Input(network.input_shape[1:], name="images")
-            outputs = network(augment()(inputs))
-        return keras.Model(inputs, outputs, name=f"augmented_{network.name}")
-    finally:
-        keras.config.set_dtype_policy(policy_before)
 
 
 def _check_consistency(clf):
@@ -327,6 +321,8 @@ def _check_consistency(clf):
         "n_features_in_": clf.n_features_in_ == int(np.prod(clf.image_shape_)),
         "n_epochs_": isinstance(clf.n_epochs_, int),
         "best_epoch_": isinstance(clf.best_epoch_, int),
+        "device_": clf.device_ in ("cpu", "gpu"),
+        "_seed": isinstance(clf._seed, int),
     }
     names = getattr(clf, "feature_names_in_", None)
     expected["feature_names_in_"] = names is None or np.shape(names) == (clf.n_features_in_,)

@@ -85,16 +85,13 @@ def describe_network(model):
     Parameters
     ----------
     model : keras.Model
-        As fitted, with or without augmentation.
 
     Returns
     -------
     dict
         Keras' own configuration, of plain values.
     """
-    # Augmentation does nothing at inference. It is left out, and made anew from its name.
-    network = model.layers[-1] if model.name.startswith("augmented_") else model
-    return _without_compilation(keras.saving.serialize_keras_object(network))
+    return _without_compilation(keras.saving.serialize_keras_object(model))
 
 
 def _without_compilation(config):
@@ -225,12 +222,12 @@ def build_network(config, weights, device):
     """
     # A thread of its own: Keras lists the variables that are not initialised yet by thread, and
     # after an error they must not be found, and allocated, by somebody else.
-    with ThreadPoolExecutor(1) as thread:
+    with isolated_random_state(0), ThreadPoolExecutor(1) as thread:
         return thread.submit(_build, config, weights, device).result()
 
 
 def _build(config, weights, device):
-    with device_scope(device), isolated_random_state(0):
+    with device_scope(device):
         with keras.StatelessScope(initialize_variables=False):
             # Keras uses up what it is given.
             model = keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)
@@ -262,9 +259,27 @@ def _check_sizes(model, weights):
     for index, (have, need) in enumerate(zip(found, expected, strict=True)):
         if have != need:
             raise ValueError(f"weights {index} have shape and dtype {have}, but need {need}")
-    for output in _outputs(model):
-        if math.prod(output.shape[1:]) > _MAX_OUTPUT:
-            raise ValueError(f"a layer gives {output.shape[1:]} numbers for one image")
+    large = find_large_outputs(model)
+    if large:
+        raise ValueError(large[0])
+
+
+def find_large_outputs(model):
+    """List the layers of a model whose output would take too much memory.
+
+    Parameters
+    ----------
+    model : keras.Model
+
+    Returns
+    -------
+    list of str
+    """
+    return [
+        f"a layer that gives {output.shape[1:]} numbers for one image"
+        for output in _outputs(model)
+        if math.prod(output.shape[1:]) > _MAX_OUTPUT
+    ]
 
 
 def _outputs(model):

@@ -6,7 +6,7 @@ def make_frame(data, *, index=None, columns=None):
 
     Parameters
     ----------
-    data : dict of sequences, dict of dicts, or sequence of rows
+    data : dict of sequences, dict of dicts, or sequence of rows or dicts
         What ``pandas.DataFrame`` takes.
     index, columns : sequence, default=None
         Row and column labels.
@@ -25,6 +25,6 @@ def make_frame(data, *, index=None, columns=None):
     except ImportError as error:
         raise ImportError(
             "pandas is not installed, and a table is a pandas.DataFrame. Install it with "
-            "`pip install pandas`, or read the numbers from the attributes or output='dict'."
+            "`pip install pandas`, or read what it would hold from the attributes or output='dict'."
         ) from error
     return pandas.DataFrame(data, index=index, columns=columns)

@@ -1,0 +1,82 @@
+"""load_fer2013: paths, sets and arguments that cannot be used are named."""
+
+import pytest
+
+from fer_estimators.datasets import load_fer2013
+from fer_estimators.exceptions import DatasetError, LabelError
+
+
+def test_missing_path_says_where_and_what(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fer2013").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"'fer2031'.*current folder .*train/<emotion>.*"
+                       r"Did you mean 'fer2013'"):  # fmt: skip
+        load_fer2013("fer2031")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"\x7fELF\x02\x01", r"begins with b'\\x7fELF.*Expected a folder, a .zip archive"),
+        (b"\xff\xd8\xff\xe0", "is one image"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        (b"PK\x03\x04 cut off", "damaged or incomplete zip"),
+        (b"a;b\n1;2\n", "first line is 'a;b"),
+    ],
+)
+def test_file_of_another_kind_is_named_by_its_content(tmp_path, content, message):
+    path = tmp_path / "data.bin"
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match=message):
+        load_fer2013(path)
+
+
+def test_empty_folder_lists_what_was_looked_for(tmp_path):
+    with pytest.raises(DatasetError, match=r"0 images; looked for .*\.jpg.* found no folders"):
+        load_fer2013(tmp_path)
+
+
+def test_one_class_folder_is_refused(fer_folder):
+    with pytest.raises(DatasetError, match=r"images directly in it .* one folder for each class"):
+        load_fer2013(fer_folder / "train" / "happy")
+
+
+def test_unlabelled_split_is_refused(tmp_path, fakes):
+    root = fakes.folder(tmp_path / "set", {"test/1.jpg": fakes.encode(fakes.draw(1))})
+    with pytest.raises(DatasetError, match=r"images directly in it \(test/1.jpg\)"):
+        load_fer2013(root, split="test")
+
+
+def test_folder_beside_the_splits_is_refused(fer_folder, fakes):
+    fakes.folder(fer_folder, {"extra/1.jpg": fakes.encode(fakes.draw(1))})
+    with pytest.raises(DatasetError, match=r"split folders .* beside them extra"):
+        load_fer2013(fer_folder)
+
+
+def test_empty_split_lists_the_splits_there_are(tmp_path, fakes):
+    root = fakes.folder(tmp_path / "set", fakes.files(["train"]))
+    with pytest.raises(DatasetError, match=r"no images for split 'test'; it has train \(14\)"):
+        load_fer2013(root, split=("train", "test"))
+
+
+@pytest.mark.parametrize(
+    ("argument", "error", "message"),
+    [
+        ({"split": "trian"}, ValueError, r"split='trian'.*Did you mean 'train'"),
+        ({"split": 3}, TypeError, "split=3 is neither"),
+        ({"split": ()}, ValueError, r"split=\(\) names no split"),
+        ({"on_error": "ignore"}, ValueError, "on_error='ignore' is not 'raise' or 'skip'"),
+        ({"verify": "md5"}, ValueError, "verify='md5'"),
+        ({"image_size": 0}, ValueError, "image_size=0 has a side outside"),
+        ({"image_size": "48"}, TypeError, "image_size='48' is neither"),
+        ({"image_size": True}, TypeError, "image_size=True is neither"),
+        ({"n_jobs": 0}, ValueError, "n_jobs=0"),
+        ({"classes": "happy"}, TypeError, "classes='happy' is not a list"),
+        ({"classes": ["joy", "happy"]}, ValueError, "names a class twice"),
+        ({"classes": ["contempt"]}, LabelError, r"no folder for \['contempt'\]; it has angry"),
+    ],
+)
+def test_argument_of_wrong_value_or_kind_is_named(fer_folder, argument, error, message):
+    with pytest.raises(error, match=message):
+        load_fer2013(fer_folder, **argument)
