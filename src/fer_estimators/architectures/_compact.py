@@ -33,7 +33,7 @@ def build_compact(input_shape, n_classes, *, dropout=0.0):
     --------
     >>> from fer_estimators.architectures import build_compact
     >>> build_compact((48, 48, 1), 7).count_params()
-    289255
+    288679
     """
     inputs = keras.Input(input_shape, name="images")
     # FER2013's pixels have a mean of about 129 and a deviation of about 65.
