@@ -28,7 +28,7 @@ if "FER2013" in os.environ:
     architectures = ["study_cnn", "compact"]
 else:
     faces = make_faces(280, image_size=32, random_state=0)
-    epochs, image_size = 3, 32
+    epochs, image_size = 6, 32
     backbones, weights = ["mobilenet_025"], None
     architectures = ["tiny", "compact"]
 
@@ -37,6 +37,7 @@ study = {
     "learning_rate": 0.01,
     "learning_rate_schedule": "constant",
     "label_smoothing": 0.0,
+    "patience": None,
     "epochs": epochs,
     "random_state": 0,
 }

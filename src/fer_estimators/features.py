@@ -71,7 +71,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Height, width (pixels) and channels of the images.
     n_features_in_ : int
         Number of values in an image.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, if `X` was a data frame of flat rows.
     device_ : {"cpu", "gpu"}
         Where the features are computed.

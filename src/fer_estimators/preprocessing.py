@@ -207,7 +207,7 @@ class ImageResizer(_ImageTransformer):
     ----------
     n_features_in_ : int
         Number of values in a row, if `X` was flat rows.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, if `X` was a data frame of flat rows.
 
     See Also

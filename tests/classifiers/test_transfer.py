@@ -97,7 +97,7 @@ def blocks(include_top, weights, input_shape):
 
 def test_backbones_that_hold_other_models_are_tuned_from_their_end(transfer, faces):
     backbone = Backbone("blocks", blocks, unchanged, 8, "none")
-    params = {"backbone": backbone, "augmentation": "study", "epochs": 1}
+    params = {"backbone": backbone, "augmentation": "study", "validation_fraction": None}
     frozen = transfer(**params).fit(faces.images, faces.target)
     tuned = transfer(
         fine_tune_layers=1, fine_tune_epochs=1, fine_tune_learning_rate=0.1, **params

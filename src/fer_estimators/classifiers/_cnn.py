@@ -78,7 +78,7 @@ default="adamw"
         Height, width (pixels) and channels of the images.
     n_features_in_ : int
         Number of values in an image.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, if `X` was a data frame of flat rows.
     n_epochs_ : int
         Epochs trained.

@@ -110,7 +110,7 @@ default="adam"
         Height, width (pixels) and channels of the images.
     n_features_in_ : int
         Number of values in an image.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, if `X` was a data frame of flat rows.
     n_epochs_ : int
         Epochs trained, in both phases.
