@@ -2,7 +2,7 @@
 
 import numpy as np
 from sklearn.model_selection import train_test_split
-from sklearn.utils import column_or_1d
+from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length
@@ -50,6 +50,7 @@ def check_labels(y, *, estimator_name):
         )
     if y.dtype.kind == "S" or (y.dtype.kind == "O" and any(isinstance(v, bytes) for v in y)):
         raise ValueError("y holds bytes, but text is expected. Pass np.char.decode(y, 'utf-8').")
+    assert_all_finite(y, input_name="y")
     check_classification_targets(y)
     return y
 
