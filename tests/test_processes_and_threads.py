@@ -1,4 +1,4 @@
-"""Many fits, many threads, and what a fit leaves behind in its process."""
+"""Many threads, and what a fit leaves behind in its process."""
 
 import subprocess
 import sys
@@ -17,36 +17,6 @@ def test_sixteen_threads_get_the_right_answers(faces):
         together = list(pool.map(clf.predict_proba, chunks))
     for answer, chunk in zip(together, chunks, strict=True):
         np.testing.assert_array_equal(answer, clf.predict_proba(chunk))
-
-
-RESIDENT = """
-import gc, sys
-import numpy as np
-from sklearn.base import clone
-from fer_estimators import CNNClassifier
-from fer_estimators.datasets import make_faces
-
-def resident():
-    gc.collect()
-    pages = int(open("/proc/self/statm").read().split()[1])
-    return pages * 4096 / 2**20
-
-faces = make_faces(70, image_size=16, random_state=0)
-clf = CNNClassifier("tiny", augmentation=None, epochs=1, random_state=0)
-sizes = []
-for _ in range(int(sys.argv[1])):
-    clone(clf).fit(faces.images, faces.target)
-    sizes.append(resident())
-print((sizes[-1] - sizes[4]) / (len(sizes) - 5))
-"""
-
-
-def test_memory_does_not_grow_over_fits():
-    done = subprocess.run(
-        [sys.executable, "-c", RESIDENT, "30"], capture_output=True, text=True, check=True
-    )
-    megabytes_per_fit = float(done.stdout.split()[-1])
-    assert megabytes_per_fit < 2
 
 
 def test_nothing_is_poisoned_after_a_seeded_fit(faces):
