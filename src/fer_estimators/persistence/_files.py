@@ -146,7 +146,17 @@ def load(path):
 
     Examples
     --------
-    See :func:`save`.
+    >>> import pathlib, tempfile
+    >>> from fer_estimators import CNNClassifier, load, make_faces, save
+    >>> faces = make_faces(70, image_size=16, random_state=0)
+    >>> clf = CNNClassifier("tiny", augmentation=None, epochs=1, random_state=0)
+    >>> _ = clf.fit(faces.images, faces.target)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "tiny.fer")
+    ...     save(clf, path)
+    ...     loaded = load(path)
+    >>> bool((loaded.predict(faces.images) == clf.predict(faces.images)).all())
+    True
     """
     path = os.fspath(path)
     if not os.path.exists(path):
