@@ -93,6 +93,10 @@ def softmax_network(input_shape, n_classes):
     return keras.Model(inputs, keras.layers.Dense(n_classes, activation="softmax")(x))
 
 
+# As in a user's script or notebook: workers cannot import the module and get the function itself.
+softmax_network.__module__ = "__main__"
+
+
 def test_worker_processes_give_the_same_scores(two):
     clf = make(architecture=softmax_network)
     here = cross_validate(clf, *two, cv=2)["test_score"]
