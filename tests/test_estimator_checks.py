@@ -7,6 +7,20 @@ from fer_estimators import CNNClassifier, TransferClassifier
 from fer_estimators.backbones import Backbone
 
 
+class Named:
+    """A function whose repr, of which pytest makes the test's name, is the same in each process."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, *args, **kwargs):
+        return self.function(*args, **kwargs)
+
+    def __repr__(self):
+        return self.function.__name__
+
+
+@Named
 def softmax_regression(input_shape, n_classes):
     """A network whose loss is convex, for checks that need convergence."""
     inputs = keras.Input(input_shape)
@@ -14,18 +28,21 @@ def softmax_regression(input_shape, n_classes):
     return keras.Model(inputs, keras.layers.Dense(n_classes, activation="softmax")(x))
 
 
+@Named
 def flattening_head(features, n_classes):
     """The same, on features."""
     x = keras.layers.Flatten()(features)
     return keras.layers.Dense(n_classes, activation="softmax")(x)
 
 
+@Named
 def first_channel(include_top, weights, input_shape):
     """A backbone without weights that gives grey pixels back."""
     inputs = keras.Input(input_shape)
     return keras.Model(inputs, inputs[..., :1], name="first_channel")
 
 
+@Named
 def unchanged(images):
     """Preprocess nothing."""
     return images

@@ -29,5 +29,17 @@ class ModelFileError(ValueError):
     """A file is no model file, is damaged, newer than this library, or holds what is refused."""
 
 
+class CheckpointError(ValueError):
+    """A checkpoint is damaged, in use, or of another training."""
+
+
+class TrainingDivergedError(ArithmeticError):
+    """The loss became infinite or NaN before there were any weights worth keeping."""
+
+
+class OutOfMemoryError(MemoryError):
+    """A batch does not fit into the memory of the device or the machine."""
+
+
 class BadImageWarning(UserWarning):
     """Images were skipped or converted; the dataset's ``report`` lists each one."""

@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from fer_estimators.architectures._convolution import convolution
 from fer_estimators.architectures._output import class_probabilities
 
 # Filters of the two convolutions of each block.
@@ -42,24 +43,8 @@ def build_compact(input_shape, n_classes, *, dropout=0.0):
         if block > 1:
             x = layers.MaxPooling2D(2, padding="same", name=f"block{block}_pool")(x)
         # The first convolution halves the image, where a pixel is cheap to lose and dear to keep.
-        x = _convolution(x, filters, strides=2 if block == 1 else 1, name=f"block{block}_conv1")
-        x = _convolution(x, filters, strides=1, name=f"block{block}_conv2")
+        x = convolution(x, filters, strides=2 if block == 1 else 1, name=f"block{block}_conv1")
+        x = convolution(x, filters, strides=1, name=f"block{block}_conv2")
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     x = layers.Dropout(dropout, name="head_dropout")(x)
     return keras.Model(inputs, class_probabilities(x, n_classes), name="compact")
-
-
-def _convolution(x, filters, *, strides, name):
-    x = layers.Conv2D(
-        filters,
-        3,
-        strides=strides,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=name,
-    )(x)
-    # Keras' momentum of 0.99 takes hundreds of steps to follow the weights: with little data the
-    # validation accuracy would lag by epochs.
-    x = layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x)
-    return layers.Activation("relu", name=f"{name}_relu")(x)

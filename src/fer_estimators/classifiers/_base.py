@@ -3,7 +3,6 @@
 from contextlib import contextmanager
 from numbers import Integral, Real
 
-import keras
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
@@ -15,8 +14,11 @@ from fer_estimators.augmentation import add_augmentation, without_augmentation
 from fer_estimators.classifiers import _targets
 from fer_estimators.classifiers._allocator import freed_memory_kept
 from fer_estimators.classifiers._batches import ImageBatches
+from fer_estimators.classifiers._checkpoint import fingerprint, open_checkpoint
 from fer_estimators.classifiers._device import device_scope, resolve_device, same_device_here
 from fer_estimators.classifiers._inference import compile_inference
+from fer_estimators.classifiers._memory import advice_on_memory
+from fer_estimators.classifiers._outputs import check_network, check_probabilities
 from fer_estimators.classifiers._pickling import pack_model, unpack_model
 from fer_estimators.classifiers._precision import DTYPE_POLICIES, dtype_policy
 from fer_estimators.classifiers._randomness import isolated_random_state
@@ -51,7 +53,7 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         "verbose": ["verbose"],
     }
 
-    def fit(self, X, y, sample_weight=None, *, validation_data=None):
+    def fit(self, X, y, sample_weight=None, *, validation_data=None, checkpoint=None):
         """Train on images and their labels.
 
         Parameters
@@ -66,6 +68,10 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
             absent.
         validation_data : tuple (X, y), default=None
             Images and labels to choose the best epoch on, in place of `validation_fraction`.
+        checkpoint : path-like, default=None
+            A folder in which to keep the state of the training after each epoch. Called again
+            with the same folder, parameters and data, :meth:`fit` goes on from there, to the
+            same weights (to the bit on a CPU). State of your own `callbacks` is not kept.
 
         Returns
         -------
@@ -76,9 +82,19 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         ------
         ValueError, TypeError
             If the images, the labels or a parameter are not as described. The classifier is then
-            what it was before.
+            what it was before, as it is after the errors below.
         WeightsNotFoundError
             If pretrained weights are neither there nor to be had.
+        CheckpointError
+            If the checkpoint is damaged, in use, or of another training.
+        TrainingDivergedError
+            If the loss becomes NaN or infinite in the first epoch. In a later one it is a
+            ConvergenceWarning, and the best weights so far are kept.
+        OutOfMemoryError
+            If a batch does not fit into memory.
+        KeyboardInterrupt
+            At Ctrl-C, after the current batch. If an epoch was over, the classifier is fitted
+            with the best weights so far, and `interrupted_` is true.
 
         Notes
         -----
@@ -86,8 +102,14 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         are for training alone.
         """
         warm = self.warm_start and hasattr(self, "model_")
-        with self._all_or_nothing():
-            return self._fit(X, y, sample_weight, warm=warm, validation_data=validation_data)
+        if warm and checkpoint is not None:
+            raise ValueError(
+                f"checkpoint={str(checkpoint)!r} cannot be kept of a warm start, whose first "
+                "weights it does not know. Fit a clone, or leave the checkpoint out."
+            )
+        return self._fit(
+            X, y, sample_weight, warm=warm, validation_data=validation_data, folder=checkpoint
+        )
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one more epoch on images and their labels.
@@ -135,8 +157,7 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
                     f"classes={classes.tolist()} differ from those of the first call, "
                     f"{self.classes_.tolist()}. Leave classes out, or start with a clone."
                 )
-        with self._all_or_nothing():
-            return self._fit(X, y, sample_weight, warm=warm, classes=classes, incremental=True)
+        return self._fit(X, y, sample_weight, warm=warm, classes=classes, incremental=True)
 
     def predict_proba(self, X):
         """Predict the probability of each class.
@@ -158,15 +179,17 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If the images differ from those of `fit` in shape or scale, or the network does not
             give probabilities.
+        OutOfMemoryError
+            If a batch does not fit into memory.
         """
         check_is_fitted(self)
         images = self._check_images(X, fitting=False)
         probabilities = np.empty((len(images), len(self.classes_)), dtype=self._output_dtype())
         step = self._n_per_batch(len(images))
-        with device_scope(self.device_):
+        with device_scope(self.device_), advice_on_memory(step, self.image_shape_):
             for start in range(0, len(images), step):
                 probabilities[start : start + step] = self._infer(images[start : start + step])
-        _check_probabilities(probabilities)
+        check_probabilities(probabilities)
         return probabilities
 
     def predict(self, X):
@@ -201,7 +224,13 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
     def _incremental_phase(self, keep_optimizer):
         yield Phase(1, self.learning_rate, "constant", keep_optimizer)
 
-    def _fit(
+    def _fit(self, X, y, sample_weight, **options):
+        with self._all_or_nothing():
+            interruption = self._fit_until_interrupted(X, y, sample_weight, **options)
+        interruption.raise_as_usual()
+        return self
+
+    def _fit_until_interrupted(
         self,
         X,
         y,
@@ -209,6 +238,7 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         *,
         warm,
         validation_data=None,
+        folder=None,
         classes=None,
         incremental=False,
     ):
@@ -219,33 +249,36 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         check_consistent_length(images, labels)
         classes, codes = _targets.encode_labels(labels, self.classes_ if warm else classes)
         weights = _targets.weigh(images, codes, classes, sample_weight, self.class_weight)
-        if not (warm and hasattr(self, "_seed")):
-            # A warm start keeps its seed: another split would validate on what it learned.
-            random_state = check_random_state(self.random_state)
-            self._seed = int(random_state.randint(np.iinfo(np.int32).max))
         self.classes_ = classes
         self.image_shape_ = images.shape[1:]
         self.device_ = resolve_device(self.device)
-        holds_out = not incremental and validation_data is None
-        sets = self._make_batches(
-            images, codes, weights, validation_data, self.validation_fraction if holds_out else None
-        )
-        with device_scope(self.device_), freed_memory_kept():
-            if not warm:
-                self.model_ = self._build_model()
-                self.history_ = {}
-            self._train(*sets, incremental=incremental)
-        return self
+        validation = self._check_validation_data(validation_data)
+        arrays = {"X": images, "y": labels, "weights": weights}
+        arrays |= dict(zip(("validation X", "validation y"), validation or (), strict=False))
+        described = None if folder is None else fingerprint(self, arrays=arrays)
+        with open_checkpoint(folder, described) as checkpoint:
+            self._draw_seed(warm, checkpoint)
+            holds_out = not incremental and validation is None
+            fraction = self.validation_fraction if holds_out else None
+            sets = self._make_batches(images, codes, weights, validation, fraction)
+            batch = (sets[0].batch_size, self.image_shape_)
+            with device_scope(self.device_), freed_memory_kept(), advice_on_memory(*batch):
+                if not warm:
+                    self.model_ = self._build_model()
+                    self.history_ = {}
+                return self._train(*sets, checkpoint=checkpoint, incremental=incremental)
 
-    def _train(self, batches, validation, *, incremental):
+    def _train(self, batches, validation, *, checkpoint, incremental):
         rule = (self.optimizer, self.learning_rate, self.label_smoothing) if incremental else None
         keep_optimizer = incremental and getattr(self, "_optimizer_rule", None) == rule
-        self.history_, self.best_epoch_ = run_phases(
+        self.history_, self.best_epoch_, interruption = run_phases(
             self.model_,
             self._incremental_phase(keep_optimizer) if incremental else self._phases(),
             batches,
             validation,
             history=self.history_,
+            checkpoint=checkpoint,
+            seed=self._seed,
             optimizer=self.optimizer,
             label_smoothing=self.label_smoothing,
             patience=self.patience,
@@ -253,8 +286,19 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
             verbose=int(self.verbose),
         )
         self.n_epochs_ = len(self.history_["loss"])
+        self.interrupted_ = interruption.signal is not None
         self._optimizer_rule = rule
         self._infer = compile_inference(self.model_)
+        return interruption
+
+    def _draw_seed(self, warm, checkpoint):
+        if warm and hasattr(self, "_seed"):
+            # A warm start keeps its seed: another split would validate on what it learned.
+            return
+        random_state = check_random_state(self.random_state)
+        self._seed = int(random_state.randint(np.iinfo(np.int32).max))
+        if checkpoint is not None and checkpoint.state is not None:
+            self._seed = checkpoint.state["seed"]
 
     @contextmanager
     def _all_or_nothing(self):
@@ -276,7 +320,16 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
             check_image_shape(images, self.image_shape_, estimator=self)
         return images
 
-    def _make_batches(self, images, codes, weights, validation_data, fraction):
+    def _check_validation_data(self, validation_data):
+        """Return images and class codes, or None."""
+        if validation_data is None:
+            return None
+        X, y = _targets.check_validation_pair(validation_data)
+        labels = _targets.check_labels(y, estimator_name=type(self).__name__)
+        _, codes = _targets.encode_labels(labels, self.classes_)
+        return self._check_images(X, fitting=False), codes
+
+    def _make_batches(self, images, codes, weights, validation, fraction):
         training, held_out = _targets.split_rows(
             codes, self.classes_, fraction, weights=weights, seed=self._seed
         )
@@ -294,12 +347,8 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
             seed=self._seed,
             **options,
         )
-        if validation_data is not None:
-            X, y = _targets.check_validation_pair(validation_data)
-            labels = _targets.check_labels(y, estimator_name=type(self).__name__)
-            _, codes = _targets.encode_labels(labels, self.classes_)
-            images = self._check_images(X, fitting=False)
-            return batches, ImageBatches(images, codes, **options)
+        if validation is not None:
+            return batches, ImageBatches(*validation, **options)
         if held_out is None:
             return batches, None
         return batches, ImageBatches(images, codes, rows=held_out, **options)
@@ -308,7 +357,7 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         """Build the network, with the training-only augmentation in front of it."""
         with isolated_random_state(self._seed), dtype_policy(self.dtype_policy):
             network = self._build_network(self.image_shape_, len(self.classes_))
-            _check_network(network, len(self.classes_))
+            check_network(network, len(self.classes_))
             return add_augmentation(network, self.augmentation)
 
     def _output_dtype(self):
@@ -341,36 +390,3 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
-
-
-def _check_network(network, n_classes):
-    if not isinstance(network, keras.Model):
-        raise TypeError(
-            f"The architecture returned {network!r} of type {type(network).__name__}, but a Keras "
-            "model is expected. End the function with `return keras.Model(inputs, outputs)`."
-        )
-    shape = getattr(network, "output_shape", None)
-    if shape != (None, n_classes):
-        raise ValueError(
-            f"The network's output has shape {shape}, but (None, {n_classes}) is expected: one "
-            "probability for each class. Make the last layer "
-            f"`Dense({n_classes}, activation='softmax')`."
-        )
-
-
-def _check_probabilities(probabilities):
-    # Rows with NaN fail, too.
-    good = np.abs(probabilities.sum(axis=1) - 1) < 1e-2
-    if good.all():
-        return
-    first = int(np.flatnonzero(~good)[0])
-    row = np.array2string(probabilities[first], precision=3)
-    if not np.isfinite(probabilities[first]).all():
-        raise ValueError(
-            f"The network's output for X[{first}] is not finite: {row}, so there is no prediction. "
-            "Its weights diverged in training: fit again with a lower learning_rate."
-        )
-    raise ValueError(
-        f"The network's output for X[{first}] is {row}, but probabilities that sum to one are "
-        "expected. End the network with a softmax."
-    )

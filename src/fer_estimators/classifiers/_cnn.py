@@ -10,7 +10,7 @@ class CNNClassifier(BaseImageClassifier):
 
     Parameters
     ----------
-    architecture : {"compact", "study_cnn", "tiny"} or callable, default="compact"
+    architecture : {"compact", "residual", "study_cnn", "tiny"} or callable, default="compact"
         A network by name (see :data:`fer_estimators.architectures.ARCHITECTURES`), or a function
         ``build(input_shape, n_classes)`` that returns an uncompiled Keras model from pixels in
         0..255 to probabilities. It must take ``dropout=`` too if `dropout` is given.
@@ -19,7 +19,7 @@ class CNNClassifier(BaseImageClassifier):
         be -1. Not needed for images of three or four dimensions.
     dropout : float, default=None
         Fraction of activations dropped in training, in [0, 1). None takes the architecture's own.
-    augmentation : {"standard", "study"}, callable or None, default="standard"
+    augmentation : {"standard", "strong", "study"}, callable or None, default="standard"
         Random changes of the training images, as a preset of
         :data:`fer_estimators.augmentation.AUGMENTATIONS` or a function without arguments that
         returns a Keras layer. None trains on the images as they are.
@@ -84,6 +84,8 @@ default="adamw"
         Epochs trained.
     best_epoch_ : int
         The epoch, counted from 1, whose weights were kept.
+    interrupted_ : bool
+        Whether Ctrl-C or SIGTERM ended the training early.
     device_ : {"cpu", "gpu"}
         Where the network was trained.
 

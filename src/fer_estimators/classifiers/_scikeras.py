@@ -72,11 +72,6 @@ def train(model, data, *, validation_data, callbacks, epochs, initial_epoch, ver
         Number of epochs, and how many came before.
     verbose : int
         As in ``keras.Model.fit``.
-
-    Returns
-    -------
-    dict of str to list of float
-        One value an epoch.
     """
     wrapper = _BatchClassifier(model=model, callbacks=callbacks, verbose=verbose, shuffle=False)
     wrapper.fit(
@@ -86,4 +81,3 @@ def train(model, data, *, validation_data, callbacks, epochs, initial_epoch, ver
         initial_epoch=initial_epoch,
         validation_data=validation_data,
     )
-    return dict(wrapper.history_)

@@ -1,15 +1,25 @@
 """Phases of training, one after the other, on the same batches."""
 
-from collections import defaultdict
+import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
+from sklearn.exceptions import ConvergenceWarning
 
 from fer_estimators.classifiers._batches import as_keras_data
-from fer_estimators.classifiers._callbacks import DrawOrder, KeepBestWeights, LogLearningRate
+from fer_estimators.classifiers._callbacks import (
+    DetectDivergence,
+    Diverged,
+    DrawOrder,
+    KeepBestWeights,
+    LogLearningRate,
+)
+from fer_estimators.classifiers._interruption import Interrupted, Interruption
 from fer_estimators.classifiers._optimizers import make_optimizer
+from fer_estimators.classifiers._progress import Progress
 from fer_estimators.classifiers._scikeras import train
+from fer_estimators.exceptions import TrainingDivergedError
 
 
 class Phase(NamedTuple):
@@ -38,6 +48,7 @@ class Trained(NamedTuple):
 
     history: dict
     best_epoch: int
+    interruption: Interruption
 
 
 def run_phases(
@@ -47,6 +58,8 @@ def run_phases(
     validation,
     *,
     history,
+    checkpoint,
+    seed,
     optimizer,
     label_smoothing,
     patience,
@@ -64,39 +77,79 @@ def run_phases(
         `validation` may be None.
     history : dict of str to list of float
         Of the epochs before; its values are added to.
+    checkpoint : Checkpoint or None
+        Where to go on from, and to write each epoch.
+    seed : int
+        What the training's randomness was drawn from, for the checkpoint.
     optimizer, label_smoothing, patience, callbacks, verbose
         As the classifiers' parameters.
 
     Returns
     -------
     Trained
+
+    Raises
+    ------
+    TrainingDivergedError
+        If the loss is not finite before the first epoch is over.
     """
-    history = defaultdict(list, {name: list(values) for name, values in history.items()})
-    watch = KeepBestWeights(patience) if validation is not None and patience is not None else None
-    # The user's callbacks come last, and see what the others wrote into the logs.
-    watching = [DrawOrder(batches), LogLearningRate(), *([watch] if watch else []), *callbacks]
+    best = KeepBestWeights(None if validation is None else patience)
+    progress = Progress(history, best, checkpoint, seed)
+    interruption = Interruption()
+    # The user's callbacks see what the library's wrote into the logs.
+    guards = [DrawOrder(batches), LogLearningRate(), DetectDivergence(), best]
+    watching = [*guards, *callbacks, progress, interruption]
     data, validation_data = as_keras_data(batches), as_keras_data(validation)
-    for phase in phases:
-        if not (phase.keep_optimizer and model.compiled):
-            n_steps = phase.epochs * len(batches)
-            rule = make_optimizer(optimizer, phase.learning_rate, phase.schedule, n_steps)
-            _compile(model, rule, label_smoothing)
-        more = train(
-            model,
-            data,
-            validation_data=validation_data,
-            callbacks=watching,
-            epochs=phase.epochs,
-            initial_epoch=len(history["loss"]),
-            verbose=verbose,
-        )
-        for name, values in more.items():
-            history[name] += values
-    for callback in callbacks:
-        # Otherwise the estimator's parameters would hold the network, also in pickles and clones.
-        callback.set_model(None)
-    n_epochs = len(history["loss"])
-    return Trained(dict(history), watch.best_epoch if watch else n_epochs)
+    try:
+        with interruption.listening():
+            for number, phase in enumerate(phases):
+                if not (phase.keep_optimizer and model.compiled):
+                    n_steps = phase.epochs * len(batches)
+                    rule = make_optimizer(optimizer, phase.learning_rate, phase.schedule, n_steps)
+                    _compile(model, rule, label_smoothing)
+                epochs = progress.begin_phase(model, number, phase.epochs)
+                if epochs:
+                    train(
+                        model,
+                        data,
+                        validation_data=validation_data,
+                        callbacks=watching,
+                        epochs=epochs,
+                        initial_epoch=progress.n_epochs,
+                        verbose=verbose,
+                    )
+                best.restore(model)
+    except Interrupted:
+        if best.best_epoch is None:
+            # Nothing was learned yet: leave as if the signal had come before the training.
+            interruption.raise_as_usual()
+        best.restore(model)
+    except Diverged as diverged:
+        _tell_of_divergence(diverged, best)
+        best.restore(model)
+    finally:
+        for callback in callbacks:
+            # Otherwise the estimator's parameters would hold the network, also in pickles.
+            callback.set_model(None)
+    return Trained(progress.history, best.best_epoch, interruption)
+
+
+def _tell_of_divergence(diverged, best):
+    what = (
+        f"The loss or the weights became NaN or infinite in epoch {diverged.epoch}, at a learning "
+        f"rate of {diverged.learning_rate:.3g}"
+    )
+    advice = (
+        "Lower learning_rate, take optimizer='adamw' with learning_rate_schedule='cosine', or "
+        "look for extreme values in sample_weight and class_weight."
+    )
+    if best.best_epoch is None:
+        raise TrainingDivergedError(f"{what}, before there were weights to keep. {advice}")
+    warnings.warn(
+        f"{what}; training ends with the weights of epoch {best.best_epoch}. {advice}",
+        ConvergenceWarning,
+        stacklevel=2,
+    )
 
 
 def _compile(model, optimizer, label_smoothing):

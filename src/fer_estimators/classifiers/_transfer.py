@@ -44,7 +44,7 @@ class TransferClassifier(BaseImageClassifier):
     dropout : float, default=None
         Fraction of the head's activations dropped in training, in [0, 1). None takes the head's
         own.
-    augmentation : {"standard", "study"}, callable or None, default="standard"
+    augmentation : {"standard", "strong", "study"}, callable or None, default="standard"
         Random changes of the training images, as a preset of
         :data:`fer_estimators.augmentation.AUGMENTATIONS` or a function without arguments that
         returns a Keras layer. None trains on the images as they are.
@@ -116,6 +116,8 @@ default="adam"
         Epochs trained, in both phases.
     best_epoch_ : int
         The epoch, counted from 1, whose weights were kept.
+    interrupted_ : bool
+        Whether Ctrl-C or SIGTERM ended the training early.
     device_ : {"cpu", "gpu"}
         Where the network was trained.
 

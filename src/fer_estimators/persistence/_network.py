@@ -24,6 +24,7 @@ _LAYERS = {
         ("keras.layers", name)
         for name in (
             "Activation",
+            "Add",
             "AveragePooling2D",
             "BatchNormalization",
             "Concatenate",

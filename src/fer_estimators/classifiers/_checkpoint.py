@@ -1,0 +1,230 @@
+"""Keep a training in a folder, epoch by epoch, so that it can go on after a kill."""
+
+import hashlib
+import json
+import os
+import tempfile
+import warnings
+import zipfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import numpy as np
+from filelock import FileLock, Timeout
+
+from fer_estimators.exceptions import CheckpointError
+
+_FILE = "checkpoint.npz"
+_LOCK = "lock"
+_TEMPORARY = ".checkpoint-"
+_VERSION = 1
+# Neither changes what is learned.
+_NO_PART_OF_THE_RESULT = {"verbose", "callbacks", "device", "warm_start"}
+
+
+def fingerprint(estimator, *, arrays):
+    """Describe everything on which a training depends.
+
+    Parameters
+    ----------
+    estimator : BaseImageClassifier
+    arrays : dict of str to ndarray or None
+        The images, labels and weights.
+
+    Returns
+    -------
+    dict of str to str
+    """
+    described = {
+        name: _describe(value)
+        for name, value in estimator.get_params(deep=False).items()
+        if name not in _NO_PART_OF_THE_RESULT
+    }
+    described["estimator"] = type(estimator).__name__
+    described["Keras' backend"] = keras.backend.backend()
+    for name, array in arrays.items():
+        described[name] = "None" if array is None else _digest(array)
+    return described
+
+
+def _describe(value):
+    if isinstance(value, keras.optimizers.Optimizer):
+        return repr(value.get_config())
+    if isinstance(value, np.random.RandomState):
+        return "a RandomState"
+    name = getattr(value, "__qualname__", None)
+    return repr(value) if name is None else f"{value.__module__}.{name}"
+
+
+def _digest(array):
+    digest = hashlib.sha256(repr((array.shape, array.dtype.str)).encode())
+    # In parts, as the array may be a memory map larger than the memory.
+    for start in range(0, len(array), 4096):
+        digest.update(np.ascontiguousarray(array[start : start + 4096]))
+    return digest.hexdigest()
+
+
+@contextmanager
+def open_checkpoint(folder, described):
+    """Open a folder's checkpoint for one training, and keep other processes out.
+
+    Parameters
+    ----------
+    folder : path-like or None
+        Made if absent. None gives None.
+    described : dict of str to str
+        The training's fingerprint.
+
+    Yields
+    ------
+    Checkpoint or None
+
+    Raises
+    ------
+    CheckpointError
+        If another process trains there, the file is damaged, or of another training.
+    OSError
+        If the folder cannot be written.
+    """
+    if folder is None:
+        yield None
+        return
+    folder = Path(folder).expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / _LOCK)
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise CheckpointError(
+            f"checkpoint={str(folder)!r} is in use by another training. Wait for it, or name "
+            "another folder."
+        ) from None
+    except OSError as error:
+        raise _not_writable(folder, error) from error
+    try:
+        yield Checkpoint(folder, described)
+    finally:
+        lock.release()
+
+
+class Checkpoint:
+    """The state of one training, written whole or not at all.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Locked by the caller.
+    described : dict of str to str
+        The training's fingerprint.
+
+    Attributes
+    ----------
+    state : dict or None
+        Plain values, as they were last written.
+    arrays : dict of str to list of ndarray
+        Weights and other variables, in the order of the lists that were written.
+
+    Raises
+    ------
+    CheckpointError
+        If the file that is there is damaged, or of another training.
+    """
+
+    def __init__(self, folder, described):
+        self._folder = folder
+        self._described = described
+        self._may_fail = False
+        self.state, self.arrays = None, {}
+        for left_by_a_kill in folder.glob(f"{_TEMPORARY}*"):
+            left_by_a_kill.unlink()
+        path = folder / _FILE
+        if path.exists():
+            self.state, self.arrays = _read(path)
+            self._compare(self.state.pop("fingerprint"))
+
+    def write(self, state, arrays):
+        """Replace what the folder holds.
+
+        Parameters
+        ----------
+        state : dict
+            Plain values.
+        arrays : dict of str to list of ndarray
+
+        Raises
+        ------
+        OSError
+            If the first one cannot be written. The failure of a later one is a warning: training
+            goes on, and the last whole checkpoint stays.
+        """
+        text = json.dumps({"version": _VERSION, "fingerprint": self._described, **state})
+        members = {"state": np.frombuffer(text.encode(), dtype=np.uint8)}
+        for name, values in arrays.items():
+            members |= {f"{name}/{index:05d}": value for index, value in enumerate(values)}
+        try:
+            self._replace(members)
+        except OSError as error:
+            if not self._may_fail:
+                raise _not_writable(self._folder, error) from error
+            warnings.warn(
+                f"checkpoint={str(self._folder)!r} could not be written ({error.strerror}); "
+                "training goes on, and the last whole checkpoint stays. Free space there.",
+                stacklevel=2,
+            )
+        self._may_fail = True
+
+    def _replace(self, members):
+        handle, temporary = tempfile.mkstemp(dir=self._folder, prefix=_TEMPORARY)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.savez(file, **members)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, self._folder / _FILE)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+    def _compare(self, written):
+        names = sorted(written.keys() | self._described.keys())
+        changed = [name for name in names if written.get(name) != self._described.get(name)]
+        if not changed:
+            return
+        name = changed[0]
+        was, now = (_shorten(d.get(name)) for d in (written, self._described))
+        raise CheckpointError(
+            f"checkpoint={str(self._folder)!r} is of another training: {', '.join(changed)} "
+            f"changed ({name} was {was}, now {now}). Fit with the same parameters and data to go "
+            "on, or name another folder to begin anew."
+        )
+
+
+def _shorten(text):
+    return text if text is None or len(text) <= 40 else f"{text[:37]}..."
+
+
+def _read(path):
+    try:
+        # Opened here, as NumPy leaves a damaged file open.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as members:
+            state = json.loads(members["state"].tobytes())
+            if state.pop("version") != _VERSION:
+                raise ValueError("an unknown version")
+            arrays = {}
+            for name in sorted(set(members.files) - {"state"}):
+                arrays.setdefault(name.partition("/")[0], []).append(members[name])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise CheckpointError(
+            f"{str(path)!r} is damaged or no checkpoint of this version ({error}). Delete it to "
+            "begin anew."
+        ) from error
+    return state, arrays
+
+
+def _not_writable(folder, error):
+    return type(error)(
+        error.errno,
+        f"checkpoint={str(folder)!r} cannot be written ({error.strerror}). Free space there, or "
+        "name another folder",
+    )

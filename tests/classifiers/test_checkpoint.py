@@ -1,0 +1,296 @@
+"""Trainings that are killed, interrupted or go astray."""
+
+import copy
+import errno
+import pickle
+import runpy
+import signal
+from pathlib import Path
+from random import Random
+
+import keras
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+
+from fer_estimators.classifiers import _checkpoint
+from fer_estimators.exceptions import CheckpointError, OutOfMemoryError, TrainingDivergedError
+
+KILL_TRAINING = Path(__file__).parents[1] / "fuzz" / "kill_training.py"
+
+
+class At(keras.callbacks.Callback):
+    """Do something at the end of one batch, counted from 1 over all epochs."""
+
+    def __init__(self, batch, action):
+        super().__init__()
+        self.left = batch
+        self.action = action
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if self.left == 0:
+            self.action(self.model)
+
+    def __deepcopy__(self, memo):
+        return self
+
+
+class Stop(Exception):
+    """What a test throws into a training."""
+
+
+def stop(model):
+    raise Stop
+
+
+def interrupt(model):
+    signal.raise_signal(signal.SIGINT)
+
+
+def ruin(model):
+    model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
+
+
+def assert_equal_fits(a, b):
+    for first, second in zip(a.model_.get_weights(), b.model_.get_weights(), strict=True):
+        np.testing.assert_array_equal(first, second)
+    assert a.history_ == b.history_
+    assert a.best_epoch_ == b.best_epoch_
+
+
+PARAMS = {"epochs": 3, "batch_size": 32, "dropout": 0.2, "augmentation": "standard"}
+
+
+@pytest.mark.parametrize("patience", [1, None])
+def test_a_resumed_training_equals_an_uninterrupted_one(cnn, faces, tmp_path, patience):
+    params = {**PARAMS, "patience": patience}
+    expected = cnn(**params).fit(faces.images, faces.target)
+    for batch in (1, 7, 2, 6):
+        with pytest.raises(Stop):
+            cnn(**params, callbacks=[At(batch, stop)]).fit(
+                faces.images, faces.target, checkpoint=tmp_path / "new" / "folder"
+            )
+    resumed = cnn(**params).fit(faces.images, faces.target, checkpoint=tmp_path / "new" / "folder")
+    assert_equal_fits(resumed, expected)
+
+
+@pytest.mark.parametrize("batch", [2, 5, 9])
+def test_resumes_in_either_phase_of_fine_tuning(transfer, faces, tmp_path, batch):
+    params = {"epochs": 1, "fine_tune_layers": 1, "fine_tune_epochs": 2, "batch_size": 32}
+    expected = transfer(**params).fit(faces.images, faces.target)
+    with pytest.raises(Stop):
+        transfer(**params, callbacks=[At(batch, stop)]).fit(
+            faces.images, faces.target, checkpoint=tmp_path
+        )
+    resumed = transfer(**params).fit(faces.images, faces.target, checkpoint=tmp_path)
+    assert_equal_fits(resumed, expected)
+
+
+def test_a_finished_training_is_not_repeated(cnn, faces, tmp_path):
+    first = cnn(**PARAMS).fit(faces.images, faces.target, checkpoint=tmp_path)
+    again = cnn(**PARAMS, callbacks=[At(1, stop)])
+    assert_equal_fits(again.fit(faces.images, faces.target, checkpoint=tmp_path), first)
+
+
+def test_an_unseeded_training_goes_on_with_its_seed(cnn, faces, tmp_path):
+    params = {**PARAMS, "random_state": None}
+    with pytest.raises(Stop):
+        cnn(**params, callbacks=[At(6, stop)]).fit(faces.images, faces.target, checkpoint=tmp_path)
+    first = cnn(**params).fit(faces.images, faces.target, checkpoint=tmp_path)
+    second = cnn(**params).fit(faces.images, faces.target, checkpoint=tmp_path)
+    assert_equal_fits(first, second)
+
+
+def test_survives_kills_at_random_moments(tmp_path):
+    script = runpy.run_path(str(KILL_TRAINING))
+    resumed, _ = script["kill_and_resume"](tmp_path, 2, Random(0))
+    for weight, expected in zip(resumed, script["train"](), strict=True):
+        np.testing.assert_array_equal(weight, expected)
+
+
+def test_another_training_is_refused_by_what_changed(cnn, faces, tmp_path):
+    X, y = faces.images, faces.target
+    cnn().fit(X, y, checkpoint=tmp_path)
+    with pytest.raises(CheckpointError, match=r"learning_rate changed .*was 0.003, now 0.1"):
+        cnn(learning_rate=0.1).fit(X, y, checkpoint=tmp_path)
+    with pytest.raises(CheckpointError, match="X changed"):
+        cnn().fit(255 - X, y, checkpoint=tmp_path)
+    with pytest.raises(CheckpointError, match="y changed"):
+        cnn().fit(X, y[::-1], checkpoint=tmp_path)
+    with pytest.raises(CheckpointError, match="validation X, validation y changed"):
+        cnn().fit(X, y, checkpoint=tmp_path, validation_data=(X, y))
+    with pytest.raises(CheckpointError, match="weights changed"):
+        cnn().fit(X, y, sample_weight=np.ones(len(y)), checkpoint=tmp_path)
+    cnn(verbose=0, callbacks=[]).fit(X, y, checkpoint=tmp_path)
+
+
+@pytest.mark.parametrize("size", [0, 100, -100])
+def test_a_damaged_checkpoint_is_named(cnn, faces, tmp_path, size):
+    cnn().fit(faces.images, faces.target, checkpoint=tmp_path)
+    path = tmp_path / "checkpoint.npz"
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(CheckpointError, match=r"checkpoint.npz' is damaged .* Delete it"):
+        cnn().fit(faces.images, faces.target, checkpoint=tmp_path)
+
+
+def test_a_folder_is_used_by_one_training_at_a_time(cnn, faces, tmp_path):
+    def train_there_too(model):
+        cnn().fit(faces.images, faces.target, checkpoint=tmp_path)
+
+    clf = cnn(callbacks=[At(1, train_there_too)])
+    with pytest.raises(CheckpointError, match="in use by another training"):
+        clf.fit(faces.images, faces.target, checkpoint=tmp_path)
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_first_epoch(cnn, faces, tmp_path):
+    (tmp_path / "file").write_text("")
+    clf = cnn(callbacks=[At(1, stop)])
+    with pytest.raises(OSError, match=r"checkpoint='.*file/folder' cannot be written"):
+        clf.fit(faces.images, faces.target, checkpoint=tmp_path / "file" / "folder")
+
+
+def test_a_disk_that_fills_up_leaves_the_last_checkpoint(cnn, faces, tmp_path, monkeypatch):
+    save = np.savez
+    n_saves = iter(range(100))
+
+    def fill_up(file, **members):
+        if next(n_saves) > 1:
+            file.write(b"a part")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(file, **members)
+
+    monkeypatch.setattr(_checkpoint.np, "savez", fill_up)
+    clf = cnn(**PARAMS)
+    with pytest.warns(UserWarning, match="could not be written .No space left") as warned:
+        clf.fit(faces.images, faces.target, checkpoint=tmp_path)
+    assert sum("could not be written" in str(warning.message) for warning in warned) == 2
+    assert clf.n_epochs_ == 3
+    monkeypatch.undo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.npz", "lock"]
+    assert_equal_fits(cnn(**PARAMS).fit(faces.images, faces.target, checkpoint=tmp_path), clf)
+
+
+def test_a_warm_start_keeps_no_checkpoint(cnn, faces, tmp_path):
+    clf = cnn(warm_start=True).fit(faces.images, faces.target)
+    with pytest.raises(ValueError, match="cannot be kept of a warm start"):
+        clf.fit(faces.images, faces.target, checkpoint=tmp_path)
+
+
+def test_ctrl_c_keeps_what_was_learned(make, faces):
+    clf = make(epochs=5, batch_size=32, callbacks=[At(7, interrupt)])
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(faces.images, faces.target)
+    assert clf.interrupted_
+    assert clf.n_epochs_ == clf.best_epoch_ == 1
+    assert clf.predict(faces.images[:3]).shape == (3,)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    copied = pickle.loads(pickle.dumps(copy.deepcopy(clf.set_params(callbacks=None))))
+    assert copied.interrupted_
+    again = clf.fit(faces.images, faces.target)
+    assert again.n_epochs_ == 5
+    assert not again.interrupted_
+
+
+def test_ctrl_c_in_the_first_epoch_leaves_nothing(cnn, faces):
+    clf = cnn(callbacks=[At(1, interrupt)])
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(faces.images, faces.target)
+    assert not hasattr(clf, "model_")
+
+
+def test_a_second_ctrl_c_is_immediate(cnn, faces):
+    def twice(model):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("went on")
+
+    clf = cnn(batch_size=32, epochs=2, callbacks=[At(7, twice)])
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(faces.images, faces.target)
+    assert not hasattr(clf, "model_")
+
+
+def test_sigterm_ends_the_process_after_the_batch(cnn, faces):
+    clf = cnn(batch_size=32, epochs=2, callbacks=[At(7, lambda model: signal.raise_signal(15))])
+    with pytest.raises(SystemExit) as raised:
+        clf.fit(faces.images, faces.target)
+    assert raised.value.code == 143
+    assert clf.interrupted_
+
+
+def test_a_handler_of_the_users_own_is_called(cnn, faces, monkeypatch):
+    calls = []
+    before = signal.signal(signal.SIGTERM, lambda *args: calls.append(args))
+    try:
+        clf = cnn(batch_size=32, epochs=9, callbacks=[At(7, lambda model: signal.raise_signal(15))])
+        clf.fit(faces.images, faces.target)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert len(calls) == 1
+    assert clf.n_epochs_ == 1
+
+
+def test_divergence_keeps_the_best_weights_and_warns(make, faces):
+    clf = make(epochs=3, batch_size=32, callbacks=[At(7, ruin)])
+    with pytest.warns(ConvergenceWarning, match=r"in epoch 2, at a learning rate of .*epoch 1\."):
+        clf.fit(faces.images, faces.target)
+    assert clf.n_epochs_ == 1
+    assert np.isfinite(clf.predict_proba(faces.images)).all()
+
+
+def test_divergence_at_once_is_an_error(make, faces):
+    clf = make(callbacks=[At(1, ruin)], batch_size=32)
+    with pytest.raises(TrainingDivergedError, match=r"in epoch 1, .* Lower learning_rate"):
+        clf.fit(faces.images, faces.target)
+    assert not hasattr(clf, "model_")
+
+
+def test_weights_ruined_by_the_last_batch_are_found(cnn, faces):
+    clf = cnn(callbacks=[At(1, ruin)], batch_size="all", validation_fraction=None)
+    with pytest.raises(TrainingDivergedError, match="in epoch 1"):
+        clf.fit(faces.images, faces.target)
+
+
+def test_a_real_divergence_scores_as_error_score(cnn, faces):
+    clf = cnn(optimizer="sgd", learning_rate_schedule="constant", batch_size=8)
+    search = GridSearchCV(clf, {"learning_rate": [1e-3, 1e30]}, cv=2, error_score=-1.0)
+    with pytest.warns(Warning, match="TrainingDivergedError"):
+        search.fit(faces.images, faces.target)
+    assert search.cv_results_["mean_test_score"][1] == -1
+    assert search.best_params_ == {"learning_rate": 1e-3}
+
+
+class ResourceExhaustedError(Exception):
+    """As TensorFlow's."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        ResourceExhaustedError("OOM when allocating tensor"),
+        RuntimeError("RESOURCE_EXHAUSTED: Out of memory"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"),
+    ],
+    ids=["Python", "TensorFlow", "JAX", "PyTorch"],
+)
+def test_a_lack_of_memory_says_what_to_lower(make, faces, error):
+    def fail(model):
+        raise error
+
+    clf = make(batch_size=32, callbacks=[At(1, fail)])
+    with pytest.raises(OutOfMemoryError, match=r"32 images of 16 x 16 x 1 .* Lower batch_size"):
+        clf.fit(faces.images, faces.target)
+    assert not hasattr(clf, "model_")
+    clf.fit(faces.images, faces.target)
+    clf._infer = fail
+    with pytest.raises(OutOfMemoryError, match="Lower batch_size"):
+        clf.predict(faces.images)
+
+
+def test_other_errors_stay_what_they_are(cnn, faces):
+    clf = cnn(callbacks=[At(1, stop)])
+    with pytest.raises(Stop):
+        clf.fit(faces.images, faces.target)

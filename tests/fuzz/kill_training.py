@@ -1,0 +1,97 @@
+"""Kill a training again and again, let it go on, and compare with one that was left alone.
+
+``python tests/fuzz/kill_training.py --kills 20`` trains the smallest network in a process of its
+own, which is killed (SIGKILL) at random moments, every other time while a checkpoint is written.
+The last process ends the training; its weights must equal, bit for bit, those of a training
+without a checkpoint.
+"""
+
+import argparse
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+EPOCHS = 12
+
+
+def train(checkpoint=None):
+    """Train, and return the weights."""
+    from fer_estimators import CNNClassifier
+    from fer_estimators.datasets import make_faces
+
+    faces = make_faces(140, image_size=16, random_state=0)
+    clf = CNNClassifier(
+        "tiny", augmentation="standard", dropout=0.2, epochs=EPOCHS, batch_size=8, random_state=0
+    )
+    return clf.fit(faces.images, faces.target, checkpoint=checkpoint).model_.get_weights()
+
+
+def kill_and_resume(folder, n_kills, rng):
+    """Return the resumed training's weights, and the number of kills in the middle of a write."""
+    n_in_writes = 0
+    for kill in range(n_kills):
+        process = subprocess.Popen([sys.executable, __file__, "--train", str(folder)])
+        in_a_write = _wait(process, folder, kill, rng)
+        if process.poll() is not None:
+            # It was over before its moment came: begin anew, and kill that one.
+            (folder / "checkpoint.npz").unlink()
+        else:
+            n_in_writes += in_a_write
+        process.kill()
+        process.wait()
+    result = folder / "weights.npz"
+    subprocess.run([sys.executable, __file__, "--train", str(folder)], check=True)
+    with np.load(result) as weights:
+        return [weights[name] for name in weights.files], n_in_writes
+
+
+def _wait(process, folder, kill, rng):
+    """Wait for a random moment, in every second kill for a file that is being written."""
+    in_a_write = bool(kill % 2)
+    if in_a_write:
+        n_writes = rng.randint(1, 3)
+        while n_writes and process.poll() is None:
+            if list(folder.glob(".checkpoint-*")):
+                n_writes -= 1
+                while n_writes and list(folder.glob(".checkpoint-*")):
+                    time.sleep(0.0002)
+            time.sleep(0.0002)
+    else:
+        before = _written(folder)
+        while _written(folder) == before and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.5))
+    return in_a_write
+
+
+def _written(folder):
+    path = folder / "checkpoint.npz"
+    return path.stat().st_mtime_ns if path.exists() else None
+
+
+def main():
+    """Run the comparison, or one of its processes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--train", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.train:
+        np.savez(arguments.train / "weights.npz", *train(arguments.train))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        rng = random.Random(arguments.seed)
+        resumed, n_in_writes = kill_and_resume(Path(folder), arguments.kills, rng)
+    expected = train()
+    equal = all(np.array_equal(a, b) for a, b in zip(resumed, expected, strict=True))
+    print(f"{arguments.kills} kills, {n_in_writes} of them in a write; equal weights: {equal}")
+    sys.exit(not equal)
+
+
+if __name__ == "__main__":
+    main()
