@@ -98,20 +98,21 @@ plt.show()
 # %%
 # Choose the confidence from which on to answer
 # ---------------------------------------------
-# The display holds the numbers of the curve. Of all thresholds that reach the wanted accuracy on
-# the second set, take the one that answers most faces; the third set tells what becomes of it.
-import numpy as np
+# :class:`~fer_estimators.AbstainingClassifier` takes the smallest confidence at which the wanted
+# accuracy is reached on the second set: with ``cautious``, at which the lower end of its 95 %
+# interval is. The third set tells what becomes of it.
+from fer_estimators import AbstainingClassifier, selective_scores
 
-wanted = 0.8
-reached = np.flatnonzero(display.accuracy >= wanted)[-1]
-threshold = display.threshold[reached]
-print(f"answer from a confidence of {threshold:.2f} on, to be right in {wanted:.0%} of the answers")
-
-proba = calibrated.predict_proba(test.images)
-answered = proba.max(axis=1) >= threshold
-answers = np.where(answered, calibrated.classes_[proba.argmax(axis=1)], "not sure")
-right = (answers == test.target)[answered].mean()
-print(f"on the third set: {answered.mean():.0%} of the faces answered, {right:.0%} of them right")
+for cautious in (False, True):
+    careful = AbstainingClassifier(
+        FrozenEstimator(calibrated), target_accuracy=0.8, cautious=cautious
+    )
+    careful.fit(val.images, val.target)
+    kept = selective_scores(careful, test.images, test.target)
+    print(
+        f"cautious={cautious!s:5s} answers from a confidence of {careful.threshold_:.2f} on; "
+        f"third set: {kept['coverage']:.0%} of the faces, {kept['accuracy']:.0%} of them right"
+    )
 
 # %%
 # What it says, and when it keeps silent
@@ -122,7 +123,7 @@ shown = slice(0, 14)
 FaceGridDisplay.from_predictions(
     test.images[shown],
     test.target[shown],
-    answers[shown],
+    careful.predict(test.images[shown]),
     n_faces=14,
     random_state=0,
 )

@@ -1,6 +1,8 @@
 """Shared fixtures: everything is drawn, nothing is downloaded."""
 
 import os
+import sys
+from pathlib import Path
 
 # Before TensorFlow is imported: its start-up messages are no part of a test's output.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -9,6 +11,9 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import pytest
 
 from fer_estimators.datasets import make_faces
+
+# Programs that import each other; tests import them likewise.
+sys.path.append(str(Path(__file__).parent / "fuzz"))
 
 
 @pytest.fixture(scope="session")

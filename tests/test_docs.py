@@ -23,6 +23,7 @@ PAGES = sorted(
     if "_build" not in path.parts and "```python\n" in path.read_text(encoding="utf-8")
 )
 MODULES = (
+    "abstaining",
     "architectures",
     "augmentation",
     "backbones",

@@ -1,9 +1,11 @@
 """Shapes and ranges of images, where the estimators' own tests do not go."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from fer_estimators.images import check_image_array, describe_shape, resize_images
+from fer_estimators.preprocessing import ImageResizer
 
 
 def test_shapes_are_written_as_people_write_them():
@@ -23,6 +25,32 @@ def test_first_value_out_of_range_is_named():
     images[1, 2, 3] = -4
     with pytest.raises(ValueError, match=r"first X\[1, 2, 3\] = -4"):
         check_image_array(images)
+
+
+@pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinity")])
+@pytest.mark.parametrize("shape", [(2, 8, 8), (2, 64)])
+def test_first_value_that_is_not_finite_is_named(value, word, shape):
+    images = np.zeros(shape)
+    images[1].flat[10] = value
+    position = "1, 1, 2" if len(shape) == 3 else "1, 10"
+    for reader in (ImageResizer(4, image_shape=(8, 8)).fit_transform, check_image_array):
+        with pytest.raises(ValueError, match=rf"contains {word}.*X\[{position}\] = {value}"):
+            reader(images)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["a.jpg"],
+        np.array(["a.jpg"]),
+        np.array([["a.jpg"]], dtype=object),
+        pd.DataFrame({"file": ["a.jpg"]}),
+        pd.Series(["a.jpg"]),
+    ],
+)
+def test_file_names_are_told_from_images(names):
+    with pytest.raises(ValueError, match=r"file names.*ImageReader\(\)"):
+        check_image_array(names)
 
 
 def test_a_single_colour_image_is_told_from_three_grey_ones():

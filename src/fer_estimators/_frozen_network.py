@@ -1,7 +1,6 @@
 """Build the frozen part of a backbone from all that it depends on, once in a process."""
 
 import hashlib
-from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from math import prod
@@ -16,6 +15,7 @@ from fer_estimators._lookup import suggest
 from fer_estimators.backbones import Backbone
 from fer_estimators.classifiers._device import device_scope
 from fer_estimators.classifiers._inference import compile_inference
+from fer_estimators.classifiers._precision import dtype_policy
 from fer_estimators.classifiers._randomness import isolated_random_state
 
 #: What becomes of a map of features.
@@ -138,7 +138,7 @@ def _build(recipe, carried):
     if recipe.layer is not None:
         backbone = replace(backbone, builder=partial(_cut_at, recipe.layer, backbone.builder))
     weights = recipe.weights_path or recipe.weights
-    with isolated_random_state(recipe.seed or 0), _dtype_policy(recipe.dtype_policy):
+    with isolated_random_state(recipe.seed or 0), dtype_policy(recipe.dtype_policy):
         inputs, features, network = backbone.build(
             recipe.input_shape,
             weights=weights if carried is None else None,
@@ -181,16 +181,6 @@ def _flatten(features, recipe):
     if recipe.pooling is not None and len(features.shape) == 4:
         return POOLING[recipe.pooling](dtype=dtype, name="pooling")(features)
     return layers.Flatten(dtype=dtype, name="flatten")(features)
-
-
-@contextmanager
-def _dtype_policy(name):
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def _check_unchanged(recipe):

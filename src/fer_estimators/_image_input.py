@@ -1,7 +1,5 @@
 """Check the images and sizes that a transformer is given, as scikit-learn expects of it."""
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.utils.validation import validate_data
 
@@ -36,7 +34,8 @@ def check_input_images(estimator, X, *, image_shape, reset):
     X = image_rules.as_numeric_array(X)
     X = X if hasattr(X, "ndim") else np.asarray(X)
     if X.ndim < 3:
-        rows = validate_data(estimator, X, reset=reset, dtype="numeric")
+        with image_rules.explained(X):
+            rows = validate_data(estimator, X, reset=reset, dtype="numeric")
         images = image_rules.view_as_images(rows, image_shape)
     else:
         shape = image_shape if reset else None
@@ -71,32 +70,3 @@ def check_image_shape(images, fitted_shape, *, estimator):
             f"{fitted}. Resize with `resize_images(X, {tuple(fitted_shape[:2])})` and bring it to "
             "the same number of channels."
         )
-
-
-def height_and_width(image_size):
-    """Turn the ``image_size`` parameter into a pair.
-
-    Parameters
-    ----------
-    image_size : int, pair of int or None
-        Pixels; one number stands for a square.
-
-    Returns
-    -------
-    tuple of int or None
-
-    Raises
-    ------
-    ValueError
-        If it is neither a positive integer nor two of them.
-    """
-    if image_size is None:
-        return None
-    pair = (image_size, image_size) if isinstance(image_size, Integral) else tuple(image_size)
-    integers = all(isinstance(side, Integral) and not isinstance(side, bool) for side in pair)
-    if len(pair) != 2 or not integers or min(pair) < 1:
-        raise ValueError(
-            f"image_size={image_size!r} is no size; expected a number of pixels or (height, width) "
-            "in pixels, at least 1 each. Pass for example image_size=(48, 48)."
-        )
-    return int(pair[0]), int(pair[1])

@@ -11,11 +11,11 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_memory
 
 from fer_estimators._frozen_network import BUILDING, POOLING, Recipe, file_digest, get_network
-from fer_estimators._image_input import check_image_shape, check_input_images, height_and_width
-from fer_estimators._lookup import look_up
-from fer_estimators.backbones import BACKBONES, Backbone
+from fer_estimators._image_input import check_image_shape, check_input_images
+from fer_estimators.backbones import Backbone, find_backbone
 from fer_estimators.classifiers._device import device_scope, resolve_device, same_device_here
 from fer_estimators.classifiers._precision import DTYPE_POLICIES
+from fer_estimators.images import height_and_width
 
 
 class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -241,9 +241,6 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         return features
 
     def _make_recipe(self, input_shape):
-        backbone = self.backbone
-        if not isinstance(backbone, Backbone):
-            backbone = look_up(backbone, BACKBONES, parameter="backbone")
         path, digest, seed = None, self.weights, None
         if self.weights is None:
             seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
@@ -251,7 +248,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             path = os.path.abspath(self.weights)
             digest = file_digest(path)
         return Recipe(
-            backbone=backbone,
+            backbone=find_backbone(self.backbone),
             weights=digest,
             weights_path=path,
             layer=self.layer,

@@ -7,6 +7,7 @@ are always ``(n_samples, height, width, channels)``, of the dtype in which they 
 """
 
 import math
+from contextlib import contextmanager
 from numbers import Integral
 
 import numpy as np
@@ -63,7 +64,7 @@ def as_numeric_array(X):
     if not isinstance(X, (list, tuple)):
         is_array = hasattr(X, "ndim") or hasattr(X, "toarray")
         X = X if is_array or not hasattr(X, "__array__") else np.asarray(X)
-    if _is_text(X[0] if isinstance(X, (list, tuple)) and len(X) else X):
+    if _is_text(_first(X)):
         raise ValueError(
             "X holds text (file names?), but images are expected as numbers: an array of shape "
             "(n_samples, height, width). Put ImageReader() before this estimator in a pipeline, or "
@@ -72,6 +73,15 @@ def as_numeric_array(X):
     if isinstance(X, (list, tuple)) and len(X):
         _refuse_ragged(X)
     return X
+
+
+def _first(X):
+    """Return the first of a list, or the first value where an array or table holds objects."""
+    if isinstance(X, (list, tuple)):
+        return X[0] if X else X
+    values = X.iloc[:1].to_numpy() if hasattr(X, "iloc") else X
+    is_of_objects = getattr(getattr(values, "dtype", None), "kind", "") == "O"
+    return values.flat[0] if is_of_objects and values.size else values
 
 
 def _is_text(value):
@@ -124,15 +134,43 @@ def check_image_array(X, *, image_shape=None, estimator=None):
     >>> check_image_array(flat_rows, image_shape=(48, -1)).shape
     (5, 48, 48, 1)
     """
-    X = check_array(
-        as_numeric_array(X),
-        dtype="numeric",
-        allow_nd=True,
-        ensure_2d=False,
-        estimator=estimator,
-        input_name="X",
-    )
+    X = as_numeric_array(X)
+    with explained(X):
+        X = check_array(
+            X,
+            dtype="numeric",
+            allow_nd=True,
+            ensure_2d=False,
+            estimator=estimator,
+            input_name="X",
+        )
     return view_as_images(X, image_shape)
+
+
+@contextmanager
+def explained(X):
+    """Let scikit-learn's errors about `X` say where its fault stands, and what to do.
+
+    Parameters
+    ----------
+    X : array-like
+        What is checked inside the context.
+    """
+    try:
+        yield
+    except ValueError as error:
+        message, values = str(error), np.asarray(X)
+        if message.startswith("Input X contains") and values.dtype.kind == "f":
+            first = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+            raise ValueError(
+                f"{message.splitlines()[0]} The first is X[{', '.join(map(str, first))}] = "
+                f"{values[first]}, but pixels are expected in 0..255. Drop that image."
+            ) from None
+        if "is expecting" in message:
+            raise ValueError(
+                f"{message} Pass rows of one value for each pixel; a single image as X[None, ...]."
+            ) from None
+        raise
 
 
 def view_as_images(X, image_shape=None):
@@ -275,6 +313,41 @@ def check_scale(images):
         )
 
 
+def height_and_width(image_size):
+    """Turn the ``image_size`` parameter into a pair.
+
+    Parameters
+    ----------
+    image_size : int, pair of int or None
+        Pixels; one number stands for a square.
+
+    Returns
+    -------
+    tuple of int or None
+
+    Raises
+    ------
+    ValueError
+        If it is neither a positive integer nor two of them.
+
+    Examples
+    --------
+    >>> from fer_estimators.images import height_and_width
+    >>> height_and_width(48)
+    (48, 48)
+    """
+    if image_size is None:
+        return None
+    pair = (image_size, image_size) if isinstance(image_size, Integral) else tuple(image_size)
+    integers = all(isinstance(side, Integral) and not isinstance(side, bool) for side in pair)
+    if len(pair) != 2 or not integers or min(pair) < 1:
+        raise ValueError(
+            f"image_size={image_size!r} is no size; expected a number of pixels or (height, width) "
+            "in pixels, at least 1 each. Pass for example image_size=(48, 48)."
+        )
+    return int(pair[0]), int(pair[1])
+
+
 def resize_images(X, image_size):
     """Resize images with Pillow's antialiased bilinear filter.
 
@@ -293,7 +366,7 @@ def resize_images(X, image_size):
     Raises
     ------
     ValueError
-        If `X` is not an array of images.
+        If `X` is not an array of images, or `image_size` is no size.
 
     Examples
     --------
@@ -306,7 +379,7 @@ def resize_images(X, image_size):
 
     images = check_image_array(X)
     _refuse_other_than_pixels(images)
-    height, width = (image_size, image_size) if isinstance(image_size, Integral) else image_size
+    height, width = height_and_width(image_size)
     resized = np.empty((len(images), height, width, images.shape[-1]), dtype=np.uint8)
     for target, image in zip(resized, images, strict=True):
         pixels = np.ascontiguousarray(np.rint(image), dtype=np.uint8)

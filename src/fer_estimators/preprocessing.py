@@ -9,13 +9,13 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval
 
-from fer_estimators._image_input import check_input_images, height_and_width
+from fer_estimators._image_input import check_input_images
 from fer_estimators.datasets import _stack
 from fer_estimators.datasets._decode import decode
 from fer_estimators.datasets._report import name_some
 from fer_estimators.datasets._sources import MAX_FILE_BYTES
 from fer_estimators.exceptions import ImageReadError
-from fer_estimators.images import as_numeric_array, resize_images
+from fer_estimators.images import as_numeric_array, height_and_width, resize_images
 
 _SIZE = [Interval(Integral, 1, None, closed="left"), tuple, list]
 
@@ -282,7 +282,7 @@ class ImageResizer(_ImageTransformer):
         self._validate_params()
         X = as_numeric_array(X)
         images = self._check_pixels(X, reset=False)
-        resized = resize_images(images, height_and_width(self.image_size))
+        resized = resize_images(images, self.image_size)
         return resized if np.ndim(X) == 4 or resized.shape[-1] > 1 else resized[..., 0]
 
     def _check_pixels(self, X, *, reset):

@@ -1,7 +1,9 @@
 """The cache gives back what was loaded, and only that."""
 
-import multiprocessing
 import os
+import subprocess
+import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -103,6 +105,16 @@ def test_damaged_cache_file_is_written_again(fer_folder, tmp_path, loads, caplog
     assert "is damaged" in caplog.text
 
 
+def test_cache_file_nested_without_end_is_written_again(fer_folder, tmp_path):
+    expected = load_fer2013(fer_folder, cache=tmp_path / "cache")
+    (file,) = (tmp_path / "cache").iterdir()
+    good, text = file.read_bytes(), b"[" * 100_000
+    heading = b"%d %d\n" % (len(text), zlib.adler32(text))
+    file.write_bytes(_cache._MAGIC + heading + text)
+    assert_equal_bunches(load_fer2013(fer_folder, cache=tmp_path / "cache"), expected)
+    assert file.read_bytes() == good
+
+
 def test_interrupted_write_leaves_the_old_state(fer_folder, tmp_path, monkeypatch):
     def stop(descriptor):
         raise KeyboardInterrupt("stopped")
@@ -146,14 +158,40 @@ def test_set_that_cannot_be_listed_is_diagnosed_with_a_cache_too(fer_folder, tmp
         load_fer2013(fer_folder, cache=tmp_path / "cache")
 
 
-def _load(arguments):
-    path, cache = arguments
-    return load_fer2013(path, cache=cache).images.sum()
+# Loads the set of argv through one cache after another, each when a line comes.
+LOADER = """
+import hashlib, sys
+from fer_estimators.datasets import load_fer2013
+for line in sys.stdin:
+    digest = hashlib.sha256()
+    for size in map(int, sys.argv[2:]):
+        faces = load_fer2013(sys.argv[1], image_size=size, cache=line.strip() or None)
+        for name in ("images", "target", "filenames", "split"):
+            digest.update(repr(faces[name].tolist()).encode())
+    print(digest.hexdigest(), flush=True)
+"""
 
 
-def test_two_processes_share_one_cache(fer_folder, tmp_path):
-    jobs = [(fer_folder, tmp_path / "cache")] * 4
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        sums = pool.map(_load, jobs, chunksize=1)
-    assert len(set(sums)) == 1
-    assert len(list((tmp_path / "cache").iterdir())) == 1
+def test_two_processes_that_load_at_once_lose_and_mix_nothing(fer_folder, tmp_path):
+    command = [sys.executable, "-c", LOADER, fer_folder]
+    # Each meets the other's entries, whole, half written or missing.
+    orders = (("8", "9", "10", "11"), ("11", "10", "9", "8"))
+    loaders = [
+        subprocess.Popen([*command, *sizes], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for sizes in orders
+    ]
+    caches = [tmp_path / f"cache{number}" for number in range(10)]
+    answers = []
+    for cache in ["", *caches, caches[0]]:
+        for loader in loaders:
+            loader.stdin.write(f"{cache}\n".encode())
+            loader.stdin.flush()
+        answers.append([loader.stdout.readline().strip() for loader in loaders])
+    for loader in loaders:
+        loader.communicate()
+        assert loader.returncode == 0
+    assert len(answers[0][0]) == 64
+    assert answers == [answers[0]] * len(answers)
+    for cache in caches:
+        files = sorted(cache.iterdir())
+        assert [file.suffix for file in files] == [".fercache"] * 4

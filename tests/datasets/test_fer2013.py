@@ -76,6 +76,8 @@ def test_zip_numbers_wrapping_and_aliases_give_equal_sets(tmp_path, fakes):
     }
     for path in forms.values():
         assert_same(load_fer2013(path, split="all"), expected)
+    wrapped = load_fer2013(forms["wrapped"], split="all").report
+    assert ("fer2013/fer2013", "wrapping folder passed over", "noted") in list(wrapped)
 
 
 def test_folder_names_read_as_another_word_are_noted(tmp_path, fakes):

@@ -37,6 +37,12 @@ def test_empty_folder_lists_what_was_looked_for(tmp_path):
         load_fer2013(tmp_path)
 
 
+def test_class_folders_without_images_are_named(tmp_path, fakes):
+    files = {"train/happy/1.txt": b"x", "train/sad/1.npy": b"x"}
+    with pytest.raises(DatasetError, match=r"0 images; looked for .*\.jpg.* found folders train"):
+        load_fer2013(fakes.folder(tmp_path / "set", files))
+
+
 def test_one_class_folder_is_refused(fer_folder):
     with pytest.raises(DatasetError, match=r"images directly in it .* one folder for each class"):
         load_fer2013(fer_folder / "train" / "happy")

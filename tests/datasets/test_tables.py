@@ -4,7 +4,6 @@ import gzip
 import tracemalloc
 import zipfile
 
-import numpy as np
 import pytest
 
 from fer_estimators.datasets import load_fer2013
@@ -69,12 +68,26 @@ def test_names_of_emotions_are_accepted_in_a_table(tmp_path):
     assert list(faces.target).count("happy") == 2
 
 
-@pytest.mark.parametrize("header", ["emotion;pixels;Usage", "label,pixels,Usage", "a,a,a", ""])
+# The last is FER+'s own table, which has votes in the place of pixels.
+@pytest.mark.parametrize(
+    "header",
+    [
+        "emotion;pixels;Usage",
+        "label,pixels,Usage",
+        "a,a,a",
+        "",
+        "Usage,Image name,neutral,happiness",
+    ],
+)
 def test_header_that_is_another_is_shown_with_the_expected(tmp_path, header):
     path = tmp_path / "fer2013.csv"
     path.write_text(f"{header}\n")
     with pytest.raises(DatasetError, match=f"first line is '{header}.*emotion, pixels and Usage"):
         load_fer2013(path)
+
+
+def test_case_of_the_header_does_not_matter(tmp_path):
+    assert len(load_fer2013(table(tmp_path, header="EMOTION,Pixels,usage")).images) == 7
 
 
 def test_unknown_usage_is_listed(tmp_path):
@@ -125,18 +138,14 @@ def test_tables_beside_each_other_are_not_guessed_at(tmp_path, fakes):
         load_fer2013(root, verify="sha256")
 
 
-def test_mutated_tables_raise_nothing_but_dataset_errors(tmp_path):
-    original = table(tmp_path).read_bytes()
-    rng, path = np.random.default_rng(0), tmp_path / "mutated.csv"
-    for trial in range(100):
-        data = bytearray(original if trial % 2 else gzip.compress(original, mtime=0))
-        for _ in range(rng.integers(1, 6)):
-            data[rng.integers(len(data))] = rng.integers(256)
-        path.write_bytes(data)
-        try:
-            load_fer2013(path, split="all")
-        except (DatasetError, UserWarning):
-            continue
+def test_table_damaged_in_its_archive_is_refused(tmp_path, fakes):
+    path = fakes.zip(tmp_path / "set.zip", {"fer2013.csv": table(tmp_path).read_bytes()})
+    data = bytearray(path.read_bytes())
+    # The first bytes of the packed table: it cannot even be looked at.
+    data[41:60] = b"\xff" * 19
+    path.write_bytes(data)
+    with pytest.raises(DatasetError, match=r"'fer2013.csv' is damaged or incomplete"):
+        load_fer2013(path)
 
 
 @pytest.mark.parametrize("bit", [0x20, 0x40])

@@ -6,25 +6,19 @@ Two kinds of mutations are tried. Damage and clumsy changes must be refused or c
 Changes with checksums made anew, as by a careful attacker, may also give another model.
 """
 
-import argparse
 import copy
 import hashlib
 import io
 import json
 import os
-import random
-import resource
-import sys
-import tempfile
-import time
 import warnings
 import zipfile
-from collections import Counter
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+from _fuzzing import Target, main
+from _mutations import DAMAGE, blank, cut, flip, insert, truncate
 
 from fer_estimators import CNNClassifier
 from fer_estimators.datasets import make_faces
@@ -32,43 +26,6 @@ from fer_estimators.exceptions import ModelFileError
 from fer_estimators.persistence import load, save
 
 MANIFEST = "manifest.json"
-
-# What code that escaped would do: each raises an event in Python's audit.
-_FORBIDDEN = (
-    "subprocess.",
-    "socket.",
-    "os.exec",
-    "os.fork",
-    "os.posix_spawn",
-    "os.spawn",
-    "os.system",
-    "pty.",
-    "shutil.",
-    "tempfile.",
-    "urllib.",
-    "ctypes.dlopen",
-    "pickle.",
-    "os.mkdir",
-    "os.remove",
-    "os.rename",
-    "os.rmdir",
-    "os.link",
-    "os.symlink",
-    "os.truncate",
-    "os.chmod",
-    "os.kill",
-)
-_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-
-_watching, _seen = False, []
-
-
-def _audit(event, args):
-    if not _watching:
-        return
-    writes = event == "open" and isinstance(args[2], int) and args[2] & _WRITING
-    if writes or event.startswith(_FORBIDDEN):
-        _seen.append((event, args))
 
 
 def read_members(data):
@@ -99,13 +56,6 @@ def sign(members):
     return {**members, MANIFEST: json.dumps(manifest).encode()}
 
 
-def _flip(data, rng):
-    changed = bytearray(data)
-    for _ in range(rng.choice((1, 1, 2, 8))):
-        changed[rng.randrange(len(changed))] ^= rng.randrange(1, 256)
-    return bytes(changed)
-
-
 def _flip_directory(data, rng):
     start = data.rfind(b"PK\1\2", 0, rng.randrange(len(data) // 2, len(data)))
     start = max(start, data.find(b"PK\1\2"))
@@ -113,29 +63,6 @@ def _flip_directory(data, rng):
     for _ in range(rng.choice((1, 2, 4))):
         changed[min(start + rng.randrange(60), len(data) - 1)] = rng.choice((0, 1, 127, 255))
     return bytes(changed)
-
-
-def _truncate(data, rng):
-    return data[: rng.randrange(len(data))]
-
-
-def _cut(data, rng):
-    start = rng.randrange(len(data))
-    return data[:start] + data[start + rng.randrange(1, 2000) :]
-
-
-def _insert(data, rng):
-    start = rng.randrange(len(data))
-    return data[:start] + rng.randbytes(rng.randrange(1, 200)) + data[start:]
-
-
-def _blank(data, rng):
-    start, length = rng.randrange(len(data)), rng.randrange(1, 2000)
-    return (data[:start] + bytes(length) + data[start + length :])[: len(data)]
-
-
-def _noise(data, rng):
-    return data[:4] + rng.randbytes(rng.randrange(500))
 
 
 def _swap_members(data, rng):
@@ -178,7 +105,7 @@ def _weights_signed(data, rng):
     members = read_members(data)
     name = rng.choice([name for name in members if name.endswith(".npy")])
     content = members[name]
-    change = rng.choice((_flip, _truncate, _cut, _insert, _blank, _npy_header, _npy_header))
+    change = rng.choice((flip, truncate, cut, insert, blank, _npy_header, _npy_header))
     members[name] = change(content, rng)
     return write_members(sign(members))
 
@@ -262,92 +189,41 @@ def _places(content):
             yield from _places(content[key])
 
 
-DAMAGE = (
-    _flip,
-    _flip,
-    _flip_directory,
-    _truncate,
-    _cut,
-    _insert,
-    _blank,
-    _noise,
-    _swap_members,
-    _reshape_archive,
-    _edit_unsigned,
-)
 ATTACKS = (_edit_signed, _edit_signed, _weights_signed)
+KINDS = (
+    *(*DAMAGE, _flip_directory, _swap_members, _reshape_archive, _edit_unsigned),
+    *ATTACKS,
+)
 
 
-def make_model(folder):
-    """Fit a small classifier, save it, and return images, what it predicts, and the file."""
+def fit_model():
+    """Fit a small classifier; return it and images to predict."""
     faces = make_faces(35, image_size=16, random_state=0)
     clf = CNNClassifier("tiny", augmentation=None, epochs=1, validation_fraction=None)
-    clf.fit(faces.images, faces.target)
-    path = Path(folder) / "model.fer"
-    save(clf, path)
-    return faces.images[:4], clf, path
+    return clf.fit(faces.images, faces.target), faces.images[:4]
 
 
-def fuzz(clf, images, path, *, n_inputs, seed, kinds=DAMAGE + ATTACKS):
-    """Load `n_inputs` mutations of a model file, one after the other.
+def make_target(folder, clf, images):
+    """Return the Target for model files, of which the good one holds `clf`."""
+    good = folder / "model.fer"
+    save(clf, good)
+    expected = clf.predict_proba(images)
 
-    Parameters
-    ----------
-    clf : CNNClassifier
-        The model that `path` holds.
-    images : ndarray
-        Images to predict.
-    path : Path
-        A good model file; the mutated ones are written beside it.
-    n_inputs, seed : int
-    kinds : sequence of callables
-        Mutations, drawn with equal chances.
+    def judge(kind, loaded):
+        outcome = _compare(loaded, clf, images, expected)
+        # Without new checksums, nothing that changes the model may be loaded.
+        assert kind in ATTACKS or outcome == "the same model", outcome
+        return outcome
 
-    Returns
-    -------
-    dict
-        Counts by outcome, the slowest load in seconds, and the growth of memory in MB.
-
-    Raises
-    ------
-    AssertionError
-        If anything but ModelFileError came out, or a model that is not the same though the
-        checksums were not made anew, or loading did what it must not.
-    """
-    global _watching
-    rng = random.Random(seed)
-    original, expected = path.read_bytes(), clf.predict_proba(images)
-    mutated = path.with_name("mutated.fer")
-    # Whatever is imported on first use is imported now.
-    load(path).predict(images)
-    sys.addaudithook(_audit)
-    _seen.clear()
-    counts, slowest, before = Counter(), 0.0, _peak_memory()
-    for number in range(n_inputs):
-        mutation = rng.choice(kinds)
-        data = mutation(original, rng)
-        mutated.write_bytes(data)
-        files = sorted(os.listdir(path.parent))
-        started, loaded = time.perf_counter(), None
-        _watching = True
-        try:
-            loaded = load(mutated)
-            outcome = None
-        except ModelFileError as error:
-            outcome = f"ModelFileError {_reason(str(error))}"
-        except Exception as error:
-            raise AssertionError(_blame(number, seed, mutation, repr(error))) from error
-        finally:
-            _watching = False
-        slowest = max(slowest, time.perf_counter() - started)
-        assert not _seen, _blame(number, seed, mutation, _seen)
-        assert sorted(os.listdir(path.parent)) == files, _blame(number, seed, mutation, "files")
-        if loaded is not None:
-            outcome = _compare(loaded, clf, images, expected)
-            allowed = mutation in ATTACKS or outcome == "the same model"
-            assert allowed, _blame(number, seed, mutation, outcome)
-        counts[outcome] += 1
-    return {"counts": counts, "slowest_s": slowest, "memory_mb": _peak_memory() - before}
+    return Target(
+        folder / "mutated.fer",
+        [good.read_bytes()],
+        KINDS,
+        lambda path, rng: load(path),
+        (ModelFileError,),
+        judge,
+        lambda error: f"ModelFileError {_reason(str(error))}",
+    )
 
 
 def _compare(loaded, clf, images, expected):
@@ -366,26 +242,7 @@ def _reason(message):
     return "other"
 
 
-def _blame(number, seed, mutation, what):
-    return f"input {number} of seed {seed}, {mutation.__name__}: {what}"
-
-
-def _peak_memory():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--inputs", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        images, clf, path = make_model(folder)
-        result = fuzz(clf, images, path, n_inputs=options.inputs, seed=options.seed)
-    for outcome, count in result["counts"].most_common():
-        print(f"{count:7,}  {outcome}")
-    print(f"slowest load {result['slowest_s']:.2f} s, memory +{result['memory_mb']:.0f} MB")
-
+TARGETS = {"model": lambda folder: make_target(folder, *fit_model())}
 
 if __name__ == "__main__":
-    main()
+    main(TARGETS, __doc__)

@@ -3,6 +3,7 @@
 A new one is one entry in :data:`BACKBONES`, made by one file.
 """
 
+from fer_estimators._lookup import look_up
 from fer_estimators.backbones._backbone import Backbone
 from fer_estimators.backbones._inception import INCEPTION_V3
 from fer_estimators.backbones._mobilenet import MOBILENETS
@@ -15,4 +16,34 @@ BACKBONES = {
     **MOBILENETS,
 }
 
-__all__ = ["BACKBONES", "Backbone"]
+
+
+def find_backbone(backbone):
+    """Return the backbone that a name, or a description of one, stands for.
+
+    Parameters
+    ----------
+    backbone : str or Backbone
+        A name in :data:`BACKBONES`, or a description of another one.
+
+    Returns
+    -------
+    Backbone
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+
+    Examples
+    --------
+    >>> from fer_estimators.backbones import find_backbone
+    >>> find_backbone("vgg16").name
+    'vgg16'
+    """
+    if isinstance(backbone, Backbone):
+        return backbone
+    return look_up(backbone, BACKBONES, parameter="backbone", other="a Backbone")
+
+
+__all__ = ["BACKBONES", "Backbone", "find_backbone"]

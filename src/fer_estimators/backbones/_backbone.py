@@ -15,7 +15,7 @@ from fer_estimators.images import describe_shape
 BACKBONE_LAYER = "backbone"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Backbone:
     """A network without its head, pretrained on ImageNet.
 
@@ -50,6 +50,10 @@ class Backbone:
     minimum_size: int
     reference: str
     options: Mapping = field(default_factory=dict)
+
+    def __repr__(self):
+        """Name it, as an estimator that holds it shows it."""
+        return f"Backbone({self.name!r})"
 
     def build(self, input_shape, *, weights, image_size=None):
         """Build the graph from grey or RGB images to features.

@@ -1,5 +1,6 @@
 """What all classifiers of images share: checks, training, prediction."""
 
+import gc
 from contextlib import contextmanager
 from numbers import Integral, Real
 
@@ -355,6 +356,9 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
 
     def _build_model(self):
         """Build the network, with the training-only augmentation in front of it."""
+        # A network that was dropped, by a search for instance, holds itself in cycles: without
+        # this, several would pile up, each with its optimizer's state and graphs.
+        gc.collect()
         with isolated_random_state(self._seed), dtype_policy(self.dtype_policy):
             network = self._build_network(self.image_shape_, len(self.classes_))
             check_network(network, len(self.classes_))

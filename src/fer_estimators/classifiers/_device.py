@@ -2,6 +2,8 @@
 
 import keras
 
+from fer_estimators.classifiers._threads import follow_thread_limit
+
 
 def resolve_device(device):
     """Turn the ``device`` parameter into the kind of device that is used.
@@ -22,6 +24,8 @@ def resolve_device(device):
     """
     if device not in ("auto", "cpu", "gpu"):
         raise ValueError(f"device={device!r} is unknown; expected 'auto', 'cpu' or 'gpu'.")
+    # As early as this: the threads are fixed by the first computation.
+    follow_thread_limit()
     if device == "cpu":
         return "cpu"
     if _sees_gpu():

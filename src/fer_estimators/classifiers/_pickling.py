@@ -6,6 +6,8 @@ smaller, faster and equal to the bit, and does not depend on what other packages
 
 import keras
 
+from fer_estimators.classifiers._one_backend import tensorflow_left_out
+
 
 def pack_model(model):
     """Describe a model by plain objects.
@@ -19,10 +21,9 @@ def pack_model(model):
     dict
         Its configuration and its weights.
     """
-    return {
-        "config": keras.saving.serialize_keras_object(model),
-        "weights": model.get_weights(),
-    }
+    with tensorflow_left_out():
+        config = keras.saving.serialize_keras_object(model)
+    return {"config": config, "weights": model.get_weights()}
 
 
 def unpack_model(packed):
@@ -38,6 +39,7 @@ def unpack_model(packed):
         Ready to predict, not compiled.
     """
     # Whoever unpickles runs the pickle's code anyway: safe mode would promise what is not so.
-    model = keras.saving.deserialize_keras_object(packed["config"], safe_mode=False)
+    with tensorflow_left_out():
+        model = keras.saving.deserialize_keras_object(packed["config"], safe_mode=False)
     model.set_weights(packed["weights"])
     return model

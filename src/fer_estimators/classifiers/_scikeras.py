@@ -10,13 +10,14 @@ from contextlib import contextmanager
 
 import keras
 
+from fer_estimators.classifiers._one_backend import tensorflow_left_out
+
 
 @contextmanager
 def _unpatched_keras():
     """Import scikeras without what the import does to the rest of the process.
 
-    It replaces how Keras' own classes are pickled and copied, and imports TensorFlow wherever it
-    is installed, even when the backend is another one.
+    It replaces how Keras' own classes are pickled and copied.
     """
     classes = (keras.Model, keras.losses.Loss, keras.metrics.Metric, keras.optimizers.Optimizer)
     before = {
@@ -24,14 +25,9 @@ def _unpatched_keras():
         for cls in classes
         for name in ("__reduce__", "__deepcopy__")
     }
-    hide_tensorflow = keras.backend.backend() != "tensorflow" and "tensorflow" not in sys.modules
-    if hide_tensorflow:
-        sys.modules["tensorflow"] = None
     try:
         yield
     finally:
-        if hide_tensorflow:
-            del sys.modules["tensorflow"]
         for (cls, name), method in before.items():
             if method is not None:
                 setattr(cls, name, method)
@@ -42,7 +38,7 @@ def _unpatched_keras():
 if "scikeras" in sys.modules:
     from scikeras.wrappers import KerasClassifier
 else:
-    with _unpatched_keras():
+    with _unpatched_keras(), tensorflow_left_out():
         from scikeras.wrappers import KerasClassifier
 
 

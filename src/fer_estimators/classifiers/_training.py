@@ -154,6 +154,10 @@ def _tell_of_divergence(diverged, best):
 
 def _compile(model, optimizer, label_smoothing):
     dtype = model.output.dtype
+    if keras.backend.backend() == "tensorflow":
+        # There is one replica, and nothing to reduce over several; but TensorFlow would keep the
+        # whole training graph for the gradient of that reduction, for the life of the process.
+        optimizer._all_reduce_sum_gradients = list
     # XLA makes TensorFlow's training slower on the CPU.
     on_gpu = any("gpu" in str(getattr(v.value, "device", "")).lower() for v in model.weights[:1])
     tensorflow_on_cpu = keras.backend.backend() == "tensorflow" and not on_gpu

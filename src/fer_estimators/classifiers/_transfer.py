@@ -6,13 +6,13 @@ from pathlib import Path
 import keras
 from sklearn.utils._param_validation import Interval
 
-from fer_estimators._image_input import height_and_width
 from fer_estimators._lookup import look_up
-from fer_estimators.backbones import BACKBONES, Backbone
+from fer_estimators.backbones import Backbone, find_backbone
 from fer_estimators.backbones._backbone import BACKBONE_LAYER
 from fer_estimators.classifiers._base import BaseImageClassifier
 from fer_estimators.classifiers._heads import HEADS
 from fer_estimators.classifiers._training import Phase
+from fer_estimators.images import height_and_width
 
 
 class TransferClassifier(BaseImageClassifier):
@@ -215,9 +215,7 @@ default="adam"
         self.verbose = verbose
 
     def _build_network(self, input_shape, n_classes):
-        backbone = self.backbone
-        if not isinstance(backbone, Backbone):
-            backbone = look_up(backbone, BACKBONES, parameter="backbone", other="a Backbone")
+        backbone = find_backbone(self.backbone)
         head = look_up(self.head, HEADS, parameter="head")
         size = height_and_width(self.image_size)
         inputs, features, _ = backbone.build(input_shape, weights=self.weights, image_size=size)

@@ -20,6 +20,11 @@ MAX_MEMBERS = 500_000
 #: Largest table of contents, in bytes; checked before the table is parsed into memory.
 MAX_DIRECTORY_BYTES = 64 * 2**20
 
+#: Longest name of a member, in characters, and most folders that it may lie in, one in the other.
+#: Each level of each name costs memory: a single name can hold 30,000.
+MAX_NAME = 1024
+MAX_DEPTH = 32
+
 #: Most bytes all members may unpack to.
 MAX_TOTAL_BYTES = 16 * 2**30
 
@@ -147,6 +152,7 @@ def _check_members(name, members, archive_size):
     if len(members) > MAX_MEMBERS:
         raise UnsafeArchiveError(f"{name!r} lists {len(members):,} members; limit {MAX_MEMBERS:,}")
     _check_names(name, members)
+    _check_depths(name, members)
     _check_sizes(name, members)
     _check_places(name, members, archive_size)
     locked = [member.filename for member in members if member.flag_bits & _ENCRYPTED]
@@ -194,6 +200,19 @@ def _check_names(name, members):
         twice = [m.filename for m in members if m.filename in seen or seen.add(m.filename)]
         raise UnsafeArchiveError(
             f"{name!r} was not read: it holds more than one member named {name_some(twice)}"
+        )
+
+
+def _check_depths(name, members):
+    deep = [
+        member.filename
+        for member in members
+        if len(member.filename) > MAX_NAME or member.filename.count("/") > MAX_DEPTH
+    ]
+    if deep:
+        raise UnsafeArchiveError(
+            f"{name!r} was not read: the name {deep[0][:60]!r}... has {len(deep[0]):,} characters "
+            f"and {deep[0].count('/'):,} levels; the limits are {MAX_NAME:,} and {MAX_DEPTH}"
         )
 
 

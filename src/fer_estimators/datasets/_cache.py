@@ -53,14 +53,14 @@ def through_cache(folder, path, key, load, *, follow_links=False):
     folder = os.path.expanduser(os.fsdecode(folder))
     try:
         name = _fingerprint(path, key, os.path.realpath(folder), follow_links) + ".fercache"
-    except OSError:
-        return load()  # which says what cannot be read
+    except (OSError, RecursionError):
+        return load()  # which says what cannot be read, or that folders lie too deep
     file_name = os.path.join(folder, name)
     try:
         return _read(file_name)
     except FileNotFoundError:
         logger.info("cache %s has no entry for %s yet", folder, path)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         logger.warning("cache file %s is damaged (%s) and is written again", file_name, error)
     loaded = load()
     try:

@@ -6,12 +6,13 @@ import threading
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from ..exceptions import ImageReadError
+from ._orientation import turn_upright
 
 #: Longest side, in pixels, that an image may claim; checked before any pixel is decoded.
 MAX_SIDE = 4096
@@ -22,9 +23,18 @@ BACKGROUND = 0
 #: The one filter of every resize: Pillow's bilinear, which averages when it shrinks.
 RESIZE_FILTER = Image.Resampling.BILINEAR
 
+
+class _JpegFile(JpegImageFile):
+    """Pillow's JPEG files, whose EXIF data no other parser than ours reads."""
+
+    def getexif(self):
+        """Return nothing: Pillow asks while it opens the file, to find a resolution."""
+        return Image.Exif()
+
+
 # The plugin classes are called directly: Image.open would offer the bytes to every parser there
 # is, and warn about large images before their size can be refused here.
-_PLUGINS = {"JPEG": JpegImageFile, "PNG": PngImageFile, "BMP": BmpImageFile}
+_PLUGINS = {"JPEG": _JpegFile, "PNG": PngImageFile, "BMP": BmpImageFile}
 _MAGIC = ((b"\xff\xd8\xff", "JPEG"), (b"\x89PNG\r\n\x1a\n", "PNG"), (b"BM", "BMP"))
 
 #: Extensions of the formats that are read.
@@ -202,12 +212,14 @@ def _grey_jpeg_size(data):
 def _open_any(data, kind, color):
     """Open any accepted file; return the image in mode L or RGB, and notes on what was done."""
     try:
+        if kind == "PNG":
+            _check_chunks(data)
         image = _PLUGINS[kind](io.BytesIO(data))
         _check_side(image.size)
-        _check_end(data, kind)
         notes = _note_frames(image)
         image.load()
-        return _convert(*_turn_upright(image, notes), color)
+        image, turned = turn_upright(image)
+        return _convert(image, (*notes, *turned), color)
     except ImageReadError:
         raise
     except Exception as error:
@@ -225,22 +237,26 @@ def _check_side(size):
         )
 
 
-def _check_end(data, kind):
-    """Pillow takes a PNG that is cut off behind its last pixel, with its checksum unseen."""
-    if kind == "PNG" and b"IEND" not in data:
-        raise ImageReadError("damaged PNG: image file is truncated")
+def _check_chunks(data):
+    """Refuse what Pillow lets pass: a PNG cut off behind its last pixel, or a broken animation.
+
+    About the latter Pillow warns without a name, and goes on.
+    """
+    position, n_animations = 8, 0
+    while (kind := data[position + 4 : position + 8]) != b"IEND":
+        if len(kind) < 4:
+            raise ImageReadError("damaged PNG: image file is truncated")
+        if kind == b"acTL":
+            n_animations += 1
+            n_frames = int.from_bytes(data[position + 8 : position + 12])
+            if n_animations > 1 or not 0 < n_frames <= 2**31:
+                raise ImageReadError("damaged PNG: broken animation header")
+        position += 12 + int.from_bytes(data[position : position + 4])
 
 
 def _note_frames(image):
     frames = getattr(image, "n_frames", 1)
     return () if frames == 1 else (f"animated: first of {frames} frames",)
-
-
-def _turn_upright(image, notes):
-    orientation = image.getexif().get(0x0112, 1)
-    if orientation == 1:
-        return image, notes
-    return ImageOps.exif_transpose(image), (*notes, f"turned upright (EXIF {orientation})")
 
 
 def _convert(image, notes, color):

@@ -5,7 +5,7 @@ import zipfile
 import zlib
 
 from ..exceptions import DatasetError, ImageReadError, UnsafeArchiveError
-from ._archive import Archive
+from ._archive import MAX_DEPTH, Archive
 from ._decode import EXTENSIONS
 
 #: Largest image file that is read, in bytes.
@@ -96,6 +96,11 @@ class FolderSource(_Source):
             self._enter(path)
 
     def _walk(self, folder):
+        if folder.count("/") > MAX_DEPTH:
+            raise DatasetError(
+                f"folder '{folder[:60]}'... lies {folder.count('/')} levels below {self._root!r}; "
+                f"the limit is {MAX_DEPTH}. Pass the folder that holds the class folders."
+            )
         try:
             with os.scandir(os.path.join(self._root, folder)) as entries:
                 entries = sorted(entries, key=lambda entry: entry.name)

@@ -16,6 +16,9 @@ from ._report import name_some
 #: Name of the manifest that ``verify="sha256"`` reads, at the root of the set.
 MANIFEST = "SHA256SUMS"
 
+#: Largest manifest that is read, in bytes: a line takes about 100.
+MAX_MANIFEST_BYTES = 64 * 2**20
+
 # Files that one thread takes at a time: enough to outweigh the hand-over.
 _CHUNK = 64
 
@@ -143,7 +146,7 @@ def _read_manifest(source):
     """Return a dict from path to SHA-256 digest, from lines ``<hex>  <path>``."""
     try:
         with source.open(MANIFEST) as file:
-            lines = file.read().decode("utf-8", "surrogateescape").splitlines()
+            data = file.read(MAX_MANIFEST_BYTES + 1)
     except (OSError, KeyError) as error:
         raise DatasetError(
             f"verify='sha256' needs a file {MANIFEST!r} at the root of {source.name!r}, lines of "
@@ -151,8 +154,13 @@ def _read_manifest(source):
         ) from error
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise DatasetError(f"{MANIFEST!r} is damaged in {source.name!r}: {error}") from error
+    if len(data) > MAX_MANIFEST_BYTES:
+        raise DatasetError(
+            f"{MANIFEST!r} in {source.name!r} has more than {MAX_MANIFEST_BYTES:,} bytes, the "
+            "limit; expected one line for each image file, as `sha256sum` writes it"
+        )
     sums = {}
-    for line in filter(None, lines):
+    for line in filter(None, data.decode("utf-8", "surrogateescape").splitlines()):
         digest, _, path = line.partition(" ")
         sums[path.lstrip(" *").removeprefix("./")] = digest.lower()
     return sums

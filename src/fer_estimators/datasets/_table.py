@@ -53,7 +53,7 @@ def read_table(stream, name, options, report):
     Loaded
         Ordered by split, then emotion code, then row.
     """
-    lines = _read_lines(_unpacked(stream), name)
+    lines = _read_lines(stream, name)
     columns = _find_columns(next(lines, b""), name)
     if "usage" not in columns and options.splits is not None:
         raise DatasetError(
@@ -189,6 +189,8 @@ def _read_lines(stream, name):
     """Yield lines within the limits; a damaged archive ends in DatasetError."""
     total = 0
     try:
+        # Even looking at the first bytes unpacks a member of an archive, and may fail.
+        stream = _unpacked(stream)
         while line := stream.readline(MAX_ROW_BYTES + 1):
             total += len(line)
             if len(line) > MAX_ROW_BYTES:

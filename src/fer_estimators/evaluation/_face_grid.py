@@ -1,14 +1,19 @@
 """A picture of faces: samples of a dataset, or predictions beside the truth."""
 
-import numbers
-
 import numpy as np
 from sklearn.utils import check_random_state
 
 from .._frame import make_frame
 from .._lookup import suggest
 from ._axes import get_axes
-from ._labels import check_labels, check_proba, check_same_length, order_labels
+from ._labels import (
+    check_count,
+    check_images,
+    check_labels,
+    check_proba,
+    check_same_length,
+    order_labels,
+)
 
 _SELECTIONS = ("random", "mistakes")
 # Distance between two faces, as shares of a face: beside each other, and one above the other
@@ -101,8 +106,8 @@ class FaceGridDisplay:
         ValueError
             If `n_per_emotion` is less than 1 or the images have no known shape.
         """
-        _check_count("n_per_emotion", n_per_emotion)
-        images, y = _check_images(bunch.images), check_labels(bunch.target, "bunch.target")
+        check_count("n_per_emotion", n_per_emotion)
+        images, y = check_images(bunch.images), check_labels(bunch.target, "bunch.target")
         check_same_length(images=images, target=y)
         rng = check_random_state(random_state)
         shuffled = rng.permutation(len(y))
@@ -218,13 +223,13 @@ class FaceGridDisplay:
         ValueError
             If lengths differ, an argument is unknown, or there is no mistake to show.
         """
-        _check_count("n_faces", n_faces)
+        check_count("n_faces", n_faces)
         if select not in _SELECTIONS:
             raise ValueError(
                 f"select={select!r} is unknown, expected one of {list(_SELECTIONS)!r}."
                 + suggest(select, _SELECTIONS)
             )
-        images = _check_images(images)
+        images = check_images(images)
         y_true, y_pred = check_labels(y_true, "y_true"), check_labels(y_pred, "y_pred")
         check_same_length(images=images, y_true=y_true, y_pred=y_pred)
         confidence = None
@@ -328,24 +333,6 @@ class FaceGridDisplay:
             "confidence": self.confidence,
         }
         return make_frame({name: values for name, values in columns.items() if values is not None})
-
-
-def _check_count(name, value):
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
-        raise ValueError(f"{name}={value!r} is no number of faces; pass a whole number, 1 or more.")
-
-
-def _check_images(images):
-    """Return images of shape (n, height, width) or (n, height, width, 3)."""
-    images = np.asarray(images)
-    if images.ndim == 4 and images.shape[3] == 1:
-        images = images[..., 0]
-    if images.ndim != 3 and not (images.ndim == 4 and images.shape[3] == 3):
-        raise ValueError(
-            f"images has shape {images.shape}, expected (n, height, width) or (n, height, width, "
-            "channels) with 1 or 3 channels. Reshape flat rows: `X.reshape(-1, 48, 48)`."
-        )
-    return images
 
 
 def _select(select, wrong, confidence, random_state):

@@ -1,4 +1,4 @@
-"""Check what a report or a display is given: labels, their order, probabilities."""
+"""Check what a report or a display is given: labels, their order, probabilities, faces."""
 
 import numbers
 
@@ -79,6 +79,25 @@ def _kind(value):
         if isinstance(value, types):
             return kind
     return type(value).__name__
+
+
+def check_count(name, value):
+    """Raise ValueError unless a number of faces is a whole number, 1 or more."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+        raise ValueError(f"{name}={value!r} is no number of faces; pass a whole number, 1 or more.")
+
+
+def check_images(images):
+    """Return images of shape (n, height, width) or (n, height, width, 3)."""
+    images = np.asarray(images)
+    if images.ndim == 4 and images.shape[3] == 1:
+        images = images[..., 0]
+    if images.ndim != 3 and not (images.ndim == 4 and images.shape[3] == 3):
+        raise ValueError(
+            f"images has shape {images.shape}, expected (n, height, width) or (n, height, width, "
+            "channels) with 1 or 3 channels. Reshape flat rows: `X.reshape(-1, 48, 48)`."
+        )
+    return images
 
 
 def check_same_length(**arrays):

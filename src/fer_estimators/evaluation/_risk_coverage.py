@@ -6,7 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._frame import make_frame
 from ._axes import BLUE, get_axes
 from ._labels import check_labels, check_proba
-from ._statistics import wilson_interval
+from ._statistics import selective_accuracy, wilson_interval
 
 
 class RiskCoverageDisplay:
@@ -144,7 +144,7 @@ class RiskCoverageDisplay:
         y_true = check_labels(y_true, "y_true")
         proba, classes = check_proba(y_proba, classes, y_true)
         correct = classes[proba.argmax(axis=1)] == y_true
-        coverage, accuracy, threshold = _selective_accuracy(correct, proba.max(axis=1))
+        coverage, accuracy, threshold = selective_accuracy(correct, proba.max(axis=1))
         return cls(coverage, accuracy, threshold, n_samples=len(y_true), name=name).plot(ax=ax)
 
     def plot(self, ax=None):
@@ -216,14 +216,3 @@ class RiskCoverageDisplay:
                 "accuracy_high": high,
             }
         )
-
-
-def _selective_accuracy(correct, confidence):
-    """Return coverage, accuracy and threshold at each distinct confidence, highest first."""
-    order = np.argsort(-confidence, kind="stable")
-    ranked = confidence[order]
-    # Faces of equal confidence are answered together: no threshold tells them apart.
-    last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
-    answered = last + 1
-    right = np.cumsum(correct[order])[last]
-    return answered / len(correct), right / answered, ranked[last]

@@ -141,6 +141,31 @@ def expected_calibration_error(correct, confidence, *, sample_weight=None, n_bin
     return float(np.abs(surplus).sum() / weights.sum())
 
 
+def selective_accuracy(correct, confidence):
+    """Compute accuracy and coverage for each threshold from which on faces are answered.
+
+    Parameters
+    ----------
+    correct : ndarray of shape (n_samples,), dtype bool
+        Whether the most probable class is the true one.
+    confidence : ndarray of shape (n_samples,), dtype float
+        Probability of the most probable class, 0 to 1.
+
+    Returns
+    -------
+    coverage, accuracy, threshold : ndarray of shape (n_thresholds,)
+        Share answered, ascending up to 1; share of right answers among them; the lowest
+        confidence answered, descending: each distinct one.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    ranked = confidence[order]
+    # Faces of equal confidence are answered together: no threshold tells them apart.
+    last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+    answered = last + 1
+    right = np.cumsum(correct[order])[last]
+    return answered / len(correct), right / answered, ranked[last]
+
+
 def most_frequent_confusions(y_true, y_pred, labels, *, sample_weight=None, n_confusions=5):
     """List the pairs of labels that are most often taken for each other.
 

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import keras
 
 from fer_estimators.classifiers._device import device_scope
+from fer_estimators.classifiers._one_backend import tensorflow_left_out
 from fer_estimators.classifiers._randomness import isolated_random_state
 
 _FUNCTIONAL = ("keras.src.models.functional", "Functional")
@@ -92,7 +93,8 @@ def describe_network(model):
     dict
         Keras' own configuration, of plain values.
     """
-    return _without_compilation(keras.saving.serialize_keras_object(model))
+    with tensorflow_left_out():
+        return _without_compilation(keras.saving.serialize_keras_object(model))
 
 
 def _without_compilation(config):

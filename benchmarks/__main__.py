@@ -1,0 +1,116 @@
+"""Run every row, and write a table, JSON and a picture.
+
+``python -m benchmarks`` measures on drawn faces; set ``FER2013`` to a folder, zip or csv for the
+real ones. Each row runs in a process of its own.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+
+def run_row(name, folder, rounds):
+    """Measure one row in this process, and print its comparisons as JSON."""
+    from benchmarks._rows import ROWS
+
+    for comparison in ROWS[name](folder, rounds):
+        print(json.dumps(comparison.to_dict()), flush=True)
+
+
+def measure(names, folder, rounds):
+    """Run the rows one after the other; return their comparisons."""
+    results = []
+    for number, name in enumerate(names, start=1):
+        done = "#" * (number - 1) + "." * (len(names) - number + 1)
+        print(f"\r[{done}] {name:16s}", end="", file=sys.stderr, flush=True)
+        command = [sys.executable, "-m", "benchmarks", "--row", name, "--folder", str(folder)]
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        finished = subprocess.run(
+            [*command, "--rounds", str(rounds)], stdout=subprocess.PIPE, text=True, env=environment
+        )
+        if finished.returncode:
+            sys.exit(f"\n{name} failed")
+        results += [json.loads(line) for line in finished.stdout.splitlines() if line[:1] == "{"]
+    print(file=sys.stderr)
+    return results
+
+
+def spread(values):
+    """Write the median and the range of some values."""
+    values = sorted(values)
+    return f"{values[len(values) // 2]:,.4g} ({values[0]:,.3g}-{values[-1]:,.3g})"
+
+
+def write_table(results):
+    """Make the table that is printed."""
+    lines = [f"{'row':66s} {'ours':>28s} {'peer':>28s} {'ratio':>7s}  reach"]
+    for row in results:
+        sign = "<=" if row["at_most"] else ">="
+        verdict = {True: "yes", False: "NO", None: ""}[row["reached"]]
+        lines.append(
+            f"{row['name']:66s} {spread(row['ours']):>28s} {spread(row['peer']):>28s} "
+            f"{row['ratio']:7.2f}  {sign} {row['reach']} {verdict} {row['unit']} {row['note']}"
+        )
+    return "\n".join(lines)
+
+
+def draw(results, path):
+    """Draw each ratio against what it should reach."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, ax = plt.subplots(figsize=(9, 0.35 * len(results) + 1), layout="constrained")
+    # To the right is better in all rows.
+    margins = [
+        row["reach"] / max(row["ratio"], 1e-3) if row["at_most"] else row["ratio"] / row["reach"]
+        for row in results
+    ]
+    bars = ax.barh([row["name"] for row in results], margins, color="0.6")
+    ax.bar_label(bars, [f"{row['ratio']:.2f}" for row in results], padding=3)
+    ax.axvline(1, color="black", linestyle="--")
+    ax.set(xscale="log", xlabel="ratio, as a multiple of what was to be reached (right is better)")
+    ax.invert_yaxis()
+    ax.margins(x=0.2)
+    figure.savefig(path, dpi=120)
+
+
+def main():
+    """Run what was asked for."""
+    from benchmarks._rows import ROWS
+
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW")
+    parser.add_argument("--images", type=int, help="use so many faces")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--output", type=Path, default=Path("benchmark"))
+    parser.add_argument("--row", help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.row:
+        run_row(arguments.row, arguments.folder, arguments.rounds)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        from benchmarks._data import prepare
+
+        faces = prepare(Path(folder), arguments.images)
+        results = measure(arguments.rows, Path(folder), arguments.rounds)
+    machine = (
+        f"{faces}; {os.cpu_count()} cores, {platform.system()}, Python {sys.version.split()[0]}"
+    )
+    print(machine, write_table(results), sep="\n")
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    (arguments.output / "results.json").write_text(
+        json.dumps({"machine": machine, "results": results}, indent=1)
+    )
+    draw(results, arguments.output / "results.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,299 @@
+"""What is measured; each function is run in a process of its own."""
+
+import subprocess
+import sys
+from functools import partial
+
+import numpy as np
+
+from benchmarks import _data
+from benchmarks._measure import Comparison, PeakMemory, in_turns, seconds
+
+
+def training(folder, rounds):
+    """Compare training, augmentation and validation included, with Keras' ``fit`` and a loop."""
+    import keras
+
+    from benchmarks import _plain_keras
+    from fer_estimators import CNNClassifier
+
+    images, target = (array[:4096] for array in _data.load(folder))
+    validation = tuple(array[-512:] for array in _data.load(folder))
+    epochs = 2
+
+    def ours():
+        clf = CNNClassifier(epochs=epochs, random_state=0)
+        clf.fit(images, target, validation_data=validation)
+
+    def fit():
+        _plain_keras.fit(images, target, validation, epochs)
+
+    def by_hand():
+        _plain_keras.fit_by_hand(images, target, validation, epochs)
+
+    times = in_turns(ours, fit, by_hand, rounds=rounds)
+    rates = [[epochs * len(images) / t for t in row] for row in times]
+    faster = {"unit": "images/s", "reach": 1.0, "higher_is_better": True}
+    yield Comparison("training / Keras' fit(arrays)", rates[0], rates[1], **faster)
+    yield Comparison("training / loop of train_on_batch", rates[0], rates[2], **faster)
+
+    network = _plain_keras.build_compact((48, 48, 1), 7)
+    # Forwards, and backwards for the pixels and for the weights.
+    rate = [3 * _flops(network, keras) * r / 1e9 for r in rates[0]]
+    matrices = _sgemm_rates(rounds)
+    yield Comparison(
+        "training / matrix products",
+        rate,
+        matrices,
+        unit="GFLOP/s",
+        reach=0.5,
+        higher_is_better=True,
+        note="convolutions' FLOPs only; the rest is normalisation, augmentation and tracing",
+    )
+
+
+def _flops(network, keras):
+    layers = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
+    return sum(
+        2 * np.prod(layer.kernel.shape) * np.prod(layer.output.shape[1:3]) for layer in layers
+    )
+
+
+def _sgemm_rates(rounds):
+    import tensorflow as tf
+
+    a = tf.random.normal((2048, 2048))
+    product = tf.function(tf.matmul)
+    (times,) = in_turns(lambda: [product(a, a).numpy() for _ in range(10)], rounds=rounds)
+    return [10 * 2 * 2048**3 / t / 1e9 for t in times]
+
+
+def prediction(folder, rounds):
+    """Compare one image and all of train with ``model.predict`` and a bare compiled call."""
+    import tensorflow as tf
+
+    from fer_estimators import CNNClassifier
+
+    images, target = _data.load(folder)
+    clf = CNNClassifier(epochs=1, random_state=0).fit(images[:640], target[:640])
+    model, one = clf.model_, images[:1]
+    bare = tf.function(lambda x: model(x, training=False)).get_concrete_function(
+        tf.TensorSpec((None, 48, 48, 1), tf.uint8)
+    )
+
+    def ours():
+        return clf.predict_proba(one)
+
+    def compiled():
+        return bare(tf.constant(one[..., None])).numpy()
+
+    def keras_predict():
+        return model.predict(one[..., None], verbose=0)
+
+    slow, _ = in_turns(keras_predict, ours, rounds=3 * rounds)
+    fast, bare_times = in_turns(ours, compiled, rounds=300)
+    yield Comparison("one image / model.predict", fast, slow, unit="s", reach=50)
+    at_most = {"unit": "s", "reach": 2, "at_most": True}
+    yield Comparison("one image / compiled call", fast, bare_times, **at_most)
+    tails = [[float(np.percentile(row, 99))] for row in (fast, bare_times)]
+    yield Comparison("one image, 99th percentile / compiled call", *tails, **at_most)
+
+    times = in_turns(
+        lambda: clf.predict_proba(images),
+        lambda: model.predict(images[..., None], verbose=0, batch_size=64),
+        rounds=rounds,
+    )
+    ours, plain = clf.predict_proba(images[:100]), model.predict(images[:100, ..., None], verbose=0)
+    np.testing.assert_allclose(ours, plain, atol=1e-5)
+    rates = [[len(images) / t for t in row] for row in times]
+    yield Comparison(
+        "all images / model.predict", *rates, unit="images/s", reach=1.1, higher_is_better=True
+    )
+
+
+def memory(folder, rounds):
+    """Compare what ``fit`` adds to memory with the size of the images."""
+    from fer_estimators import CNNClassifier
+
+    images, target = _data.load(folder)
+    for class_weight in (None, "balanced"):
+        clf = CNNClassifier("tiny", epochs=1, class_weight=class_weight, random_state=0)
+        # Once for what TensorFlow needs in any case.
+        clf.fit(images[:1000], target[:1000])
+        with PeakMemory() as memory_used:
+            clf.fit(images, target)
+        yield Comparison(
+            f"memory added by fit, class_weight={class_weight} / images",
+            [memory_used.added / 1e6],
+            [images.nbytes / 1e6],
+            unit="MB",
+            reach=2.2,
+            at_most=True,
+        )
+
+
+def loading(folder, rounds):
+    """Compare loading a folder, a zip and a cache with Keras' and scikit-learn's loaders."""
+    import keras
+    from PIL import Image
+    from sklearn.datasets import load_files
+
+    from fer_estimators.datasets import load_fer2013
+
+    path = folder / "faces"
+
+    def sklearn_files():
+        files = load_files(path / "train", load_content=False)
+        return np.stack([np.asarray(Image.open(name)) for name in files.filenames])
+
+    def keras_folder():
+        batches = keras.utils.image_dataset_from_directory(
+            path / "train", color_mode="grayscale", image_size=(48, 48), verbose=False
+        )
+        return np.concatenate([images.numpy() for images, _ in batches])
+
+    def cached():
+        return load_fer2013(path, cache=folder / "cache")
+
+    ours, archive, by_keras, by_sklearn, again = in_turns(
+        lambda: load_fer2013(path),
+        lambda: load_fer2013(folder / "faces.zip"),
+        keras_folder,
+        sklearn_files,
+        cached,
+        rounds=rounds,
+    )
+    for name, times in (("folder", ours), ("zip", archive)):
+        yield Comparison(f"loading a {name} / Keras' loader", times, by_keras, unit="s", reach=2)
+        yield Comparison(
+            f"loading a {name} / load_files and Pillow", times, by_sklearn, unit="s", reach=1.5
+        )
+    yield Comparison("loading from the cache / first time", again, ours, unit="s", reach=10)
+
+
+def loading_memory(folder, rounds):
+    """Compare the peak of loading with the array."""
+    from fer_estimators.datasets import load_fer2013
+
+    for name, source in (("folder", folder / "faces"), ("zip", folder / "faces.zip")):
+        load_fer2013(source)
+        with PeakMemory() as memory_used:
+            images = load_fer2013(source).images
+        yield Comparison(
+            f"peak memory of loading a {name} / array",
+            [memory_used.added / 1e6],
+            [images.nbytes / 1e6],
+            unit="MB",
+            reach=1.3,
+            at_most=True,
+        )
+
+
+def importing(folder, rounds):
+    """Compare ``import fer_estimators`` with ``import sklearn``."""
+
+    def fresh(module):
+        return lambda: subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
+
+    bare, ours, sklearn = in_turns(
+        fresh("sys"), fresh("fer_estimators"), fresh("sklearn"), rounds=3 * rounds
+    )
+    start = float(np.median(bare))
+    yield Comparison(
+        "import fer_estimators / import sklearn",
+        [t - start for t in ours],
+        [t - start for t in sklearn],
+        unit="s",
+        reach=1.2,
+        at_most=True,
+    )
+
+
+def heads(folder, rounds):
+    """Compare eight heads on one frozen backbone with eight transfer classifiers."""
+    from tempfile import TemporaryDirectory
+
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import Pipeline
+
+    from fer_estimators import BackboneFeatures, TransferClassifier
+
+    images, target = (array[:1024] for array in _data.load(folder))
+    common = {"backbone": "mobilenet_025", "weights": None, "random_state": 0}
+
+    def features(n_heads):
+        with TemporaryDirectory() as cache:
+            for head in range(n_heads):
+                steps = [
+                    ("features", BackboneFeatures(**common)),
+                    ("head", LogisticRegression(C=10.0**-head, max_iter=200)),
+                ]
+                Pipeline(steps, memory=cache).fit(images, target)
+
+    def transfer():
+        for head in range(8):
+            TransferClassifier(**common, dropout=head / 10, epochs=5).fit(images, target)
+
+    eight, one = in_turns(lambda: features(8), lambda: features(1), rounds=rounds)
+    fits = [seconds(transfer)]
+    yield Comparison("8 heads, Pipeline(memory=) / 8 transfer fits", eight, fits, "s", 5)
+    yield Comparison("8 heads / 1 head", eight, one, unit="s", reach=1.5, at_most=True)
+
+
+def scaling(folder, rounds, largest=80_000):
+    """Compare 2, 4 and 8 times the images, in a memory map, with one times."""
+    from fer_estimators import CNNClassifier
+
+    images, target = _data.load(folder)
+    path = folder / "large.npy"
+    shape = (largest, 48, 48)
+    large = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    for start in range(0, largest, len(images)):
+        large[start : start + len(images)] = images[: largest - start]
+    large.flush()
+    labels = np.resize(target, largest)
+    clf = CNNClassifier("tiny", epochs=1, augmentation=None, random_state=0)
+    clf.set_params(validation_fraction=None).fit(images[:1000], target[:1000])
+    for name, work in (
+        ("prediction", lambda n: clf.predict_proba(np.load(path, mmap_mode="r")[:n])),
+        ("a training epoch", lambda n: clf.fit(np.load(path, mmap_mode="r")[:n], labels[:n])),
+    ):
+        results = {}
+        work(largest // 8)
+        for times in (1, 2, 4, 8):
+            n = largest * times // 8
+            with PeakMemory() as memory_used:
+                results[times] = seconds(partial(work, n)), memory_used
+        for times in (2, 4, 8):
+            yield Comparison(
+                f"{name} of {times} times the images / {times} times the time of one",
+                [results[times][0]],
+                [times * results[1][0]],
+                unit="s",
+                reach=1.1,
+                at_most=True,
+            )
+        yield Comparison(
+            f"memory added by {name}, 8 times the images / 200 MB",
+            [max(results[8][1].added - results[1][1].added, 0) / 1e6],
+            [200.0],
+            unit="MB",
+            reach=1.0,
+            at_most=True,
+            note="pages of the map, which the system takes back, included",
+        )
+
+
+ROWS = {
+    function.__name__: function
+    for function in (
+        importing,
+        loading,
+        loading_memory,
+        prediction,
+        training,
+        memory,
+        heads,
+        scaling,
+    )
+}

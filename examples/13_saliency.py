@@ -1,0 +1,83 @@
+"""
+Where the network looks
+=======================
+
+Does my network look at brows, eyes and mouth, or at something behind the face that happens to go
+with the emotion? Accuracy on faces from the same source cannot tell. This page trains one network
+on faces, and another one on the same faces with a flaw, and looks at where each finds its evidence.
+"""
+
+# %%
+# Train a network and look
+# ------------------------
+# Below each face stand the parts that speak for the predicted emotion (Grad-CAM): the brighter, the
+# more. The line encloses where it is at least half of the highest value.
+import matplotlib.pyplot as plt
+
+from fer_estimators import CNNClassifier, SaliencyDisplay
+from fer_estimators.datasets import make_faces
+
+emotions = {"happy": 1, "sad": 1, "surprise": 1}
+train = make_faces(450, image_size=32, weights=emotions, random_state=0)
+test = make_faces(150, image_size=32, weights=emotions, random_state=1)
+
+settings = {"augmentation": None, "epochs": 8, "batch_size": 32, "random_state": 0}
+clf = CNNClassifier(**settings).fit(train.images, train.target)
+print(f"accuracy: {clf.score(test.images, test.target):.2f}")
+SaliencyDisplay.from_estimator(clf, test.images, test.target, n_faces=7)
+plt.show()
+
+# %%
+# Another emotion than the predicted one
+# --------------------------------------
+# What in these faces speaks for surprise, whatever they were taken for? The number is its
+# predicted probability.
+SaliencyDisplay.from_estimator(clf, test.images, test.target, target="surprise", n_faces=7)
+plt.show()
+
+# %%
+# Faces with a flaw
+# -----------------
+# Sad faces came from another archive, which stamped its mark into a corner. That happens: sets of
+# photographs are put together from many sources.
+import numpy as np
+
+
+def stamp(faces):
+    """Put a small white mark into the lower right corner of each sad face."""
+    images = faces.images.copy()
+    sad = np.flatnonzero(np.asarray(faces.target) == "sad")
+    images[sad, -6:-1, -6:-1] = 255
+    return images
+
+
+flawed = CNNClassifier(**settings).fit(stamp(train), train.target)
+print(f"accuracy on faces with the mark: {flawed.score(stamp(test), test.target):.2f}")
+print(f"accuracy on faces without it:    {flawed.score(test.images, test.target):.2f}")
+
+# %%
+# On test faces from the same source nothing seems wrong. The picture shows it: on sad faces the
+# network looks at the quarter with the mark, and hardly at brows and eyes.
+sad = np.flatnonzero(np.asarray(test.target) == "sad")[:7]
+on_mark = SaliencyDisplay.from_estimator(flawed, stamp(test)[sad], test.target[sad])
+plt.show()
+
+# %%
+# Numbers rather than pictures
+# ----------------------------
+# A picture of seven faces persuades too easily. The table holds the centre of the evidence for as
+# many faces as you like: compare both networks on all sad faces of the test set.
+for name, classifier, images in (("sound", clf, test.images), ("flawed", flawed, stamp(test))):
+    rows = np.asarray(test.target) == "sad"
+    display = SaliencyDisplay.from_estimator(classifier, images[rows], n_faces=rows.sum())
+    plt.close(display.figure_)
+    quarter = display.saliency[:, 16:, 16:].sum() / display.saliency.sum()
+    centre = display.frame()[["row", "column"]].mean().round(1).to_dict()
+    print(
+        f"{name:8s}{quarter:.0%} of the evidence in the lower right quarter, its centre: {centre}"
+    )
+
+# %%
+# **What was learned.** A saliency map finds shortcuts that accuracy hides. It tells the region,
+# since the network's last map of features has only a few cells, and it is no proof of the reverse:
+# a network that looks at the mouth may still misread it.

@@ -1,0 +1,387 @@
+"""Say "not sure" rather than guess: answers only from a confidence on that keeps a promise."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import StratifiedShuffleSplit, check_cv
+from sklearn.utils import _safe_indexing, get_tags, indexable
+from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _raise_for_params,
+    process_routing,
+)
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import (
+    _check_method_params,
+    assert_all_finite,
+    check_is_fitted,
+    column_or_1d,
+)
+
+from fer_estimators.evaluation._statistics import selective_accuracy, wilson_interval
+
+
+class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """Answer only where a classifier is sure enough, and say "not sure" elsewhere.
+
+    The confidence of a prediction is the highest probability of its sample. :meth:`fit` chooses
+    the smallest confidence from which on the answers reach a wanted accuracy, on samples that
+    the classifier was not fitted on.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Any classifier with ``predict_proba``. One that is fitted already goes into a
+        :class:`sklearn.frozen.FrozenEstimator`: it is left as it is, and all samples given to
+        :meth:`fit` choose the threshold. They must be others than those it was fitted on.
+    target_accuracy : float, default=0.9
+        Wanted share of right answers among the samples that are answered, 0 to 1.
+    cautious : bool, default=True
+        Whether the lower end of the accuracy's 95 % Wilson interval must reach
+        `target_accuracy`, rather than the accuracy itself, which by luck is high on few samples.
+    abstain_label : str, int or "auto", default="auto"
+        What :meth:`predict` says instead of a class: of the same kind as the classes, and none
+        of them. "auto" stands for "not sure" where the classes are text, and for -1 where they
+        are numbers (for the number below the smallest where one of them is negative).
+    cv : int, float, cross-validation generator, iterable or None, default=None
+        How samples are held out. None takes 5 stratified folds and an integer as many: their
+        predictions are pooled. A float takes one stratified split with that share held out.
+        Not used for a `FrozenEstimator`.
+    refit : bool, default=True
+        Whether the classifier that predicts is fitted again on all samples. False keeps the one
+        fitted beside a single held-out part, which saves a training; it needs a float `cv` or
+        another one of a single split.
+    n_jobs : int, default=None
+        Number of parts of `cv` to fit at once; None means 1, -1 as many as there are processors.
+    random_state : int, RandomState instance or None, default=None
+        Draws the split of a float `cv`.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        The fitted classifier.
+    classes_ : ndarray of shape (n_classes,)
+        Those of the classifier. The abstain label is none of them, so that the columns of
+        :meth:`predict_proba` keep their meaning.
+    threshold_ : float
+        Smallest confidence that is answered, 0 to 1; 0 where all may be.
+    coverage_ : float
+        Share of the held-out samples that it answers, 0 to 1.
+    accuracy_ : float
+        Share of right answers among these, 0 to 1.
+    abstain_label_ : str or number
+        The abstain label in use.
+    n_features_in_ : int
+        Number of features seen in :meth:`fit`, if the classifier tells it.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, if the classifier tells them.
+
+    See Also
+    --------
+    selective_scores : Coverage and accuracy of the answers, also for ``cross_validate``.
+    RiskCoverageDisplay : Accuracy against coverage for all thresholds.
+    sklearn.calibration.CalibratedClassifierCV : Correct the confidence first.
+
+    Notes
+    -----
+    `accuracy_` and `coverage_` describe the samples on which the threshold was chosen out of
+    many, and flatter it a little for that, also with ``cautious=True``: the interval is that of
+    one threshold. Report both on a third set of samples. The promise holds for samples like those
+    held out: faces from elsewhere break it.
+
+    With `refit`, the threshold was chosen for classifiers fitted on fewer samples than the one
+    that predicts, as in scikit-learn's TunedThresholdClassifierCV.
+
+    :meth:`score` is scikit-learn's accuracy over all samples: a sample left unanswered counts as
+    not right. So silence cannot raise it, a search does not prefer the most silent candidate, and
+    it can be compared with the score of other classifiers. :func:`selective_scores` gives the
+    accuracy among the answered.
+
+    Weights and other metadata for `estimator` and `cv` are routed if scikit-learn's metadata
+    routing is enabled. Weights are for training alone; in the threshold's choice each sample
+    counts once.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from fer_estimators import AbstainingClassifier
+    >>> from fer_estimators.datasets import make_faces
+    >>> emotions = {"happy": 1, "sad": 1, "surprise": 1}
+    >>> faces = make_faces(300, image_size=16, weights=emotions, random_state=0)
+    >>> X, y = faces.data / 255, faces.target
+    >>> clf = AbstainingClassifier(LogisticRegression(max_iter=500), target_accuracy=0.8)
+    >>> clf = clf.fit(X, y)
+    >>> clf.accuracy_ > 0.8, 0 < clf.coverage_ < 1
+    (True, True)
+    >>> sorted(set(clf.predict(X).tolist()) - set(clf.classes_.tolist()))
+    ['not sure']
+    """
+
+    _parameter_constraints = {
+        "estimator": [HasMethods(["fit", "predict_proba"])],
+        "target_accuracy": [Interval(Real, 0, 1, closed="both")],
+        "cautious": ["boolean"],
+        "abstain_label": [str, Real],
+        "cv": ["cv_object", Interval(RealNotInt, 0, 1, closed="neither")],
+        "refit": ["boolean"],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        estimator,
+        *,
+        target_accuracy=0.9,
+        cautious=True,
+        abstain_label="auto",
+        cv=None,
+        refit=True,
+        n_jobs=None,
+        random_state=None,
+    ):
+        self.estimator = estimator
+        self.target_accuracy = target_accuracy
+        self.cautious = cautious
+        self.abstain_label = abstain_label
+        self.cv = cv
+        self.refit = refit
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def fit(self, X, y, **params):
+        """Fit the classifier, and choose the threshold on samples held out from it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            What the classifier takes: images, rows, file names.
+        y : array-like of shape (n_samples,)
+            Labels.
+        **params : dict
+            Metadata for the classifier's ``fit`` and the splitter, routed by scikit-learn.
+
+        Returns
+        -------
+        self : object
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If the wanted accuracy is reached at no threshold, the abstain label does not fit the
+            classes, or a parameter is not as described.
+        """
+        _raise_for_params(params, self, None)
+        self._validate_params()
+        X, y = indexable(X, y)
+        y = column_or_1d(y, warn=True)
+        if len(y) == 0:
+            raise ValueError("X and y hold 0 samples, expected some of each class. Pass all faces.")
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
+        abstain_label = self._find_abstain_label(np.unique(y))
+        estimator, correct, confidence = self._fit_and_hold_out(X, y, params)
+        chosen = self._choose_threshold(correct, confidence)
+        self.threshold_, self.coverage_, self.accuracy_ = chosen
+        self.abstain_label_ = abstain_label
+        self.estimator_ = estimator
+        self.classes_ = estimator.classes_
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(estimator, name):
+                setattr(self, name, getattr(estimator, name))
+        return self
+
+    def predict(self, X):
+        """Predict the most probable class, or the abstain label where it is not sure.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            What the classifier takes.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels out of `classes_`, or `abstain_label_`.
+
+        Raises
+        ------
+        NotFittedError
+            If :meth:`fit` was not called.
+        """
+        check_is_fitted(self)
+        labels, confidence = _most_probable(self.estimator_, X)
+        # As an array, so that unsigned classes make room for a negative label.
+        return np.where(confidence >= self.threshold_, labels, np.asarray(self.abstain_label_))
+
+    def predict_proba(self, X):
+        """Give the classifier's probabilities, as they are.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            What the classifier takes.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            If :meth:`fit` was not called.
+        """
+        check_is_fitted(self)
+        return self.estimator_.predict_proba(X)
+
+    def score(self, X, y, sample_weight=None):
+        """Give the share of all samples that are answered, and rightly so.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            What the classifier takes.
+        y : array-like of shape (n_samples,)
+            True labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Sample weights.
+
+        Returns
+        -------
+        float
+            0 to 1. A sample left unanswered counts as not right; see :func:`selective_scores`
+            for the accuracy among the answered.
+        """
+        return super().score(X, y, sample_weight)
+
+    def get_metadata_routing(self):
+        """Tell scikit-learn who takes which metadata.
+
+        Returns
+        -------
+        sklearn.utils.metadata_routing.MetadataRouter
+        """
+        return (
+            MetadataRouter(owner=self)
+            .add(
+                estimator=self.estimator,
+                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+            )
+            .add(
+                splitter=self._make_splitter(None),
+                method_mapping=MethodMapping().add(caller="fit", callee="split"),
+            )
+        )
+
+    def _make_splitter(self, y):
+        if isinstance(self.cv, Real) and not isinstance(self.cv, Integral):
+            return StratifiedShuffleSplit(1, test_size=self.cv, random_state=self.random_state)
+        return check_cv(self.cv, y, classifier=True)
+
+    def _fit_and_hold_out(self, X, y, params):
+        """Return the classifier, and right or wrong and confidence of the held-out samples."""
+        routed = process_routing(self, "fit", **params)
+        if isinstance(self.estimator, FrozenEstimator):
+            estimator = clone(self.estimator).fit(X, y)
+            return estimator, *_judge(estimator, X, y)
+        splits = list(self._make_splitter(y).split(X, y, **routed.splitter.split))
+        if not self.refit and len(splits) > 1:
+            raise ValueError(
+                f"refit=False keeps the classifier of a single split, but cv={self.cv!r} makes "
+                f"{len(splits)} splits. Pass a share to hold out, such as cv=0.2, or refit=True."
+            )
+        parts = Parallel(n_jobs=self.n_jobs)(
+            delayed(_fit_part)(self.estimator, X, y, *split, routed.estimator.fit)
+            for split in splits
+        )
+        fitted, correct, confidence = zip(*parts, strict=True)
+        estimator = fitted[0]
+        if self.refit:
+            estimator = clone(self.estimator).fit(X, y, **routed.estimator.fit)
+        return estimator, np.concatenate(correct), np.concatenate(confidence)
+
+    def _choose_threshold(self, correct, confidence):
+        """Return threshold, coverage and accuracy of the most answers that are good enough."""
+        coverage, accuracy, threshold = selective_accuracy(correct, confidence)
+        judged = accuracy
+        if self.cautious:
+            answered = np.rint(coverage * len(correct))
+            pairs = zip(accuracy, answered, strict=True)
+            judged = np.array([wilson_interval(*pair)[0] for pair in pairs])
+        reached = np.flatnonzero(judged >= self.target_accuracy)
+        if len(reached) == 0:
+            raise ValueError(self._unreachable(judged, coverage, accuracy, len(correct)))
+        last = reached[-1]
+        # Where even the least sure sample was answered, none that is still less sure is refused.
+        smallest = 0.0 if last == len(threshold) - 1 else float(threshold[last])
+        return smallest, float(coverage[last]), float(accuracy[last])
+
+    def _unreachable(self, judged, coverage, accuracy, n_samples):
+        best = judged.argmax()
+        bound = f" (lower 95 % bound {judged[best]:.3f})" if self.cautious else ""
+        relax = ", or cautious=False to go by the accuracy itself" if self.cautious else ""
+        return (
+            f"target_accuracy={self.target_accuracy!r} is reached at no threshold on the "
+            f"{n_samples} held-out samples: the best one answers "
+            f"{round(coverage[best] * n_samples)} of them with an accuracy of "
+            f"{accuracy[best]:.3f}{bound}. Give more samples or a better classifier, or pass a "
+            f"lower target_accuracy{relax}."
+        )
+
+    def _find_abstain_label(self, classes):
+        is_text = isinstance(classes[0], str)
+        label = self.abstain_label
+        if isinstance(label, str) and label == "auto":
+            label = "not sure" if is_text else min(-1, classes.min().item() - 1)
+        if isinstance(label, str) != is_text or classes.dtype.kind == "b":
+            raise ValueError(
+                f"abstain_label={label!r} and the classes {classes.tolist()!r} are of different "
+                "kinds, so that no array of predictions could hold both. Pass text where the "
+                "classes are text and a number where they are numbers; make numbers or text of "
+                "boolean classes."
+            )
+        if label in classes.tolist():
+            raise ValueError(
+                f"abstain_label={label!r} is one of the classes {classes.tolist()!r}, so that "
+                "nobody could tell an answer from none. Pass another abstain_label."
+            )
+        return label
+
+    def __sklearn_tags__(self):
+        """Describe the classifier to scikit-learn: it takes what the wrapped one takes."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.estimator).input_tags
+        return tags
+
+
+def _fit_part(estimator, X, y, train, test, fit_params):
+    """Fit a clone on one part, and judge it on the other."""
+    own = _check_method_params(X, fit_params, indices=train)
+    fitted = clone(estimator).fit(_safe_indexing(X, train), _safe_indexing(y, train), **own)
+    return fitted, *_judge(fitted, _safe_indexing(X, test), _safe_indexing(y, test))
+
+
+def _judge(estimator, X, y):
+    labels, confidence = _most_probable(estimator, X)
+    return labels == y, confidence
+
+
+def _most_probable(estimator, X):
+    """Return the most probable class of each sample, and its probability."""
+    proba = estimator.predict_proba(X)
+    confidence = proba.max(axis=1)
+    if not np.isfinite(confidence).all():
+        raise ValueError(
+            f"{type(estimator).__name__} gives NaN or infinite probabilities for "
+            f"{(~np.isfinite(confidence)).sum()} of {len(confidence)} samples, the first at index "
+            f"{(~np.isfinite(confidence)).argmax()}, but a confidence from 0 to 1 is expected. "
+            "Look for a diverged training (a NaN loss)."
+        )
+    return estimator.classes_[proba.argmax(axis=1)], confidence

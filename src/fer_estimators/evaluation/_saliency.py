@@ -1,0 +1,300 @@
+"""A picture of where in a face a network finds its evidence: Grad-CAM."""
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from .._frame import make_frame
+from .._lookup import suggest
+from ..images import check_image_array
+from ._axes import get_axes
+from ._labels import check_count, check_images, check_labels, check_same_length
+
+# Distances as shares of a face: between columns, between a face and its map, and below for text.
+_GAP_X, _GAP_Y, _TEXT = 0.08, 0.05, 0.20
+
+
+class SaliencyDisplay:
+    """Faces, and below each the parts that speak for an emotion.
+
+    Make it with :meth:`from_estimator`. The brighter the colour, the more that part speaks for
+    the class; a line encloses where it is at least half of its highest value.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_faces, height, width) or (n_faces, height, width, channels)
+        Faces, 0 to 255.
+
+    saliency : ndarray of shape (n_faces, height, width)
+        Evidence at each pixel, 0 to 1 in each face.
+
+    explained : sequence of shape (n_faces,)
+        The class for which it speaks, for each face.
+
+    probability : ndarray of shape (n_faces,), default=None
+        Predicted probability of that class, 0 to 1.
+
+    y_true : sequence of shape (n_faces,), default=None
+        True label of each face.
+
+    layer : str, default=None
+        Name of the network's layer whose features were looked at.
+
+    n_columns : int, default=7
+        Number of faces beside each other.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with all faces. Set by :meth:`plot`.
+    figure_ : matplotlib Figure
+        Figure that holds the axes. Set by :meth:`plot`.
+
+    See Also
+    --------
+    FaceGridDisplay : Predictions beside the truth.
+
+    Notes
+    -----
+    The map is Grad-CAM's [1]_, of the last map of features that has more than one cell. Such a
+    map is coarse (6 x 6 cells for the default network on faces of 48 pixels) and stretched over
+    the face: it tells the region, not the pixel. It shows what raises the class's score above
+    the mean of all classes, nothing of what lowers it, and is stretched to 1 in each face:
+    compare places, not brightness between faces. A plausible place is no proof of a sound
+    reason.
+
+    References
+    ----------
+    .. [1] R. R. Selvaraju et al., "Grad-CAM: Visual explanations from deep networks via
+       gradient-based localization", ICCV 2017.
+
+    Examples
+    --------
+    >>> from fer_estimators import CNNClassifier
+    >>> from fer_estimators.datasets import make_faces
+    >>> from fer_estimators.evaluation import SaliencyDisplay
+    >>> faces = make_faces(70, image_size=16, random_state=0)
+    >>> clf = CNNClassifier("tiny", epochs=1, random_state=0).fit(faces.images, faces.target)
+    >>> display = SaliencyDisplay.from_estimator(clf, faces.images, faces.target, n_faces=3)
+    >>> display.saliency.shape, display.layer
+    ((3, 16, 16), 'block2_conv1')
+    """
+
+    def __init__(
+        self,
+        images,
+        saliency,
+        *,
+        explained,
+        probability=None,
+        y_true=None,
+        layer=None,
+        n_columns=7,
+    ):
+        self.images = images
+        self.saliency = saliency
+        self.explained = explained
+        self.probability = probability
+        self.y_true = y_true
+        self.layer = layer
+        self.n_columns = n_columns
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y=None, *, target=None, n_faces=14, ax=None):
+        """Draw where a fitted network finds its evidence.
+
+        Parameters
+        ----------
+        estimator : CNNClassifier, TransferClassifier or Pipeline that ends with one
+            Fitted classifier whose network has convolutions.
+
+        X : array-like of shape (n_samples, height, width[, channels]) or (n_samples, n_pixels)
+            Faces, as the estimator takes them.
+
+        y : array-like of shape (n_samples,), default=None
+            True labels, shown below the faces.
+
+        target : str or int, default=None
+            The class to explain in all faces. None explains the predicted class of each.
+
+        n_faces : int, default=14
+            Greatest number of faces: the first ones of `X`.
+
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a new figure.
+
+        Returns
+        -------
+        SaliencyDisplay
+
+        Raises
+        ------
+        TypeError
+            If the estimator is no network of this library.
+        ValueError
+            If the network has no map of features to look at, `target` is no class, or the faces
+            are not as the estimator takes them.
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        """
+        check_count("n_faces", n_faces)
+        if y is not None:
+            y = check_labels(y, "y")
+            check_same_length(X=X, y=y)
+            y = y[:n_faces]
+        classifier, X = _find_classifier(estimator, X[:n_faces])
+        proba = classifier.predict_proba(X)
+        columns = _find_columns(classifier.classes_, target, proba)
+        images = check_image_array(X, image_shape=classifier.image_shape_)
+        saliency, layer = _explain(classifier, images, columns)
+        return cls(
+            check_images(images),
+            saliency,
+            explained=classifier.classes_[columns],
+            probability=proba[np.arange(len(columns)), columns],
+            y_true=y,
+            layer=layer,
+        ).plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw each face, and below it the face with its evidence.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a new figure.
+
+        Returns
+        -------
+        SaliencyDisplay
+            This display, with ``ax_`` and ``figure_`` set.
+        """
+        aspect = self.images.shape[1] / self.images.shape[2]
+        n_lines = 1 if self.y_true is None else 2
+        pitch_x, pitch_y = 1 + _GAP_X, 2 * aspect + 2 * _GAP_Y + _TEXT * n_lines
+        n_columns = min(self.n_columns, len(self.images))
+        n_rows = -(-len(self.images) // n_columns)
+        self.figure_, self.ax_ = get_axes(ax, (1.05 * n_columns, 1.0 * n_rows * pitch_y))
+        for i in range(len(self.images)):
+            row, column = divmod(i, n_columns)
+            self._plot_face(i, column * pitch_x, row * pitch_y, aspect)
+        self.ax_.set(xlim=(-0.04, n_columns * pitch_x - 0.04), ylim=(n_rows * pitch_y, -0.04))
+        self.ax_.set_aspect("equal")
+        self.ax_.set_axis_off()
+        return self
+
+    def _plot_face(self, i, left, top, aspect):
+        pixels = np.clip(self.images[i], 0, 255).astype(np.uint8)
+        below = top + aspect + _GAP_Y
+        for upper in (top, below):
+            place = (left, left + 1, upper + aspect, upper)
+            self.ax_.imshow(pixels, cmap="gray", vmin=0, vmax=255, extent=place)
+        evidence = self.saliency[i]
+        self.ax_.imshow(
+            evidence, cmap="inferno", vmin=0, vmax=1, alpha=0.75 * evidence, extent=place
+        )
+        if evidence.min() < 0.5 < evidence.max():
+            self._enclose(evidence, left, below, aspect)
+        self.ax_.text(
+            left + 0.5,
+            below + aspect + 0.03,
+            self._caption(i),
+            horizontalalignment="center",
+            verticalalignment="top",
+            fontsize=7,
+        )
+
+    def _enclose(self, evidence, left, top, aspect):
+        """Draw a line that is seen without colours, on dark and on bright faces."""
+        n_rows, n_columns = evidence.shape
+        x = left + (np.arange(n_columns) + 0.5) / n_columns
+        y = top + aspect * (np.arange(n_rows) + 0.5) / n_rows
+        for colour, width in (("black", 2.2), ("white", 1.0)):
+            self.ax_.contour(x, y, evidence, levels=[0.5], colors=colour, linewidths=width)
+
+    def _caption(self, i):
+        share = "" if self.probability is None else f" {self.probability[i]:.0%}"
+        truth = "" if self.y_true is None else f"\ntrue: {self.y_true[i]}"
+        return f"{self.explained[i]}{share}{truth}"
+
+    def frame(self):
+        """Return what the pictures show as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a face: ``true`` and ``probability`` where they are known, ``explained``,
+            the centre of the evidence as ``row`` and ``column`` (pixels from the upper left
+            corner; NaN where there is none), and ``area``, the share of the face on which it is
+            at least half of its highest value.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        row, column = _centres(self.saliency)
+        highest = self.saliency.max(axis=(1, 2), keepdims=True)
+        columns = {
+            "true": self.y_true,
+            "explained": self.explained,
+            "probability": self.probability,
+            "row": row,
+            "column": column,
+            "area": ((self.saliency >= highest / 2) & (highest > 0)).mean(axis=(1, 2)),
+        }
+        return make_frame({name: values for name, values in columns.items() if values is not None})
+
+
+def _find_classifier(estimator, X):
+    """Return the classifier at the end of a pipeline, and what reaches it."""
+    # Here, so that importing the displays imports no Keras.
+    from ..classifiers._base import BaseImageClassifier
+
+    while isinstance(estimator, Pipeline):
+        check_is_fitted(estimator)
+        if len(estimator.steps) > 1:
+            X = estimator[:-1].transform(X)
+        estimator = estimator.steps[-1][1]
+    if not isinstance(estimator, BaseImageClassifier):
+        raise TypeError(
+            f"estimator is a {type(estimator).__name__}, expected a CNNClassifier, a "
+            "TransferClassifier or a Pipeline that ends with one: Grad-CAM needs the gradients of "
+            "a network. Of a search pass `search.best_estimator_`, of a wrapper the classifier "
+            "inside it."
+        )
+    check_is_fitted(estimator)
+    return estimator, X
+
+
+def _find_columns(classes, target, proba):
+    if target is None:
+        return proba.argmax(axis=1)
+    if target not in classes.tolist():
+        raise ValueError(
+            f"target={target!r} is no class, expected one of {classes.tolist()!r}, or None for the "
+            f"predicted class of each face.{suggest(target, classes)}"
+        )
+    return np.full(len(proba), classes.tolist().index(target))
+
+
+def _explain(classifier, images, columns):
+    """Return the saliency of each image, and the name of the layer that was looked at."""
+    # Here, so that importing the displays imports no Keras.
+    from ..augmentation import without_augmentation
+    from ..classifiers._device import device_scope
+    from ._gradients import grad_cam, split_at_last_map
+
+    with device_scope(classifier.device_):
+        head, tail, layer = split_at_last_map(without_augmentation(classifier.model_))
+        return grad_cam(head, tail, images, columns), layer
+
+
+def _centres(saliency):
+    """Return the centres of mass, rows and columns in pixels; NaN where all is 0."""
+    total = saliency.sum(axis=(1, 2))
+    total = np.where(total > 0, total, np.nan)
+    n_rows, n_columns = saliency.shape[1:]
+    row = (saliency.sum(axis=2) * np.arange(n_rows)).sum(axis=1) / total
+    column = (saliency.sum(axis=1) * np.arange(n_columns)).sum(axis=1) / total
+    return row, column

@@ -1,0 +1,267 @@
+"""AbstainingClassifier: the promise it keeps, and its manners among scikit-learn's tools."""
+
+import re
+
+import numpy as np
+import pytest
+import sklearn
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from fer_estimators import AbstainingClassifier, CNNClassifier, selective_scores
+from fer_estimators.evaluation import RiskCoverageDisplay
+
+
+class Told(ClassifierMixin, BaseEstimator):
+    """Gives the probabilities that stand in X: what it is sure of is known to the digit."""
+
+    def fit(self, X, y, sample_weight=None):
+        self.classes_ = np.unique(y)
+        self.weights_ = sample_weight
+        return self
+
+    def predict_proba(self, X):
+        sure = np.asarray(X, dtype=float)
+        return np.hstack([sure, 1 - sure])
+
+    def predict(self, X):
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+# Answers in the order of confidence: right, right, wrong, right, wrong.
+X_TOLD = np.array([[0.95], [0.1], [0.85], [0.2], [0.75]])
+Y_TOLD = np.array(["a", "b", "b", "b", "b"])
+
+
+def told(y=Y_TOLD, **params):
+    frozen = FrozenEstimator(Told().fit(X_TOLD, y))
+    return AbstainingClassifier(frozen, **{"cautious": False, **params})
+
+
+@pytest.fixture(scope="module")
+def table(faces):
+    # Every fourth pixel, for speed.
+    return faces.data[:, ::4] / 255.0, faces.target
+
+
+def logistic(**params):
+    params = {"target_accuracy": 0.2, **params}
+    return AbstainingClassifier(LogisticRegression(max_iter=500), **params)
+
+
+@parametrize_with_checks([AbstainingClassifier(LogisticRegression(), target_accuracy=0.0)])
+def test_passes_every_check_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+# The threshold
+
+
+@pytest.mark.parametrize(
+    ("target", "threshold", "coverage", "accuracy"),
+    [(1.0, 0.9, 0.4, 1.0), (0.7, 0.8, 0.8, 0.75), (0.6, 0.0, 1.0, 0.6)],
+)
+def test_the_smallest_threshold_that_is_good_enough_is_taken(target, threshold, coverage, accuracy):
+    clf = told(target_accuracy=target).fit(X_TOLD, Y_TOLD)
+    assert clf.threshold_ == pytest.approx(threshold)
+    assert clf.coverage_ == pytest.approx(coverage)
+    assert clf.accuracy_ == pytest.approx(accuracy)
+
+
+def test_the_threshold_itself_is_answered():
+    clf = told(target_accuracy=0.7).fit(X_TOLD, Y_TOLD)
+    assert clf.predict(X_TOLD).tolist() == ["a", "b", "a", "b", "not sure"]
+
+
+def test_caution_asks_for_more_than_luck():
+    with pytest.raises(
+        ValueError,
+        match=r"target_accuracy=0.7 is reached at no threshold on the 5 held-out samples: the best "
+        r"one answers 2 of them with an accuracy of 1.000 \(lower 95 % bound 0.342\)\. Give more "
+        r"samples .* cautious=False",
+    ):
+        told(target_accuracy=0.7, cautious=True).fit(X_TOLD, Y_TOLD)
+    X, y = np.repeat(X_TOLD, 100, axis=0), np.repeat(Y_TOLD, 100)
+    careful = told(target_accuracy=0.72, cautious=True).fit(X, y)
+    # 300 of 400 are right, with a lower bound of 0.705.
+    assert careful.coverage_ == pytest.approx(0.4)
+    assert told(target_accuracy=0.72).fit(X, y).coverage_ == pytest.approx(0.8)
+
+
+def test_an_accuracy_out_of_reach_is_named():
+    with pytest.raises(
+        ValueError, match=r"target_accuracy=1.0 is reached.*accuracy of 0.000\. Give"
+    ):
+        told(target_accuracy=1.0).fit(X_TOLD[[2]], Y_TOLD[[2]])
+
+
+def test_a_failed_fit_leaves_the_former_one():
+    clf = told(target_accuracy=0.7).fit(X_TOLD, Y_TOLD)
+    with pytest.raises(ValueError, match="reached at no threshold"):
+        clf.set_params(target_accuracy=1.0).fit(X_TOLD[[2]], Y_TOLD[[2]])
+    assert clf.threshold_ == pytest.approx(0.8)
+
+
+def test_the_promise_is_about_kept_on_new_samples():
+    rng = np.random.default_rng(0)
+    sure = rng.uniform(0.5, 1, size=(4000, 1))
+    y = np.where(rng.uniform(size=4000) < sure[:, 0], "a", "b")
+    clf = told(y=y, target_accuracy=0.8, cautious=True).fit(sure[:2000], y[:2000])
+    scores = selective_scores(clf, sure[2000:], y[2000:])
+    assert scores["accuracy"] >= 0.78
+    assert scores["coverage"] == pytest.approx(clf.coverage_, abs=0.05)
+
+
+# What is held out
+
+
+def test_every_sample_is_judged_by_a_classifier_that_did_not_see_it(table):
+    X, y = table
+    clf = logistic(cautious=False, target_accuracy=0.0).fit(X, y)
+    folds = cross_validate(LogisticRegression(max_iter=500), X, y, cv=5)["test_score"]
+    assert clf.accuracy_ == pytest.approx(folds.mean())
+    assert clf.estimator_.score(X, y) > clf.accuracy_ + 0.1
+
+
+def test_one_split_saves_the_second_training(table):
+    X, y = table
+    kept = logistic(cv=0.5, refit=False, random_state=0).fit(X, y)
+    refitted = logistic(cv=0.5, random_state=0).fit(X, y)
+    assert kept.threshold_ == refitted.threshold_
+    assert not np.array_equal(kept.estimator_.coef_, refitted.estimator_.coef_)
+    whole = LogisticRegression(max_iter=500).fit(X, y)
+    np.testing.assert_allclose(refitted.estimator_.coef_, whole.coef_)
+    again = logistic(cv=0.5, refit=False, random_state=0).fit(X, y)
+    assert np.array_equal(kept.predict(X), again.predict(X))
+
+
+def test_keeping_one_of_several_classifiers_is_refused(table):
+    with pytest.raises(ValueError, match=r"refit=False keeps .* cv=3 makes 3 splits.*cv=0.2"):
+        logistic(cv=3, refit=False).fit(*table)
+
+
+def test_a_frozen_classifier_is_used_as_it_is(table):
+    X, y = table
+    fitted = LogisticRegression(max_iter=500).fit(X[:70], y[:70])
+    clf = AbstainingClassifier(FrozenEstimator(fitted), target_accuracy=0.2).fit(X[70:], y[70:])
+    np.testing.assert_array_equal(clf.predict_proba(X), fitted.predict_proba(X))
+    answered = fitted.predict_proba(X[70:]).max(axis=1) >= clf.threshold_
+    assert clf.coverage_ == pytest.approx(answered.mean())
+
+
+# Labels
+
+
+def test_numbers_get_minus_one_and_classes_stay_the_classifiers():
+    y = (Y_TOLD == "b") + 3
+    clf = told(y=y, target_accuracy=0.7).fit(X_TOLD, y)
+    assert clf.predict(X_TOLD).tolist() == [3, 4, 3, 4, -1]
+    assert clf.predict(X_TOLD).dtype.kind == "i"
+    assert clf.classes_.tolist() == [3, 4]
+
+
+@pytest.mark.parametrize(("classes", "label"), [((-1, 1), -2), (np.uint8([0, 6]), -1)])
+def test_the_number_for_not_sure_is_never_a_class(classes, label):
+    y = np.asarray(classes)[(Y_TOLD == "b").astype(int)]
+    clf = told(y=y, target_accuracy=0.7).fit(X_TOLD, y)
+    assert clf.predict(X_TOLD)[-1] == label
+
+
+def test_the_abstain_label_can_be_chosen():
+    clf = told(target_accuracy=0.7, abstain_label="?").fit(X_TOLD, Y_TOLD)
+    assert clf.predict(X_TOLD)[-1] == "?" == clf.abstain_label_
+
+
+@pytest.mark.parametrize(
+    ("y", "label", "message"),
+    [
+        (Y_TOLD, "b", r"abstain_label='b' is one of the classes \['a', 'b'\]"),
+        (Y_TOLD, -1, r"abstain_label=-1 and the classes \['a', 'b'\] are of different kinds"),
+        ([0, 1, 1, 1, 1], "?", r"abstain_label='\?' and the classes \[0, 1\] are of different"),
+        ([-1, 1, 1, 1, 1], -1, r"abstain_label=-1 is one of the classes \[-1, 1\]"),
+        ([False, True, True, True, True], "auto", r"make numbers or text of boolean classes"),
+    ],
+)
+def test_an_abstain_label_that_could_be_misread_is_refused(y, label, message):
+    with pytest.raises(ValueError, match=message):
+        told(y=np.array(y), abstain_label=label).fit(X_TOLD, np.array(y))
+
+
+# Scores
+
+
+def test_score_counts_what_is_unanswered_as_not_right():
+    clf = told(target_accuracy=0.7).fit(X_TOLD, Y_TOLD)
+    assert clf.score(X_TOLD, Y_TOLD) == pytest.approx(3 / 5)
+    assert clf.score(X_TOLD, Y_TOLD) == accuracy_score(Y_TOLD, clf.predict(X_TOLD))
+    assert selective_scores(clf, X_TOLD, Y_TOLD) == {"coverage": 0.8, "accuracy": 0.75}
+
+
+def test_accuracy_of_no_answers_is_not_a_number():
+    clf = told(target_accuracy=1.0).fit(X_TOLD, Y_TOLD)
+    scores = selective_scores(clf, [[0.5]], ["a"])
+    assert scores["coverage"] == 0
+    assert np.isnan(scores["accuracy"])
+
+
+# Among scikit-learn's tools
+
+
+def test_works_in_pipelines_searches_and_cross_validation(table):
+    X, y = table
+    pipeline = make_pipeline(StandardScaler(), logistic(target_accuracy=0.0))
+    scores = cross_validate(pipeline, X, y, cv=2, scoring=selective_scores)
+    assert scores["test_coverage"].tolist() == [1.0, 1.0]
+    accuracy = cross_validate(pipeline, X, y, cv=2)["test_score"]
+    np.testing.assert_array_equal(scores["test_accuracy"], accuracy)
+    grid = {"abstainingclassifier__estimator__C": [0.01, 1.0]}
+    search = GridSearchCV(pipeline, grid, cv=2).fit(X, y)
+    assert selective_scores(search, X, y)["coverage"] == 1.0
+    display = RiskCoverageDisplay.from_estimator(pipeline.fit(X, y), X, y)
+    assert display.n_samples == len(y)
+
+
+def test_clones_and_nested_parameters():
+    clf = logistic().set_params(estimator__C=7.0)
+    assert clone(clf).estimator.C == 7.0
+    assert clone(clf).get_params()["estimator__C"] == 7.0
+
+
+def test_metadata_reach_the_classifier_and_the_splitter():
+    weights, groups = np.arange(20) + 1.0, np.arange(20) // 4
+    with sklearn.config_context(enable_metadata_routing=True):
+        inner = Told().set_fit_request(sample_weight=True)
+        clf = AbstainingClassifier(inner, target_accuracy=0.0, cv=GroupKFold(2))
+        clf.fit(X_TOLD.repeat(4, 0), Y_TOLD.repeat(4), sample_weight=weights, groups=groups)
+    np.testing.assert_array_equal(clf.estimator_.weights_, weights)
+
+
+def test_metadata_without_routing_are_refused(table):
+    with pytest.raises(ValueError, match=re.escape("enable_metadata_routing=True")):
+        logistic().fit(*table, sample_weight=np.ones(len(table[1])))
+
+
+def test_a_network_on_images_abstains(faces):
+    cnn = CNNClassifier("tiny", epochs=1, validation_fraction=None, random_state=0)
+    clf = AbstainingClassifier(cnn, target_accuracy=0.0, cv=0.3, refit=False, random_state=0)
+    clf.fit(faces.images, faces.target)
+    assert clf.predict(faces.images[:1]).shape == (1,)
+    assert clf.n_features_in_ == 256
+
+
+def test_a_classifier_without_probabilities_is_refused(table):
+    with pytest.raises(ValueError, match=r"'fit' and 'predict_proba'.*Got LinearSVC"):
+        AbstainingClassifier(LinearSVC()).fit(*table)
+
+
+def test_probabilities_that_are_no_numbers_are_no_answer():
+    clf = told(target_accuracy=0.7).fit(X_TOLD, Y_TOLD)
+    with pytest.raises(ValueError, match=r"gives NaN .* for 1 of 2 samples, the first at index 1"):
+        clf.predict([[0.5], [np.nan]])

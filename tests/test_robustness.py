@@ -1,0 +1,60 @@
+"""The pages on robustness and security name tests that exist, and numbers that hold."""
+
+import importlib
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from count_cases import PAGE, fill, named_tests, read_counts
+
+SECURITY = Path(__file__).parents[1] / "SECURITY.md"
+UPDATE = "run `python tests/fuzz/count_cases.py`, which counts anew"
+
+
+def collect(names):
+    """Count the tests that pytest finds under each name; a name without tests is an error."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-n", "0"]
+    done = subprocess.run(
+        [*command, *names], capture_output=True, text=True, check=False, cwd=SECURITY.parent
+    )
+    assert done.returncode == 0, done.stdout
+    return Counter(line.partition("[")[0] for line in done.stdout.splitlines() if "::" in line)
+
+
+def test_page_has_the_numbers_that_were_counted():
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == fill(page, read_counts()), UPDATE
+
+
+# One test for both pages: collecting imports all of the library.
+def test_named_tests_exist_in_the_numbers_that_were_counted():
+    named, trusted = (named_tests(page.read_text(encoding="utf-8")) for page in (PAGE, SECURITY))
+    collected = collect(dict.fromkeys([*named, *trusted]))
+    counted = {name: count["tests"] for name, count in read_counts()["tests"].items()}
+    assert counted == {name: collected[name] for name in named}, UPDATE
+
+
+def test_every_promise_of_the_security_page_names_a_test():
+    text = SECURITY.read_text(encoding="utf-8")
+    promises = re.findall(r"^\*\*.+?(?=^\*\*|^## )", text, re.M | re.S)
+    assert len(promises) >= 6
+    for promise in promises:
+        assert named_tests(promise), promise
+
+
+def _in_words(name, value):
+    if "BYTES" not in name:
+        return f"{value:,}"
+    power = max(p for p in (0, 10, 20, 30) if value >= 2**p)
+    return f"{value // 2**power:,} {dict(zip((0, 10, 20, 30), ('B', 'KiB', 'MiB', 'GiB')))[power]}"  # noqa: B905
+
+
+def test_limits_on_the_security_page_are_those_of_the_code():
+    rows = re.findall(r"^\| .+ \| (.+?) \| `(\S+?)` \|$", SECURITY.read_text("utf-8"), re.M)
+    assert len(rows) >= 10
+    for written, path in rows:
+        module, _, name = path.rpartition(".")
+        value = getattr(importlib.import_module(f"fer_estimators.{module}"), name)
+        assert written == _in_words(name, value), path
