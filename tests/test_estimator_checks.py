@@ -85,7 +85,7 @@ DEFAULT = {
     "image_shape": (1, -1),
     "augmentation": None,
     "learning_rate": 0.3,
-    "epochs": 30,
+    "epochs": 15,
     "batch_size": 16,
     "random_state": 0,
 }

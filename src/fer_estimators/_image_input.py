@@ -1,5 +1,8 @@
 """Check the images and sizes that a transformer is given, as scikit-learn expects of it."""
 
+import math
+import warnings
+
 import numpy as np
 from sklearn.utils.validation import validate_data
 
@@ -69,4 +72,36 @@ def check_image_shape(images, fitted_shape, *, estimator):
             f"X has image shape {received}, but this {type(estimator).__name__} was fitted on "
             f"{fitted}. Resize with `resize_images(X, {tuple(fitted_shape[:2])})` and bring it to "
             "the same number of channels."
+        )
+
+
+# Larger than what any network here was made for; a face fills a crop, not a photograph.
+_LARGEST_CROP = 512
+_ROWS_AT_ONCE = 4096
+
+
+def warn_of_images_without_faces(images):
+    """Warn, once for each kind, of images to train on that can hardly be crops of faces.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width, channels)
+    """
+    height, width = images.shape[1:3]
+    if math.prod(images.shape[1:]) < image_rules.SMALLEST_IMAGE:
+        return
+    if min(height, width) > _LARGEST_CROP:
+        warnings.warn(
+            f"The images in X have {height} x {width} pixels, but crops of faces are expected, of "
+            "48 x 48 in FER2013. Cut the faces out, and make them smaller with ImageResizer.",
+            stacklevel=2,
+        )
+    parts = (images[i : i + _ROWS_AT_ONCE] for i in range(0, len(images), _ROWS_AT_ONCE))
+    empty = [part.min(axis=(1, 2, 3)) == part.max(axis=(1, 2, 3)) for part in parts]
+    rows = np.flatnonzero(np.concatenate(empty))
+    if len(rows):
+        warnings.warn(
+            f"{len(rows)} of the {len(images)} images in X are of one grey or colour, the first is "
+            f"X[{rows[0]}]: they show no face. Look at how they were made, or leave them out.",
+            stacklevel=2,
         )

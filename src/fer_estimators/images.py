@@ -17,7 +17,7 @@ MAX_PIXEL = 255
 
 # Rows of fewer values (8 x 8 pixels) are tables rather than photographs: any numbers may stand in
 # them, so that scikit-learn's tools can be tried on small tables.
-_SMALLEST_IMAGE = 64
+SMALLEST_IMAGE = 64
 
 
 def describe_shape(shape):
@@ -155,6 +155,10 @@ def explained(X):
     ----------
     X : array-like
         What is checked inside the context.
+
+    Yields
+    ------
+    None
     """
     try:
         yield
@@ -210,7 +214,7 @@ def view_as_images(X, image_shape=None):
 
 
 def _check_range(X):
-    if X.size >= _SMALLEST_IMAGE * len(X):
+    if X.size >= SMALLEST_IMAGE * len(X):
         _refuse_other_than_pixels(X)
 
 
@@ -303,7 +307,7 @@ def check_scale(images):
     ValueError
         If all pixels are in 0..1 and some are not 0.
     """
-    if images.dtype.kind != "f" or math.prod(images.shape[1:]) < _SMALLEST_IMAGE:
+    if images.dtype.kind != "f" or math.prod(images.shape[1:]) < SMALLEST_IMAGE:
         return
     high = images.max(initial=0)
     if 0 < high <= 1:

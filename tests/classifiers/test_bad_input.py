@@ -134,3 +134,16 @@ def test_a_diverged_network_does_not_predict(cnn, faces):
     clf.model_.set_weights([w * np.nan for w in clf.model_.get_weights()])
     with pytest.raises(ValueError, match=r"X\[0\] is not finite.*lower learning_rate"):
         clf.predict(faces.images)
+
+
+def test_images_of_one_colour_are_counted(cnn, faces):
+    X = faces.images.copy()
+    X[[3, 7]] = 128
+    with pytest.warns(UserWarning, match=r"2 of the 140 images .* the first is X\[3\]"):
+        cnn().fit(X, faces.target)
+
+
+def test_photographs_are_no_crops_of_faces(cnn, faces):
+    X = np.tile(faces.images[:28], (1, 33, 33))
+    with pytest.warns(UserWarning, match=r"528 x 528 pixels, but crops of faces are expected"):
+        cnn(batch_size=4, validation_fraction=None).fit(X, faces.target[:28])

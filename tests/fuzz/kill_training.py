@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from count_cases import write_counts
 
 EPOCHS = 12
 
@@ -79,6 +80,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--record", action="store_true", help="write the counts for the page")
     parser.add_argument("--train", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.train:
@@ -90,6 +92,9 @@ def main():
     expected = train()
     equal = all(np.array_equal(a, b) for a, b in zip(resumed, expected, strict=True))
     print(f"{arguments.kills} kills, {n_in_writes} of them in a write; equal weights: {equal}")
+    if arguments.record:
+        counts = {"tried": arguments.kills, "survived": arguments.kills * equal}
+        write_counts("programs", {"tests/fuzz/kill_training.py": counts})
     sys.exit(not equal)
 
 

@@ -17,7 +17,6 @@ BACKBONES = {
 }
 
 
-
 def find_backbone(backbone):
     """Return the backbone that a name, or a description of one, stands for.
 

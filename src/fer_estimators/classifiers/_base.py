@@ -1,6 +1,5 @@
 """What all classifiers of images share: checks, training, prediction."""
 
-import gc
 from contextlib import contextmanager
 from numbers import Integral, Real
 
@@ -10,7 +9,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from fer_estimators._image_input import check_image_shape, check_input_images
+from fer_estimators._image_input import (
+    check_image_shape,
+    check_input_images,
+    warn_of_images_without_faces,
+)
 from fer_estimators.augmentation import add_augmentation, without_augmentation
 from fer_estimators.classifiers import _targets
 from fer_estimators.classifiers._allocator import freed_memory_kept
@@ -18,7 +21,7 @@ from fer_estimators.classifiers._batches import ImageBatches
 from fer_estimators.classifiers._checkpoint import fingerprint, open_checkpoint
 from fer_estimators.classifiers._device import device_scope, resolve_device, same_device_here
 from fer_estimators.classifiers._inference import compile_inference
-from fer_estimators.classifiers._memory import advice_on_memory
+from fer_estimators.classifiers._memory import advice_on_memory, free_dropped_networks
 from fer_estimators.classifiers._outputs import check_network, check_probabilities
 from fer_estimators.classifiers._pickling import pack_model, unpack_model
 from fer_estimators.classifiers._precision import DTYPE_POLICIES, dtype_policy
@@ -94,8 +97,7 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         OutOfMemoryError
             If a batch does not fit into memory.
         KeyboardInterrupt
-            At Ctrl-C, after the current batch. If an epoch was over, the classifier is fitted
-            with the best weights so far, and `interrupted_` is true.
+            At Ctrl-C, after the current batch; the best weights of whole epochs are kept.
 
         Notes
         -----
@@ -316,6 +318,7 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         shape = self.image_shape if fitting else self.image_shape_
         images = check_input_images(self, X, image_shape=shape, reset=fitting)
         if fitting:
+            warn_of_images_without_faces(images)
             self.n_features_in_ = int(np.prod(images.shape[1:]))
         else:
             check_image_shape(images, self.image_shape_, estimator=self)
@@ -356,9 +359,7 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
 
     def _build_model(self):
         """Build the network, with the training-only augmentation in front of it."""
-        # A network that was dropped, by a search for instance, holds itself in cycles: without
-        # this, several would pile up, each with its optimizer's state and graphs.
-        gc.collect()
+        free_dropped_networks()
         with isolated_random_state(self._seed), dtype_policy(self.dtype_policy):
             network = self._build_network(self.image_shape_, len(self.classes_))
             check_network(network, len(self.classes_))

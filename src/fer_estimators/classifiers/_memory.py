@@ -1,11 +1,27 @@
-"""Say what to lower when a batch does not fit into memory."""
+"""Use no more memory than is needed, and say what to lower where it is too little."""
 
+import gc
+import itertools
 from contextlib import contextmanager
 
 from fer_estimators.exceptions import OutOfMemoryError
 
 # TensorFlow and JAX name the gRPC status, PyTorch and CUDA say it in words.
 _SIGNS = ("RESOURCE_EXHAUSTED", "out of memory", "can't allocate memory")
+
+# A collection takes as long as a few hundred training steps of a tiny network.
+_FITS_PER_COLLECTION = 4
+_n_fits = itertools.count(1)
+
+
+def free_dropped_networks():
+    """Let Python find the networks of earlier fits that nobody holds any more.
+
+    A network, its optimizer's state and its graphs refer to each other in cycles. Python would
+    come to them after many more objects, which are small: in a search, gigabytes would pile up.
+    """
+    if next(_n_fits) % _FITS_PER_COLLECTION == 0:
+        gc.collect()
 
 
 @contextmanager

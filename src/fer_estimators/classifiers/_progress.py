@@ -61,7 +61,6 @@ class Progress(keras.callbacks.Callback):
             return 0
         if self._resumed and number == self._phase:
             self._resumed = False
-            model.optimizer.build(model.trainable_variables)
             _assign(model.variables, self._checkpoint.arrays["model"])
             _assign(model.optimizer.variables, self._checkpoint.arrays["optimizer"])
             # Let go of them: the model has its own.
@@ -69,7 +68,6 @@ class Progress(keras.callbacks.Callback):
             return 0 if self._best.patience_is_over else epochs - self._epochs_in_phase
         self._phase, self._epochs_in_phase, self._best.waited = number, 0, 0
         if self._checkpoint is not None:
-            model.optimizer.build(model.trainable_variables)
             self._write(model)
         return epochs
 

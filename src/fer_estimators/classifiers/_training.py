@@ -170,3 +170,5 @@ def _compile(model, optimizer, label_smoothing):
         weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy", dtype=dtype)],
         jit_compile=False if tensorflow_on_cpu else "auto",
     )
+    # TensorFlow traces a step twice if its first trace makes variables.
+    model.optimizer.build(model.trainable_variables)
