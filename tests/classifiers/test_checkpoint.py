@@ -105,8 +105,12 @@ def test_an_unseeded_training_goes_on_with_its_seed(cnn, faces, tmp_path):
 
 def test_survives_kills_at_random_moments(tmp_path):
     script = runpy.run_path(str(KILL_TRAINING))
-    resumed, _ = script["kill_and_resume"](tmp_path, 2, Random(0))
-    for weight, expected in zip(resumed, script["train"](), strict=True):
+    folders = tmp_path / "killed", tmp_path / "left_alone"
+    for folder in folders:
+        folder.mkdir()
+    killed, _ = script["kill_and_resume"](folders[0], 2, Random(0))
+    left_alone, _ = script["kill_and_resume"](folders[1], 0, Random(0))
+    for weight, expected in zip(killed, left_alone, strict=True):
         np.testing.assert_array_equal(weight, expected)
 
 

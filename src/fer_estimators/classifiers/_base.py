@@ -73,9 +73,10 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         validation_data : tuple (X, y), default=None
             Images and labels to choose the best epoch on, in place of `validation_fraction`.
         checkpoint : path-like, default=None
-            A folder in which to keep the state of the training after each epoch. Called again
-            with the same folder, parameters and data, :meth:`fit` goes on from there, to the
-            same weights (to the bit on a CPU). State of your own `callbacks` is not kept.
+            A folder in which to keep the training's state after each epoch. Called again with
+            the same folder, parameters and data, :meth:`fit` goes on from there, to the
+            same weights (to the bit on the same CPU with as many threads). State of your own
+            `callbacks` is not kept.
 
         Returns
         -------
