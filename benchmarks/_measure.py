@@ -1,5 +1,6 @@
 """Measure things in turns, and compare them."""
 
+import os
 import statistics
 import threading
 import time
@@ -29,7 +30,7 @@ class Comparison:
     ours: list
     peer: list
     unit: str
-    reach: float | None
+    reach: float
     higher_is_better: bool = False
     at_most: bool = False
     note: str = ""
@@ -38,13 +39,14 @@ class Comparison:
     def __post_init__(self):
         """Divide the medians, so that more is better unless `at_most` says otherwise."""
         ours, peer = statistics.median(self.ours), statistics.median(self.peer)
-        self.ratio = ours / peer if self.higher_is_better or self.at_most else peer / ours
+        ratio = ours / peer if self.higher_is_better or self.at_most else peer / ours
+        # JSON knows no numbers of NumPy.
+        self.ratio = float(ratio)
+        self.ours, self.peer = list(map(float, self.ours)), list(map(float, self.peer))
 
     @property
     def reached(self):
-        """Whether the ratio is what it should be; None where nothing was asked for."""
-        if self.reach is None:
-            return None
+        """Whether the ratio is what it should be."""
         return self.ratio <= self.reach if self.at_most else self.ratio >= self.reach
 
     def to_dict(self):
@@ -82,8 +84,8 @@ def in_turns(*functions, rounds, warm_up=True):
 
 
 def resident_bytes():
-    """Return the memory of this process."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+    """Return the memory of this process; on Linux only."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 class PeakMemory:
@@ -99,6 +101,7 @@ class PeakMemory:
     def __exit__(self, *exception):
         self._over.set()
         self._thread.join()
+        self.peak = max(self.peak, resident_bytes())
 
     @property
     def added(self):

@@ -265,3 +265,14 @@ def test_probabilities_that_are_no_numbers_are_no_answer():
     clf = told(target_accuracy=0.7).fit(X_TOLD, Y_TOLD)
     with pytest.raises(ValueError, match=r"gives NaN .* for 1 of 2 samples, the first at index 1"):
         clf.predict([[0.5], [np.nan]])
+
+
+def test_a_label_of_a_class_that_only_the_fitted_classifier_knows_is_refused():
+    X = np.array([[-1.0], [0.0], [1.0]] * 10)
+    fitted = FrozenEstimator(LogisticRegression().fit(X, X[:, 0].astype(int)))
+    seen = X[:, 0] >= 0
+    clf = AbstainingClassifier(fitted, target_accuracy=0.0).fit(X[seen], X[seen, 0].astype(int))
+    assert clf.abstain_label_ == -2
+    clf.set_params(abstain_label=-1)
+    with pytest.raises(ValueError, match="is one of the classes"):
+        clf.fit(X[seen], X[seen, 0].astype(int))

@@ -4,7 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fer_estimators.images import check_image_array, describe_shape, resize_images
+from fer_estimators.images import (
+    check_image_array,
+    describe_shape,
+    height_and_width,
+    resize_images,
+)
 from fer_estimators.preprocessing import ImageResizer
 
 
@@ -82,3 +87,9 @@ def test_shrinking_averages():
 def test_resizing_does_not_wrap_values():
     with pytest.raises(ValueError, match="above 255"):
         resize_images(np.full((1, 4, 4), 300.0), 8)
+
+
+@pytest.mark.parametrize("size", [48.0, 0, (48,), (4, 4, 4), "48", True])
+def test_what_is_no_size_is_told(size):
+    with pytest.raises(ValueError, match=r"image_size=.* is no size"):
+        height_and_width(size)

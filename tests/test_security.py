@@ -15,9 +15,10 @@ from fer_estimators.exceptions import CheckpointError
 
 # Whatever runs a text or a file as code, starts a program, or opens a connection.
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}
+FORBIDDEN_METHODS = {"system", "popen", "execv", "spawnv", "get_file", "load_model"}
 FORBIDDEN_MODULES = {
     *("pickle", "marshal", "shelve", "runpy", "code", "subprocess", "multiprocessing"),
-    *("socket", "urllib", "http", "ftplib", "requests", "tarfile", "shutil"),
+    *("dill", "cloudpickle", "socket", "urllib", "http", "ftplib", "requests", "tarfile", "shutil"),
 }
 
 
@@ -45,7 +46,8 @@ def test_source_has_no_way_to_run_what_it_reads(path):
         elif isinstance(node, ast.ImportFrom) and not node.level:
             found += [node.module] * (node.module.split(".")[0] in FORBIDDEN_MODULES)
         elif isinstance(node, ast.Call):
-            found += {getattr(node.func, "id", "")} & FORBIDDEN_CALLS
+            found += {getattr(node.func, "id", "")} & (FORBIDDEN_CALLS | FORBIDDEN_METHODS)
+            found += {getattr(node.func, "attr", "")} & FORBIDDEN_METHODS
             found += [
                 "allow_pickle"
                 for keyword in node.keywords

@@ -126,7 +126,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "target_accuracy": [Interval(Real, 0, 1, closed="both")],
         "cautious": ["boolean"],
-        "abstain_label": [str, Real],
+        "abstain_label": [str, Integral],
         "cv": ["cv_object", Interval(RealNotInt, 0, 1, closed="neither")],
         "refit": ["boolean"],
         "n_jobs": [Integral, None],
@@ -185,8 +185,10 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             raise ValueError("X and y hold 0 samples, expected some of each class. Pass all faces.")
         assert_all_finite(y, input_name="y")
         check_classification_targets(y)
-        abstain_label = self._find_abstain_label(np.unique(y))
+        self._find_abstain_label(np.unique(y))  # refuses what it can before the work
         estimator, correct, confidence = self._fit_and_hold_out(X, y, params)
+        # A classifier that was fitted before may know classes that are not in `y`.
+        abstain_label = self._find_abstain_label(np.asarray(estimator.classes_))
         chosen = self._choose_threshold(correct, confidence)
         self.threshold_, self.coverage_, self.accuracy_ = chosen
         self.abstain_label_ = abstain_label

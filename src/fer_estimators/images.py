@@ -332,7 +332,7 @@ def height_and_width(image_size):
     Raises
     ------
     ValueError
-        If it is neither a positive integer nor two of them.
+        If it is neither a positive integer nor two of them, nor None.
 
     Examples
     --------
@@ -342,7 +342,8 @@ def height_and_width(image_size):
     """
     if image_size is None:
         return None
-    pair = (image_size, image_size) if isinstance(image_size, Integral) else tuple(image_size)
+    single = not np.iterable(image_size)
+    pair = (image_size, image_size) if single else tuple(image_size)
     integers = all(isinstance(side, Integral) and not isinstance(side, bool) for side in pair)
     if len(pair) != 2 or not integers or min(pair) < 1:
         raise ValueError(

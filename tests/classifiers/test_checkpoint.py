@@ -5,6 +5,7 @@ import errno
 import pickle
 import runpy
 import signal
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -92,6 +93,36 @@ def test_a_finished_training_is_not_repeated(cnn, faces, tmp_path):
     first = cnn(**PARAMS).fit(faces.images, faces.target, checkpoint=tmp_path)
     again = cnn(**PARAMS, callbacks=[At(1, stop)])
     assert_equal_fits(again.fit(faces.images, faces.target, checkpoint=tmp_path), first)
+
+
+def one_layer(input_shape, n_classes, *, dropout):
+    """A network of the user's own."""
+    inputs = keras.Input(input_shape)
+    x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
+    x = keras.layers.Dropout(dropout)(x)
+    return keras.Model(inputs, keras.layers.Dense(n_classes, activation="softmax")(x))
+
+
+def test_labels_and_functions_are_told_by_what_they_are(cnn, faces, tmp_path):
+    # Made anew, as in another process.
+    def fit(dropout, labels):
+        clf = cnn(architecture=partial(one_layer, dropout=dropout))
+        return clf.fit(faces.images, np.array(list(labels), dtype=object), checkpoint=tmp_path)
+
+    first = fit(0.1, faces.target)
+    assert_equal_fits(first, fit(0.1, faces.target))
+    with pytest.raises(CheckpointError, match="architecture changed"):
+        fit(0.2, faces.target)
+    with pytest.raises(CheckpointError, match="classes changed"):
+        fit(0.1, [f"{label}!" for label in faces.target])
+
+
+def test_a_training_that_a_callback_ended_is_finished(cnn, faces, tmp_path):
+    stopping = keras.callbacks.EarlyStopping("loss", patience=0, min_delta=9.0)
+    clf = cnn(epochs=5, callbacks=[stopping]).fit(faces.images, faces.target, checkpoint=tmp_path)
+    assert clf.n_epochs_ < 5
+    again = cnn(epochs=5).fit(faces.images, faces.target, checkpoint=tmp_path)
+    assert again.n_epochs_ == clf.n_epochs_
 
 
 def test_an_unseeded_training_goes_on_with_its_seed(cnn, faces, tmp_path):
@@ -204,6 +235,33 @@ def test_ctrl_c_in_the_first_epoch_leaves_nothing(cnn, faces):
     assert not hasattr(clf, "model_")
 
 
+@pytest.mark.parametrize("again", ["partial_fit", "warm_start"])
+@pytest.mark.parametrize("action", [ruin, interrupt, stop])
+def test_a_further_training_that_fails_changes_nothing(make, faces, again, action):
+    clf = make(warm_start=True).fit(faces.images, faces.target)
+    expected = clf.predict_proba(faces.images)
+    clf.set_params(callbacks=[At(2, action)], batch_size=32)
+    train = clf.fit if again == "warm_start" else clf.partial_fit
+    with pytest.raises((TrainingDivergedError, KeyboardInterrupt, Stop)):
+        train(faces.images, faces.target)
+    np.testing.assert_array_equal(clf.predict_proba(faces.images), expected)
+    clf.set_params(callbacks=None).partial_fit(faces.images, faces.target)
+    assert clf.n_epochs_ == 2
+
+
+def test_callbacks_learn_of_an_early_end(cnn, faces):
+    class Ends(At):
+        ends = 0
+
+        def on_train_end(self, logs=None):
+            self.ends += 1
+
+    callback = Ends(7, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        cnn(epochs=3, batch_size=32, callbacks=[callback]).fit(faces.images, faces.target)
+    assert callback.ends == 1
+
+
 def test_a_second_ctrl_c_is_immediate(cnn, faces):
     def twice(model):
         signal.raise_signal(signal.SIGINT)
@@ -224,7 +282,18 @@ def test_sigterm_ends_the_process_after_the_batch(cnn, faces):
     assert clf.interrupted_
 
 
-def test_a_handler_of_the_users_own_is_called(cnn, faces, monkeypatch):
+def test_a_handler_that_returns_ends_the_first_epoch_all_the_same(cnn, faces):
+    before = signal.signal(signal.SIGTERM, lambda *args: None)
+    try:
+        clf = cnn(callbacks=[At(1, lambda model: signal.raise_signal(15))])
+        with pytest.raises(KeyboardInterrupt, match="first epoch"):
+            clf.fit(faces.images, faces.target)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not hasattr(clf, "model_")
+
+
+def test_a_handler_of_the_users_own_is_called(cnn, faces):
     calls = []
     before = signal.signal(signal.SIGTERM, lambda *args: calls.append(args))
     try:

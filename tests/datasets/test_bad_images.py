@@ -73,7 +73,7 @@ def test_document_named_like_an_image_starts_no_program(tmp_path, fakes, head):
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP"])
 def test_truncated_file_is_refused(fakes, kind):
     data = fakes.encode(RAMP, kind)
-    for length in (len(data) - 20 if kind == "PNG" else len(data) - 2, len(data) // 2, 30):
+    for length in (len(data) - 2, len(data) // 2, 30):
         with pytest.raises(ImageReadError, match=f"damaged {kind}"):
             decode(data[:length])
 

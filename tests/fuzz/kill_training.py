@@ -8,6 +8,7 @@ without a checkpoint.
 
 import argparse
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -34,25 +35,31 @@ def train(checkpoint=None):
 
 def kill_and_resume(folder, n_kills, rng):
     """Return the resumed training's weights, and the number of kills in the middle of a write."""
-    n_in_writes = 0
-    for kill in range(n_kills):
+    kills = []
+    while len(kills) < n_kills:
         process = subprocess.Popen([sys.executable, __file__, "--train", str(folder)])
-        in_a_write = _wait(process, folder, kill, rng)
-        if process.poll() is not None:
+        in_a_write = _wait(process, folder, len(kills), rng)
+        process.kill()
+        if process.wait() == -signal.SIGKILL:
+            kills.append(in_a_write)
+        elif process.returncode:
+            raise RuntimeError(f"a resumed training ended with {process.returncode}")
+        else:
             # It was over before its moment came: begin anew, and kill that one.
             (folder / "checkpoint.npz").unlink()
-        else:
-            n_in_writes += in_a_write
-        process.kill()
-        process.wait()
     result = folder / "weights.npz"
     subprocess.run([sys.executable, __file__, "--train", str(folder)], check=True)
     with np.load(result) as weights:
-        return [weights[name] for name in weights.files], n_in_writes
+        return [weights[name] for name in weights.files], sum(kills)
 
 
 def _wait(process, folder, kill, rng):
-    """Wait for a random moment, in every second kill for a file that is being written."""
+    """Wait for a random moment, at every second kill for a file that is being written.
+
+    Returns whether one was.
+    """
+    for left_by_the_last in folder.glob(".checkpoint-*"):
+        left_by_the_last.unlink(missing_ok=True)
     in_a_write = bool(kill % 2)
     if in_a_write:
         n_writes = rng.randint(1, 3)

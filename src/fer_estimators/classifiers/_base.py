@@ -69,7 +69,7 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
             Labels: emotion names, or any other strings or integers.
         sample_weight : array-like of shape (n,), default=None
             Weight of each image in the loss, not negative. An image of weight zero counts as
-            absent.
+            absent. The validation accuracy counts each image once.
         validation_data : tuple (X, y), default=None
             Images and labels to choose the best epoch on, in place of `validation_fraction`.
         checkpoint : path-like, default=None
@@ -87,7 +87,7 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         ------
         ValueError, TypeError
             If the images, the labels or a parameter are not as described. The classifier is then
-            what it was before, as it is after the errors below.
+            what it was before, as after every other error but KeyboardInterrupt.
         WeightsNotFoundError
             If pretrained weights are neither there nor to be had.
         CheckpointError
@@ -98,12 +98,8 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         OutOfMemoryError
             If a batch does not fit into memory.
         KeyboardInterrupt
-            At Ctrl-C, after the current batch; the best weights of whole epochs are kept.
-
-        Notes
-        -----
-        The validation accuracy, which chooses the best epoch, counts each image once: weights
-        are for training alone.
+            At Ctrl-C, after the current batch; the best weights of whole epochs, if there was
+            one, are kept. At SIGTERM it is SystemExit.
         """
         warm = self.warm_start and hasattr(self, "model_")
         if warm and checkpoint is not None:
@@ -229,7 +225,7 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         yield Phase(1, self.learning_rate, "constant", keep_optimizer)
 
     def _fit(self, X, y, sample_weight, **options):
-        with self._all_or_nothing():
+        with self._all_or_nothing(options["warm"]):
             interruption = self._fit_until_interrupted(X, y, sample_weight, **options)
         interruption.raise_as_usual()
         return self
@@ -257,9 +253,9 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         self.image_shape_ = images.shape[1:]
         self.device_ = resolve_device(self.device)
         validation = self._check_validation_data(validation_data)
-        arrays = {"X": images, "y": labels, "weights": weights}
+        arrays = {"X": images, "y": codes, "weights": weights}
         arrays |= dict(zip(("validation X", "validation y"), validation or (), strict=False))
-        described = None if folder is None else fingerprint(self, arrays=arrays)
+        described = None if folder is None else fingerprint(self, classes=classes, arrays=arrays)
         with open_checkpoint(folder, described) as checkpoint:
             self._draw_seed(warm, checkpoint)
             holds_out = not incremental and validation is None
@@ -290,7 +286,7 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
             verbose=int(self.verbose),
         )
         self.n_epochs_ = len(self.history_["loss"])
-        self.interrupted_ = interruption.signal is not None
+        self.interrupted_ = interruption.ended_training
         self._optimizer_rule = rule
         self._infer = compile_inference(self.model_)
         return interruption
@@ -305,14 +301,19 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
             self._seed = checkpoint.state["seed"]
 
     @contextmanager
-    def _all_or_nothing(self):
-        """Restore all attributes if training fails, so that no mixture of two fits is left."""
+    def _all_or_nothing(self, warm):
+        """Restore everything if training fails, so that no mixture of two fits is left."""
         before = dict(vars(self))
+        weights = self.model_.get_weights() if warm else None
         try:
             yield
         except BaseException:
             vars(self).clear()
             vars(self).update(before)
+            if warm:
+                self.model_.set_weights(weights)
+                # The optimizer has moved on: `partial_fit` is to make another.
+                vars(self).pop("_optimizer_rule", None)
             raise
 
     def _check_images(self, X, *, fitting):

@@ -90,11 +90,6 @@ class KeepBestWeights(keras.callbacks.Callback):
         self.best_weights = None
         self.waited = 0
 
-    @property
-    def patience_is_over(self):
-        """Whether this phase has waited long enough."""
-        return self.patience is not None and self.waited >= self.patience
-
     def restore(self, model):
         """Put the best weights back, if there are any."""
         if self.best_weights is not None:
@@ -113,5 +108,5 @@ class KeepBestWeights(keras.callbacks.Callback):
             self.waited = 0
             return
         self.waited += 1
-        if self.patience_is_over:
+        if self.patience is not None and self.waited >= self.patience:
             self.model.stop_training = True

@@ -6,6 +6,7 @@ import os
 import tempfile
 import warnings
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -18,18 +19,20 @@ _FILE = "checkpoint.npz"
 _LOCK = "lock"
 _TEMPORARY = ".checkpoint-"
 _VERSION = 1
-# Neither changes what is learned.
-_NO_PART_OF_THE_RESULT = {"verbose", "callbacks", "device", "warm_start"}
+# They may change from call to call: all but callbacks change nothing that is learned, and the
+# state of those is the user's own affair.
+_MAY_CHANGE = {"verbose", "callbacks", "device", "warm_start"}
 
 
-def fingerprint(estimator, *, arrays):
+def fingerprint(estimator, *, classes, arrays):
     """Describe everything on which a training depends.
 
     Parameters
     ----------
     estimator : BaseImageClassifier
+    classes : ndarray of shape (n_classes,)
     arrays : dict of str to ndarray or None
-        The images, labels and weights.
+        The images, class codes and weights.
 
     Returns
     -------
@@ -38,10 +41,11 @@ def fingerprint(estimator, *, arrays):
     described = {
         name: _describe(value)
         for name, value in estimator.get_params(deep=False).items()
-        if name not in _NO_PART_OF_THE_RESULT
+        if name not in _MAY_CHANGE
     }
     described["estimator"] = type(estimator).__name__
     described["Keras' backend"] = keras.backend.backend()
+    described["classes"] = repr(classes.tolist())
     for name, array in arrays.items():
         described[name] = "None" if array is None else _digest(array)
     return described
@@ -52,16 +56,32 @@ def _describe(value):
         return repr(value.get_config())
     if isinstance(value, np.random.RandomState):
         return "a RandomState"
-    name = getattr(value, "__qualname__", None)
-    return repr(value) if name is None else f"{value.__module__}.{name}"
+    if isinstance(value, partial):
+        return f"partial {_describe([value.func, value.args, value.keywords])}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_describe, value))}]"
+    if isinstance(value, dict):
+        return _describe([*value.items()])
+    if hasattr(value, "__code__"):
+        return f"{value.__module__}.{value.__qualname__} {_describe_code(value.__code__)[:12]}"
+    if isinstance(value, type) or not hasattr(value, "__dict__"):
+        return repr(value)
+    # The repr of an instance may hold its address.
+    return f"{type(value).__qualname__} {_describe(vars(value))}"
+
+
+def _describe_code(code):
+    """Digest what a function does, so that an edited one is told from what it was."""
+    constants = [_describe_code(c) if hasattr(c, "co_code") else repr(c) for c in code.co_consts]
+    return hashlib.sha256(repr((code.co_code, code.co_names, constants)).encode()).hexdigest()
 
 
 def _digest(array):
-    digest = hashlib.sha256(repr((array.shape, array.dtype.str)).encode())
+    digest = hashlib.sha256()
     # In parts, as the array may be a memory map larger than the memory.
     for start in range(0, len(array), 4096):
         digest.update(np.ascontiguousarray(array[start : start + 4096]))
-    return digest.hexdigest()
+    return f"{array.shape} {array.dtype}, SHA-256 {digest.hexdigest()}"
 
 
 @contextmanager
@@ -139,8 +159,32 @@ class Checkpoint:
             left_by_a_kill.unlink()
         path = folder / _FILE
         if path.exists():
-            self.state, self.arrays = _read(path)
-            self._compare(self.state.pop("fingerprint"))
+            written, self.state, self.arrays = _read(path)
+            self._compare(written)
+            # There is a whole one already: a full disk need not end the training.
+            self._may_fail = True
+
+    def restore(self, name, variables):
+        """Assign one list of arrays to variables, and let go of it.
+
+        Parameters
+        ----------
+        name : str
+        variables : list of keras.Variable
+
+        Raises
+        ------
+        CheckpointError
+            If they are not those that were written.
+        """
+        values = self.arrays.pop(name, [])
+        if [tuple(v.shape) for v in variables] != [v.shape for v in values]:
+            raise CheckpointError(
+                f"checkpoint={str(self._folder)!r} holds {len(values)} arrays of the {name}, but "
+                f"this training has {len(variables)} of other shapes. Name another folder."
+            )
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
 
     def write(self, state, arrays):
         """Replace what the folder holds.
@@ -204,21 +248,25 @@ def _shorten(text):
 
 
 def _read(path):
-    try:
-        # Opened here, as NumPy leaves a damaged file open.
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as members:
-            state = json.loads(members["state"].tobytes())
-            if state.pop("version") != _VERSION:
-                raise ValueError("an unknown version")
-            arrays = {}
-            for name in sorted(set(members.files) - {"state"}):
-                arrays.setdefault(name.partition("/")[0], []).append(members[name])
-    except Exception as error:  # NumPy and zipfile raise a dozen kinds for a damaged file
+    # An error of opening is no fault of the file.
+    with open(path, "rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as members:
+                state = json.loads(members["state"].tobytes())
+                version, written = state.pop("version"), state.pop("fingerprint")
+                arrays = {}
+                for name in sorted(set(members.files) - {"state"}):
+                    arrays.setdefault(name.partition("/")[0], []).append(members[name])
+        except Exception as error:  # NumPy and zipfile raise a dozen kinds for a damaged file
+            raise CheckpointError(
+                f"{str(path)!r} is damaged or no checkpoint ({error}). Delete it to begin anew."
+            ) from error
+    if version != _VERSION:
         raise CheckpointError(
-            f"{str(path)!r} is damaged or no checkpoint of this version ({error}). Delete it to "
-            "begin anew."
-        ) from error
-    return state, arrays
+            f"{str(path)!r} is of version {version}, but this library reads version {_VERSION}. "
+            "Go on with the version that wrote it, or name another folder to begin anew."
+        )
+    return written, state, arrays
 
 
 def _not_writable(folder, error):

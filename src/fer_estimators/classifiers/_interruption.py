@@ -23,16 +23,20 @@ class Interruption(keras.callbacks.Callback):
     ----------
     signal : signal.Signals or None
         The one that came.
+    ended_training : bool
+        Whether it came in time to end the training.
     """
 
     def __init__(self):
         super().__init__()
         self.signal = None
+        self.ended_training = False
         self._handlers = {}
 
     def on_train_batch_end(self, batch, logs=None):
         """Stop if a signal has come."""
         if self.signal is not None:
+            self.ended_training = True
             raise Interrupted
 
     @contextmanager
@@ -65,5 +69,8 @@ class Interruption(keras.callbacks.Callback):
         self._put_back()
 
     def _put_back(self):
-        while self._handlers:
-            signal.signal(*self._handlers.popitem())
+        # A signal may come in the middle of this, and do the same.
+        for number in _SIGNALS:
+            handler = self._handlers.pop(number, None)
+            if handler is not None:
+                signal.signal(number, handler)

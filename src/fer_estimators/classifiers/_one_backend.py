@@ -2,8 +2,12 @@
 
 import sys
 from contextlib import contextmanager
+from threading import RLock
 
 import keras
+
+# All threads look modules up in the same place.
+_ONE_AT_A_TIME = RLock()
 
 
 @contextmanager
@@ -13,11 +17,12 @@ def tensorflow_left_out():
     scikeras, and Keras when it serialises, import it wherever it is installed: seconds and
     hundreds of megabytes for nothing.
     """
-    hide = keras.backend.backend() != "tensorflow" and "tensorflow" not in sys.modules
-    if hide:
-        sys.modules["tensorflow"] = None
-    try:
-        yield
-    finally:
+    with _ONE_AT_A_TIME:
+        hide = keras.backend.backend() != "tensorflow" and "tensorflow" not in sys.modules
         if hide:
-            del sys.modules["tensorflow"]
+            sys.modules["tensorflow"] = None
+        try:
+            yield
+        finally:
+            if hide:
+                del sys.modules["tensorflow"]

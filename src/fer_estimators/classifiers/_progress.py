@@ -32,6 +32,7 @@ class Progress(keras.callbacks.Callback):
         self._seed = seed
         self._phase = 0
         self._epochs_in_phase = 0
+        self._stopped = False
         self._resumed = checkpoint is not None and checkpoint.state is not None
         if self._resumed:
             self._read(checkpoint.state, checkpoint.arrays)
@@ -61,12 +62,11 @@ class Progress(keras.callbacks.Callback):
             return 0
         if self._resumed and number == self._phase:
             self._resumed = False
-            _assign(model.variables, self._checkpoint.arrays["model"])
-            _assign(model.optimizer.variables, self._checkpoint.arrays["optimizer"])
-            # Let go of them: the model has its own.
-            self._checkpoint.arrays = {}
-            return 0 if self._best.patience_is_over else epochs - self._epochs_in_phase
-        self._phase, self._epochs_in_phase, self._best.waited = number, 0, 0
+            self._checkpoint.restore("model", model.variables)
+            self._checkpoint.restore("optimizer", model.optimizer.variables)
+            return 0 if self._stopped else epochs - self._epochs_in_phase
+        self._phase, self._epochs_in_phase, self._stopped = number, 0, False
+        self._best.waited = 0
         if self._checkpoint is not None:
             self._write(model)
         return epochs
@@ -76,6 +76,8 @@ class Progress(keras.callbacks.Callback):
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
         self._epochs_in_phase += 1
+        # By patience, or by a callback of the user's own.
+        self._stopped = bool(self.model.stop_training)
         if self._checkpoint is not None:
             self._write(self.model)
 
@@ -85,6 +87,7 @@ class Progress(keras.callbacks.Callback):
             "history": self.history,
             "phase": self._phase,
             "epochs_in_phase": self._epochs_in_phase,
+            "stopped": self._stopped,
             "best_epoch": self._best.best_epoch,
             "best_score": self._best.best_score,
             "waited": self._best.waited,
@@ -100,6 +103,7 @@ class Progress(keras.callbacks.Callback):
         self.history = state["history"]
         self._phase = state["phase"]
         self._epochs_in_phase = state["epochs_in_phase"]
+        self._stopped = state["stopped"]
         self._best.best_epoch = state["best_epoch"]
         self._best.best_score = state["best_score"]
         self._best.waited = state["waited"]
@@ -108,8 +112,3 @@ class Progress(keras.callbacks.Callback):
 
 def _values(variables):
     return [keras.ops.convert_to_numpy(variable) for variable in variables]
-
-
-def _assign(variables, values):
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)

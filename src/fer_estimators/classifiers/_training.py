@@ -123,15 +123,23 @@ def run_phases(
         if best.best_epoch is None:
             # Nothing was learned yet: leave as if the signal had come before the training.
             interruption.raise_as_usual()
-        best.restore(model)
+            raise KeyboardInterrupt("the first epoch was interrupted") from None
+        _end(model, best, callbacks)
     except Diverged as diverged:
         _tell_of_divergence(diverged, best)
-        best.restore(model)
+        _end(model, best, callbacks)
     finally:
         for callback in callbacks:
             # Otherwise the estimator's parameters would hold the network, also in pickles.
             callback.set_model(None)
     return Trained(progress.history, best.best_epoch, interruption)
+
+
+def _end(model, best, callbacks):
+    """Do what Keras does at the end of a training that was not broken off."""
+    best.restore(model)
+    for callback in callbacks:
+        callback.on_train_end()
 
 
 def _tell_of_divergence(diverged, best):

@@ -252,6 +252,9 @@ def _check_chunks(data):
             if n_animations > 1 or not 0 < n_frames <= 2**31:
                 raise ImageReadError("damaged PNG: broken animation header")
         position += 12 + int.from_bytes(data[position : position + 4])
+    # The end has no content, but a length and a checksum.
+    if len(data) < position + 12:
+        raise ImageReadError("damaged PNG: image file is truncated")
 
 
 def _note_frames(image):
