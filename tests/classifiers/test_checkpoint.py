@@ -238,9 +238,9 @@ def test_ctrl_c_in_the_first_epoch_leaves_nothing(cnn, faces):
 @pytest.mark.parametrize("again", ["partial_fit", "warm_start"])
 @pytest.mark.parametrize("action", [ruin, interrupt, stop])
 def test_a_further_training_that_fails_changes_nothing(make, faces, again, action):
-    clf = make(warm_start=True).fit(faces.images, faces.target)
+    clf = make(warm_start=True, batch_size=32).fit(faces.images, faces.target)
     expected = clf.predict_proba(faces.images)
-    clf.set_params(callbacks=[At(2, action)], batch_size=32)
+    clf.set_params(callbacks=[At(2, action)])
     train = clf.fit if again == "warm_start" else clf.partial_fit
     with pytest.raises((TrainingDivergedError, KeyboardInterrupt, Stop)):
         train(faces.images, faces.target)
