@@ -218,21 +218,21 @@ def heads(folder, rounds):
 
     from fer_estimators import BackboneFeatures, TransferClassifier
 
-    images, target = (array[:1024] for array in _data.load(folder))
-    common = {"backbone": "mobilenet_025", "weights": None, "random_state": 0}
+    images, target = (array[:4096] for array in _data.load(folder))
+    common = {"backbone": "mobilenet_050", "weights": None, "random_state": 0}
 
     def features(n_heads):
         with TemporaryDirectory() as cache:
             for head in range(n_heads):
                 steps = [
                     ("features", BackboneFeatures(**common)),
-                    ("head", LogisticRegression(C=10.0**-head, max_iter=200)),
+                    ("head", LogisticRegression(C=10.0**-head, max_iter=50, tol=1e-3)),
                 ]
                 Pipeline(steps, memory=cache).fit(images, target)
 
     def transfer():
         for head in range(8):
-            TransferClassifier(**common, dropout=head / 10, epochs=5).fit(images, target)
+            TransferClassifier(**common, dropout=head / 10, epochs=2).fit(images, target)
 
     eight, one = in_turns(lambda: features(8), lambda: features(1), rounds=rounds)
     fits = [seconds(transfer)]

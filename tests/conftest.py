@@ -1,6 +1,7 @@
 """Shared fixtures: everything is drawn, nothing is downloaded."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -24,3 +25,11 @@ sys.path.append(str(Path(__file__).parent / "fuzz"))
 def faces():
     """Drawn faces of 16 pixels, 20 of each emotion."""
     return make_faces(140, image_size=16, random_state=0)
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c_is_heard():
+    """Handle Ctrl-C as in a terminal; what runs in the background begins with it switched off."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
