@@ -236,7 +236,7 @@ def test_a_grid_of_mistakes_shows_the_most_confident_first(faces):
         select="mistakes",
     )
     assert display.indices.tolist() == [2, 0]
-    assert captions(display) == ["sad 90%\nnot fear", "fear 60%\nnot sad"]
+    assert captions(display) == ["sad 90%\ntrue: fear", "fear 60%\ntrue: sad"]
     assert [text.get_fontweight() for text in display.ax_.texts] == ["bold", "bold"]
     frame = display.frame()
     assert frame.columns.tolist() == ["index", "true", "predicted", "confidence"]
@@ -248,7 +248,7 @@ def test_a_grid_without_probabilities_shows_no_confidence(faces):
     display = FaceGridDisplay.from_predictions(
         faces.images[:2], ["sad", "fear"], ["sad", "sad"], random_state=0, n_faces=9, ax=ax
     )
-    assert sorted(captions(display)) == ["sad\nnot fear", "sad\nright"]
+    assert sorted(captions(display)) == ["sad\nright", "sad\ntrue: fear"]
     assert display.ax_ is ax
     assert display.figure_ is figure
     mistakes = FaceGridDisplay.from_predictions(

@@ -309,7 +309,7 @@ class FaceGridDisplay:
         if self.y_pred is None:
             return str(self.y_true[i])
         confidence = "" if self.confidence is None else f" {self.confidence[i]:.0%}"
-        truth = f"not {self.y_true[i]}" if wrong else "right"
+        truth = f"true: {self.y_true[i]}" if wrong else "right"
         return f"{self.y_pred[i]}{confidence}\n{truth}"
 
     def frame(self):
