@@ -103,8 +103,8 @@ def prediction(folder, rounds):
         lambda: model.predict(images[..., None], verbose=0, batch_size=64),
         rounds=rounds,
     )
-    ours, plain = clf.predict_proba(images[:100]), model.predict(images[:100, ..., None], verbose=0)
-    np.testing.assert_allclose(ours, plain, atol=1e-5)
+    plain = model.predict(images[:100, ..., None], verbose=0)
+    np.testing.assert_allclose(clf.predict_proba(images[:100]), plain, atol=1e-5)
     rates = [[len(images) / t for t in row] for row in times]
     yield Comparison(
         "all images / model.predict", *rates, unit="images/s", reach=1.1, higher_is_better=True
@@ -122,14 +122,13 @@ def memory(folder, rounds):
         clf.fit(images[:1000], target[:1000])
         with PeakMemory() as memory_used:
             clf.fit(images, target)
-        yield Comparison(
-            f"memory added by fit, class_weight={class_weight} / images",
-            [memory_used.added / 1e6],
-            [images.nbytes / 1e6],
-            unit="MB",
-            reach=2.2,
-            at_most=True,
-        )
+        name = f"memory added by fit, class_weight={class_weight} / images"
+        yield _compare_memory(name, memory_used, images, reach=2.2)
+
+
+def _compare_memory(name, memory_used, images, *, reach):
+    megabytes = [memory_used.added / 1e6], [images.nbytes / 1e6]
+    return Comparison(name, *megabytes, unit="MB", reach=reach, at_most=True)
 
 
 def loading(folder, rounds):
@@ -179,14 +178,8 @@ def loading_memory(folder, rounds):
         load_fer2013(source)
         with PeakMemory() as memory_used:
             images = load_fer2013(source).images
-        yield Comparison(
-            f"peak memory of loading a {name} / array",
-            [memory_used.added / 1e6],
-            [images.nbytes / 1e6],
-            unit="MB",
-            reach=1.3,
-            at_most=True,
-        )
+        name = f"peak memory of loading a {name} / array"
+        yield _compare_memory(name, memory_used, images, reach=1.3)
 
 
 def importing(folder, rounds):

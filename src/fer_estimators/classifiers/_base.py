@@ -254,7 +254,8 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         self.device_ = resolve_device(self.device)
         validation = self._check_validation_data(validation_data)
         arrays = {"X": images, "y": codes, "weights": weights}
-        arrays |= dict(zip(("validation X", "validation y"), validation or (), strict=False))
+        if validation is not None:
+            arrays["validation X"], arrays["validation y"] = validation
         described = None if folder is None else fingerprint(self, classes=classes, arrays=arrays)
         with open_checkpoint(folder, described) as checkpoint:
             self._draw_seed(warm, checkpoint)

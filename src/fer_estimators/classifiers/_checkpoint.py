@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import tempfile
 import warnings
 from contextlib import contextmanager
 from functools import partial
@@ -13,6 +11,7 @@ import keras
 import numpy as np
 from filelock import FileLock, Timeout
 
+from fer_estimators._atomic import written_whole
 from fer_estimators.exceptions import CheckpointError
 
 _FILE = "checkpoint.npz"
@@ -206,7 +205,8 @@ class Checkpoint:
         for name, values in arrays.items():
             members |= {f"{name}/{index:05d}": value for index, value in enumerate(values)}
         try:
-            self._replace(members)
+            with written_whole(self._folder / _FILE, prefix=_TEMPORARY) as file:
+                np.savez(file, **members)
         except OSError as error:
             if not self._may_fail:
                 raise _not_writable(self._folder, error) from error
@@ -216,18 +216,6 @@ class Checkpoint:
                 stacklevel=2,
             )
         self._may_fail = True
-
-    def _replace(self, members):
-        handle, temporary = tempfile.mkstemp(dir=self._folder, prefix=_TEMPORARY)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, **members)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, self._folder / _FILE)
-        except BaseException:
-            os.unlink(temporary)
-            raise
 
     def _compare(self, written):
         names = sorted(written.keys() | self._described.keys())

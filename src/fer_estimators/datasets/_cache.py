@@ -10,7 +10,6 @@ import json
 import logging
 import math
 import os
-import tempfile
 import warnings
 import zlib
 from importlib.metadata import version
@@ -18,6 +17,7 @@ from importlib.metadata import version
 import numpy as np
 import PIL
 
+from .._atomic import written_whole
 from ._loaded import Loaded
 from ._report import LoadReport
 
@@ -123,19 +123,11 @@ def _write(folder, name, loaded):
     }
     text = json.dumps(header).encode("ascii")
     os.makedirs(folder, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(_MAGIC)
-            file.write(b"%d %d\n" % (len(text), zlib.adler32(text)))
-            file.write(text)
-            file.write(images)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, os.path.join(folder, name))
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with written_whole(os.path.join(folder, name)) as file:
+        file.write(_MAGIC)
+        file.write(b"%d %d\n" % (len(text), zlib.adler32(text)))
+        file.write(text)
+        file.write(images)
     logger.info("wrote %s", os.path.join(folder, name))
 
 
