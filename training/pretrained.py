@@ -20,7 +20,7 @@ from fer_estimators.datasets import load_fer2013
 
 NETWORKS = {
     "fer2013-compact": {"architecture": "compact", "learning_rate": 3e-3, "epochs": 60},
-    "fer2013-base": {"architecture": "residual", "learning_rate": 2e-3, "epochs": 32},
+    "fer2013-base": {"architecture": "residual", "learning_rate": 2e-3, "epochs": 36},
 }
 
 
