@@ -14,6 +14,9 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from fer_estimators import BackboneFeatures, CNNClassifier, TransferClassifier, load, save
+from fer_estimators.backbones import Backbone
+from fer_estimators.classifiers import _checkpoint
+from fer_estimators.exceptions import CheckpointError
 
 SMALL = {"augmentation": None, "epochs": 1, "batch_size": 32, "random_state": 0}
 
@@ -49,7 +52,7 @@ def test_the_fast_path_of_prediction_changes_no_result(clf, faces):
 def test_same_seed_same_model_and_global_state_untouched(clf, faces):
     random.seed(5)
     before = random.getstate()
-    first = clf.fit(faces.images, faces.target)
+    first = clf.set_params(dropout=0.2).fit(faces.images, faces.target)
     assert random.getstate() == before
     second = pickle.loads(pickle.dumps(first)).fit(faces.images, faces.target)
     assert equal_weights(first, second)
@@ -69,13 +72,17 @@ def test_files_predict_equal_to_the_bit(clf, faces, tmp_path):
 
 
 class Interrupt(keras.callbacks.Callback):
-    """Press Ctrl-C in the second epoch, without a look at the model."""
+    """Press Ctrl-C in an epoch, without a look at the model."""
+
+    def __init__(self, epoch=1):
+        super().__init__()
+        self.at = epoch
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.epoch == 1 and batch == 1:
+        if self.epoch == self.at and batch == 1:
             signal.raise_signal(signal.SIGINT)
 
 
@@ -90,6 +97,52 @@ def test_an_interrupted_training_goes_on_from_its_checkpoint(faces, tmp_path):
     resumed = clf.set_params(callbacks=None).fit(faces.images, faces.target, checkpoint=tmp_path)
     assert resumed.history_ == expected.history_
     assert equal_weights(resumed, expected)
+
+
+def tiny_network(include_top, weights, input_shape):
+    """Stand in for a network of keras.applications."""
+    inputs = keras.Input(input_shape)
+    x = keras.layers.Conv2D(4, 3, strides=4, activation="relu", name="conv1")(inputs)
+    x = keras.layers.BatchNormalization(name="bn")(x)
+    return keras.Model(inputs, keras.layers.Conv2D(6, 3, padding="same", name="conv2")(x))
+
+
+def to_unit(images):
+    """Scale pixels to 0..1."""
+    return images / 255
+
+
+# Dropout, augmentation, and a stop in either phase.
+def test_a_training_stopped_twice_ends_as_one_that_was_not(faces, tmp_path):
+    clf = TransferClassifier(
+        Backbone("tiny", tiny_network, to_unit, 8, "none"),
+        **{**SMALL, "augmentation": "standard", "epochs": 2},
+        weights=None,
+        dropout=0.2,
+        optimizer="adamw",
+        fine_tune_layers=1,
+        fine_tune_epochs=2,
+    )
+    X, y = faces.images[:70], faces.target[:70]
+    expected = clone(clf).fit(X, y)
+    for epoch in (1, 3):
+        clf = clone(clf).set_params(callbacks=[Interrupt(epoch)])
+        with pytest.raises(KeyboardInterrupt):
+            clf.fit(X, y, checkpoint=tmp_path)
+    resumed = clone(clf).set_params(callbacks=None).fit(X, y, checkpoint=tmp_path)
+    assert resumed.history_ == expected.history_
+    assert equal_weights(resumed, expected)
+
+
+def test_a_checkpoint_of_another_backend_is_refused(faces, tmp_path, monkeypatch):
+    clf = CNNClassifier("tiny", **SMALL)
+    with monkeypatch.context() as patch:
+        patch.setattr(_checkpoint.keras.backend, "backend", lambda: "another")
+        described = _checkpoint.fingerprint(clf, classes=np.unique(faces.target), arrays={})
+    with _checkpoint.open_checkpoint(tmp_path, described) as checkpoint:
+        checkpoint.write({}, {})
+    with pytest.raises(CheckpointError, match=r"Keras' backend.*changed"):
+        clf.fit(faces.images, faces.target, checkpoint=tmp_path)
 
 
 def test_fine_tunes(faces):

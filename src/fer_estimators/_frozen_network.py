@@ -1,6 +1,5 @@
 """Build the frozen part of a backbone from all that it depends on, once in a process."""
 
-import hashlib
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from math import prod
@@ -11,6 +10,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from fer_estimators._file_content import file_digest
 from fer_estimators._lookup import suggest
 from fer_estimators.backbones import Backbone
 from fer_estimators.classifiers._device import device_scope
@@ -81,7 +81,7 @@ class FrozenNetwork:
         return prod(self.model.output_shape[1:])
 
 
-def file_digest(path):
+def digest_weights(path):
     """Return the SHA-256 digest of a file, or the path itself where there is none.
 
     Parameters
@@ -92,10 +92,7 @@ def file_digest(path):
     -------
     str
     """
-    if not Path(path).is_file():
-        return path
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_digest(path) if Path(path).is_file() else path
 
 
 def get_network(recipe, device, carried=None):
@@ -185,7 +182,7 @@ def _flatten(features, recipe):
 
 def _check_unchanged(recipe):
     path = recipe.weights_path
-    if path is not None and file_digest(path) not in (recipe.weights, path):
+    if path is not None and digest_weights(path) not in (recipe.weights, path):
         raise ValueError(
             f"The weights file {path!r} has changed since BackboneFeatures was fitted with it (its "
             f"SHA-256 digest was {recipe.weights[:12]}...). Fit again, or restore the file."

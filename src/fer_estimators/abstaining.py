@@ -20,9 +20,9 @@ from sklearn.utils.validation import (
     _check_method_params,
     assert_all_finite,
     check_is_fitted,
-    column_or_1d,
 )
 
+from fer_estimators._label_column import flatten_labels
 from fer_estimators.evaluation._statistics import selective_accuracy, wilson_interval
 
 
@@ -180,7 +180,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         _raise_for_params(params, self, None)
         self._validate_params()
         X, y = indexable(X, y)
-        y = column_or_1d(y, warn=True)
+        y = flatten_labels(y)
         if len(y) == 0:
             raise ValueError("X and y hold 0 samples, expected some of each class. Pass all faces.")
         assert_all_finite(y, input_name="y")

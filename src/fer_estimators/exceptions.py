@@ -25,6 +25,10 @@ class WeightsNotFoundError(FileNotFoundError):
     """Pretrained weights are neither in the cache nor at the given path."""
 
 
+class WeightsFileError(WeightsNotFoundError, ValueError):
+    """A weights file is damaged, no weights file, or of another network."""
+
+
 class ModelFileError(ValueError):
     """A file is no model file, is damaged, newer than this library, or holds what is refused."""
 

@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_memory
 
-from fer_estimators._frozen_network import BUILDING, POOLING, Recipe, file_digest, get_network
+from fer_estimators._frozen_network import BUILDING, POOLING, Recipe, digest_weights, get_network
 from fer_estimators._image_input import check_image_shape, check_input_images
 from fer_estimators.backbones import Backbone, find_backbone
 from fer_estimators.classifiers._device import device_scope, resolve_device, same_device_here
@@ -186,7 +186,8 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             If the images or a parameter are not as described, the images are smaller than the
             backbone allows, or it has no such layer.
         WeightsNotFoundError
-            If the weights are neither there nor to be had.
+            If the weights are neither there nor to be had; a WeightsFileError if the file is
+            damaged, no weights file, or of another network.
         """
         self._validate_params()
         images = check_input_images(self, X, image_shape=self.image_shape, reset=True)
@@ -246,7 +247,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         elif self.weights != "imagenet":
             path = os.path.abspath(self.weights)
-            digest = file_digest(path)
+            digest = digest_weights(path)
         return Recipe(
             backbone=find_backbone(self.backbone),
             weights=digest,

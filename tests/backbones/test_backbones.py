@@ -1,12 +1,14 @@
 """Every backbone keeps the contract of its registry, and says what is wrong with weights."""
 
+import hashlib
+
 import keras
 import numpy as np
 import pytest
 
-from fer_estimators import TransferClassifier
-from fer_estimators.backbones import BACKBONES
-from fer_estimators.exceptions import WeightsNotFoundError
+from fer_estimators import BackboneFeatures, TransferClassifier
+from fer_estimators.backbones import BACKBONES, Backbone
+from fer_estimators.exceptions import WeightsFileError, WeightsNotFoundError
 
 # What Keras' own preprocessing functions take: RGB pixels in 0..255.
 PREPROCESSING = {
@@ -68,19 +70,75 @@ def test_missing_weights_are_told(tmp_path):
         BACKBONES["vgg16"].build((48, 48, 1), weights=tmp_path / "absent.h5")
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>404</html>", b"version https://git-lfs"])
-def test_files_that_are_no_weights_are_told(tmp_path, content):
-    path = tmp_path / "bad.weights.h5"
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"cannot be loaded into 'mobilenet_025'"):
-        BACKBONES["mobilenet_025"].build((32, 32, 1), weights=path)
-
-
-def test_weights_of_another_network_are_told(tmp_path):
-    path = tmp_path / "other.weights.h5"
+@pytest.fixture(scope="module")
+def whole_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "mobilenet_050.weights.h5"
     BACKBONES["mobilenet_050"].build((32, 32, 3), weights=None)[2].save_weights(path)
-    with pytest.raises(ValueError, match=r"cannot be loaded into 'mobilenet_025'"):
+    return path
+
+
+def told_of(path):
+    """What a weights file is said to be, by which its publisher's can be told from it."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return rf"{path.stat().st_size:,} bytes, SHA-256 {digest}"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda data: b"", "empty"),
+        (lambda data: b"\n<!DOCTYPE html><title>404</title>", "a web page"),
+        (lambda data: b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
+        (lambda data: b"PK\3\4" + data, "a zip archive, perhaps a whole model"),
+        (lambda data: b"random", r"no HDF5 file, as it begins with b'random'"),
+        (lambda data: data[:-1], "an HDF5 file that is cut short or damaged"),
+        (lambda data: data[:100], "an HDF5 file that is cut short or damaged"),
+        (lambda data: data, "a whole HDF5 file, perhaps of another network"),
+    ],
+    ids=["empty", "html", "lfs", "zip", "random", "cut by a byte", "cut to a stub", "another"],
+)
+def test_files_that_are_no_weights_are_told(tmp_path, whole_file, spoil, message):
+    path = tmp_path / "bad.weights.h5"
+    path.write_bytes(spoil(whole_file.read_bytes()))
+    with pytest.raises(WeightsFileError, match=rf"into 'mobilenet_025'.* it is {message}") as error:
+        BACKBONES["mobilenet_025"].build((32, 32, 1), weights=path)
+    assert told_of(path) in str(error.value)
+    assert isinstance(error.value, (WeightsNotFoundError, ValueError))
+
+
+@pytest.mark.parametrize("estimator", [TransferClassifier, BackboneFeatures])
+def test_estimators_tell_of_their_weights_files(tmp_path, faces, estimator):
+    path = tmp_path / "bad.weights.h5"
+    path.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(WeightsFileError, match="git lfs pull"):
+        estimator("mobilenet_025", weights=path, image_size=32).fit(faces.images, faces.target)
+
+
+def test_weights_that_are_not_finite_are_told(tmp_path):
+    path = tmp_path / "nan.weights.h5"
+    network = BACKBONES["mobilenet_025"].build((32, 32, 3), weights=None)[2]
+    first, *others = network.get_weights()
+    network.set_weights([first * np.nan, *others])
+    network.save_weights(path)
+    with pytest.raises(WeightsFileError, match="some weights are NaN or infinite"):
         BACKBONES["mobilenet_025"].build((32, 32, 3), weights=path)
+
+
+def test_weights_that_are_damaged_in_the_cache_are_named(tmp_path, monkeypatch, whole_file):
+    def load(weights, **kwargs):
+        if weights is not None:
+            raise OSError("truncated file")
+
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    cache = tmp_path / "models"
+    cache.mkdir()
+    (cache / "good.h5").write_bytes(whole_file.read_bytes())
+    (cache / "bad.h5").write_bytes(whole_file.read_bytes()[:5000])
+    cached = Backbone("mobilenet", load, lambda x: x, 32, "none")
+    with pytest.raises(WeightsNotFoundError, match=r"'bad.h5' is .*: delete it") as error:
+        cached.build((48, 48, 1), weights="imagenet")
+    assert told_of(cache / "bad.h5") in str(error.value)
+    assert "good.h5" not in str(error.value)
 
 
 def test_without_network_and_cache_the_cache_is_named(monkeypatch):
@@ -89,7 +147,7 @@ def test_without_network_and_cache_the_cache_is_named(monkeypatch):
             raise OSError("no route to host")
 
     monkeypatch.setenv("KERAS_HOME", "/somewhere/keras")
-    offline = BACKBONES["vgg16"].__class__("vgg16", refuse, lambda x: x, 32, "none")
+    offline = Backbone("vgg16", refuse, lambda x: x, 32, "none")
     with pytest.raises(WeightsNotFoundError, match=r"cache \(/somewhere/keras/models\).*no route"):
         offline.build((48, 48, 1), weights="imagenet")
 
@@ -99,9 +157,7 @@ def test_other_faults_are_not_blamed_on_the_weights():
         raise TypeError("my own mistake")
 
     with pytest.raises(TypeError, match="my own mistake"):
-        BACKBONES["vgg16"].__class__("own", broken, lambda x: x, 32, "none").build(
-            (48, 48, 1), weights="imagenet"
-        )
+        Backbone("own", broken, lambda x: x, 32, "none").build((48, 48, 1), weights="imagenet")
 
 
 def test_unknown_backbone_is_told(faces):

@@ -38,6 +38,7 @@ def test_bad_images_are_refused_by_fit(cnn, faces, case):
         (lambda X: np.stack([X] * 3, axis=-1), r"image shape \(16, 16, 3\).*fitted on"),
         (lambda X: X / 255, r"scale of 0\.\.1.*X \* 255"),
         (lambda X: X[0], "16 features"),
+        (lambda X: X[:0], "minimum of 1 is required"),
         (lambda X: X.reshape(140, -1)[:, :200], "X has 200 features, but CNNClassifier"),
         (lambda X: np.where(X > 0, np.inf, X), "infinity"),
     ],

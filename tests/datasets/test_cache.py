@@ -127,8 +127,11 @@ def test_interrupted_write_leaves_the_old_state(fer_folder, tmp_path, monkeypatc
 
 def test_cache_that_cannot_be_written_warns_and_loads(fer_folder, tmp_path):
     (tmp_path / "cache").write_text("a file")
-    with pytest.warns(UserWarning, match="cannot be written .* the images were loaded without it"):
+    with pytest.warns(
+        UserWarning, match="cannot be written .* the images were loaded without it"
+    ) as warned:
         assert len(load_fer2013(fer_folder, cache=tmp_path / "cache").images) == 14
+    assert warned[0].filename == __file__
 
 
 def test_links_out_of_the_set_are_not_walked(fer_folder, tmp_path, loads):

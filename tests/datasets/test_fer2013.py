@@ -296,6 +296,16 @@ def test_images_shared_by_splits_that_are_loaded_together_warn(fer_folder):
         load_fer2013(fer_folder, split="all")
 
 
+def test_equal_images_under_two_labels_warn(fer_folder):
+    image = (fer_folder / "train/happy/Training_0.jpg").read_bytes()
+    (fer_folder / "train/sad/Training_0.jpg").write_bytes(image)
+    with pytest.warns(
+        UserWarning,
+        match=r"1 groups .* different labels.*happy/Training_0\.jpg \(happy\); train/sad/.*\(sad\)",
+    ):
+        load_fer2013(fer_folder, split="all")
+
+
 def test_bad_images_are_all_named_in_one_error(fer_folder):
     (fer_folder / "train/happy/Training_0.jpg").write_bytes(b"")
     (fer_folder / "train/sad/Training_1.jpg").write_bytes(b"<!DOCTYPE html><p>404")

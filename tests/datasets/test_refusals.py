@@ -21,6 +21,8 @@ def test_missing_path_says_where_and_what(tmp_path, monkeypatch):
         (b"\x7fELF\x02\x01", r"begins with b'\\x7fELF.*Expected a folder, a .zip archive"),
         (b"\xff\xd8\xff\xe0", "is one image"),
         (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        (b"\n<!DOCTYPE html><p>Sign in", "is a web page, so the download went wrong"),
+        (b"Rar!\x1a\x07\x00", "is a RAR archive; unpack it"),
         (b"PK\x03\x04 cut off", "damaged or incomplete zip"),
         (b"a;b\n1;2\n", "first line is 'a;b"),
     ],
@@ -29,6 +31,13 @@ def test_file_of_another_kind_is_named_by_its_content(tmp_path, content, message
     path = tmp_path / "data.bin"
     path.write_bytes(content)
     with pytest.raises(DatasetError, match=message):
+        load_fer2013(path)
+
+
+def test_web_page_named_like_an_archive_is_no_damaged_archive(tmp_path):
+    path = tmp_path / "fer2013.zip"
+    path.write_bytes(b"<html>404")
+    with pytest.raises(DatasetError, match=r"fer2013\.zip' is a web page"):
         load_fer2013(path)
 
 

@@ -1,6 +1,7 @@
 """FER2013 as a table: headers, rows and packings that cannot be used are named."""
 
 import gzip
+import tarfile
 import tracemalloc
 import zipfile
 
@@ -68,22 +69,30 @@ def test_names_of_emotions_are_accepted_in_a_table(tmp_path):
     assert list(faces.target).count("happy") == 2
 
 
-# The last is FER+'s own table, which has votes in the place of pixels.
 @pytest.mark.parametrize(
     "header",
-    [
-        "emotion;pixels;Usage",
-        "label,pixels,Usage",
-        "a,a,a",
-        "",
-        "Usage,Image name,neutral,happiness",
-    ],
+    ["emotion;pixels;Usage", "label,pixels,Usage", "a,a,a", ""],
 )
 def test_header_that_is_another_is_shown_with_the_expected(tmp_path, header):
     path = tmp_path / "fer2013.csv"
     path.write_text(f"{header}\n")
     with pytest.raises(DatasetError, match=f"first line is '{header}.*emotion, pixels and Usage"):
         load_fer2013(path)
+
+
+def test_votes_of_fer_plus_are_told_from_a_table_of_pixels(tmp_path):
+    path = tmp_path / "fer2013new.csv"
+    path.write_text("Usage,Image name,neutral,happiness\nTraining,fer0000000.png,4,0\n")
+    with pytest.raises(DatasetError, match=r"table of FER\+, .* no pixels.*Load the fer2013\.csv"):
+        load_fer2013(path, split="all")
+
+
+def test_tar_archives_are_told_from_tables(tmp_path):
+    for name, message in (("fer2013.tar", "is a tar archive"), ("fer2013.tar.gz", "`tar xf")):
+        with tarfile.open(tmp_path / name, "w:gz" if name.endswith("gz") else "w") as archive:
+            archive.add(table(tmp_path), "fer2013/fer2013.csv")
+        with pytest.raises(DatasetError, match=f"{message}.*; unpack it|unpack it .{message}"):
+            load_fer2013(tmp_path / name)
 
 
 def test_case_of_the_header_does_not_matter(tmp_path):

@@ -106,7 +106,28 @@ class Target:
     describe: Callable = field(default=lambda error: type(error).__name__)
 
 
-def fuzz(target, *, n_inputs, seed, report_progress=lambda number: None):
+@dataclass
+class Result:
+    """What came of the inputs so far.
+
+    Attributes
+    ----------
+    tried : int
+    counts : Counter
+        Inputs that were survived, by outcome.
+    slowest_s : float
+        The slowest load in seconds.
+    memory_mb : float
+        The growth of memory.
+    """
+
+    tried: int = 0
+    counts: Counter = field(default_factory=Counter)
+    slowest_s: float = 0.0
+    memory_mb: float = 0.0
+
+
+def fuzz(target, *, n_inputs, seed, report_progress=lambda result: None):
     """Load `n_inputs` mutated files.
 
     Parameters
@@ -114,13 +135,11 @@ def fuzz(target, *, n_inputs, seed, report_progress=lambda number: None):
     target : Target
     n_inputs, seed : int
     report_progress : callable
-        Called with the number of each input.
+        Called with the Result before each input, and after the last or a fault.
 
     Returns
     -------
-    dict
-        ``counts`` by outcome, ``slowest_s``, the slowest load in seconds, and ``memory_mb``, the
-        growth of memory.
+    Result
 
     Raises
     ------
@@ -130,21 +149,25 @@ def fuzz(target, *, n_inputs, seed, report_progress=lambda number: None):
     """
     rng, watch = random.Random(seed), Watch()
     _load_originals(target, rng)
-    counts, slowest, before = Counter(), 0.0, _peak_memory()
+    result, before = Result(), _peak_memory()
     for number in range(n_inputs):
-        report_progress(number)
+        report_progress(result)
         kind = rng.choice(target.kinds)
         target.path.write_bytes(kind(rng.choice(target.originals), rng))
         try:
             outcome, seconds = _try(target, kind, rng, watch)
-            grown = _peak_memory() - before
-            assert grown < MAX_MEMORY, f"memory grew by {grown:.0f} MB"
+            result.memory_mb = _peak_memory() - before
+            assert result.memory_mb < MAX_MEMORY, f"memory grew by {result.memory_mb:.0f} MB"
         except Exception as fault:
+            result.tried += 1
+            report_progress(result)
             name = kind.__name__.strip("_")
             raise AssertionError(f"input {number} of seed {seed}, {name}: {fault!r}") from fault
-        slowest = max(slowest, seconds)
-        counts[outcome] += 1
-    return {"counts": counts, "slowest_s": slowest, "memory_mb": _peak_memory() - before}
+        result.slowest_s = max(result.slowest_s, seconds)
+        result.tried += 1
+        result.counts[outcome] += 1
+    report_progress(result)
+    return result
 
 
 def _load_originals(target, rng):
@@ -202,30 +225,59 @@ def main(make_targets, description):
     parser.add_argument("--kind", choices=list(make_targets), action="append")
     parser.add_argument("--record", action="store_true", help="write the counts into the docs")
     options = parser.parse_args()
-
-    def report_progress(number):
-        if number % 1000 == 0 and sys.stderr.isatty():
-            print(f"{number:,} of {options.inputs:,}", end="\r", file=sys.stderr)
-
     for kind in options.kind or make_targets:
-        with tempfile.TemporaryDirectory() as folder:
-            result = fuzz(
-                make_targets[kind](Path(folder)),
-                n_inputs=options.inputs,
-                seed=options.seed,
-                report_progress=report_progress,
-            )
-        print(f"{kind}: {describe(result)}")
-        if options.record:
-            total = result["counts"].total()
-            program = f"tests/fuzz/{Path(sys.argv[0]).name} --kind {kind}"
-            write_counts("programs", {program: {"tried": total, "survived": total}})
+        program = f"tests/fuzz/{Path(sys.argv[0]).name} --kind {kind}"
+        progress = Progress(program if options.record else None, options.inputs)
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                target = make_targets[kind](Path(folder))
+                fuzz(target, n_inputs=options.inputs, seed=options.seed, report_progress=progress)
+        finally:
+            # After Ctrl-C and after a fault, too: what was tried is counted.
+            progress.record()
+            print(f"{kind}: {describe(progress.result)}")
+
+
+class Progress:
+    """Show how far a run is, and write its counts into the docs every thousand inputs.
+
+    Parameters
+    ----------
+    program : str or None
+        The command line that the page names; None writes nothing.
+    n_inputs : int
+        How many there will be.
+
+    Attributes
+    ----------
+    result : Result
+        So far.
+    """
+
+    def __init__(self, program, n_inputs):
+        self.result = Result()
+        self._program, self._n_inputs = program, n_inputs
+
+    def __call__(self, result):
+        """Take note of the result, before each input."""
+        self.result = result
+        if result.tried and result.tried % 1000 == 0:
+            # A run that is killed counts up to here.
+            self.record()
+            if sys.stderr.isatty():
+                print(f"{result.tried:,} of {self._n_inputs:,}", end="\r", file=sys.stderr)
+
+    def record(self):
+        """Write the counts, if there are any."""
+        if self._program and self.result.tried:
+            counts = {"tried": self.result.tried, "survived": self.result.counts.total()}
+            write_counts("programs", {self._program: counts})
 
 
 def describe(result):
     """Return one line for the result of `fuzz`."""
-    outcomes = ", ".join(f"{count:,} {name}" for name, count in result["counts"].most_common())
+    outcomes = ", ".join(f"{count:,} {name}" for name, count in result.counts.most_common())
     return (
-        f"{result['counts'].total():,} inputs ({outcomes}), slowest {result['slowest_s']:.2f} s, "
-        f"memory +{result['memory_mb']:.0f} MB"
+        f"{result.tried:,} inputs ({outcomes}), slowest {result.slowest_s:.2f} s, "
+        f"memory +{result.memory_mb:.0f} MB"
     )

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -34,23 +35,36 @@ def train(checkpoint=None):
 
 
 def kill_and_resume(folder, n_kills, rng):
-    """Return the resumed training's weights, and the number of kills in the middle of a write."""
+    """Return the resumed training's weights, and for each kill whether it was in a write.
+
+    Ctrl-C ends the killing: what was killed so far is resumed, and counts.
+    """
     kills = []
-    while len(kills) < n_kills:
-        process = subprocess.Popen([sys.executable, __file__, "--train", str(folder)])
-        in_a_write = _wait(process, folder, len(kills), rng)
-        process.kill()
-        if process.wait() == -signal.SIGKILL:
-            kills.append(in_a_write)
-        elif process.returncode:
-            raise RuntimeError(f"a resumed training ended with {process.returncode}")
-        else:
-            # It was over before its moment came: begin anew, and kill that one.
-            (folder / "checkpoint.npz").unlink()
+    with suppress(KeyboardInterrupt):
+        while len(kills) < n_kills:
+            _kill_one(folder, kills, rng)
     result = folder / "weights.npz"
     subprocess.run([sys.executable, __file__, "--train", str(folder)], check=True)
     with np.load(result) as weights:
-        return [weights[name] for name in weights.files], sum(kills)
+        return [weights[name] for name in weights.files], kills
+
+
+def _kill_one(folder, kills, rng):
+    # A session of its own: Ctrl-C is not for it.
+    command = [sys.executable, __file__, "--train", str(folder)]
+    process = subprocess.Popen(command, start_new_session=True)
+    try:
+        in_a_write = _wait(process, folder, len(kills), rng)
+    finally:
+        process.kill()
+        process.wait()
+    if process.returncode == -signal.SIGKILL:
+        kills.append(in_a_write)
+    elif process.returncode:
+        raise RuntimeError(f"a resumed training ended with {process.returncode}")
+    else:
+        # It was over before its moment came: begin anew, and kill that one.
+        (folder / "checkpoint.npz").unlink()
 
 
 def _wait(process, folder, kill, rng):
@@ -95,12 +109,12 @@ def main():
         return
     with tempfile.TemporaryDirectory() as folder:
         rng = random.Random(arguments.seed)
-        resumed, n_in_writes = kill_and_resume(Path(folder), arguments.kills, rng)
+        resumed, kills = kill_and_resume(Path(folder), arguments.kills, rng)
     expected = train()
     equal = all(np.array_equal(a, b) for a, b in zip(resumed, expected, strict=True))
-    print(f"{arguments.kills} kills, {n_in_writes} of them in a write; equal weights: {equal}")
-    if arguments.record:
-        counts = {"tried": arguments.kills, "survived": arguments.kills * equal}
+    print(f"{len(kills)} kills, {sum(kills)} of them in a write; equal weights: {equal}")
+    if arguments.record and kills:
+        counts = {"tried": len(kills), "survived": len(kills) * equal}
         write_counts("programs", {"tests/fuzz/kill_training.py": counts})
     sys.exit(not equal)
 

@@ -1,13 +1,14 @@
 """What the library must know of a pretrained network, and how it is put into another one."""
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
+import numpy as np
 from keras import layers
 
+from fer_estimators.backbones._weights import explain_cache, explain_file
 from fer_estimators.exceptions import WeightsNotFoundError
 from fer_estimators.images import describe_shape
 
@@ -79,9 +80,11 @@ class Backbone:
         Raises
         ------
         ValueError
-            If the images are smaller than `minimum_size`, or the weights do not fit.
+            If the images are smaller than `minimum_size`.
         WeightsNotFoundError
             If the weights are neither there nor to be had.
+        WeightsFileError
+            If the file is damaged, no weights file, or of another network.
         """
         size = tuple(input_shape[:2]) if image_size is None else image_size
         self._check_size(size, input_shape)
@@ -116,35 +119,28 @@ class Backbone:
                 f"'imagenet', None, or the path of a weights file of {self.name!r} without top."
             )
         try:
-            return self._make(weights, input_shape)
+            network = self._make(weights, input_shape)
+            # HDF5 keeps no checksums: changed bytes load as other numbers.
+            if weights is not None and not all(map(_is_finite, network.get_weights())):
+                raise ValueError("some weights are NaN or infinite")
         # Damaged files reach deep into HDF5, which raises about any class there is.
         except Exception as error:
             # Only a network that can be built without weights tells that they are at fault.
             self._make(None, input_shape)
-            raise self._explain(weights, error) from error
+            owner = f"{self.name!r}{dict(self.options) or ''}"
+            if weights == "imagenet":
+                raise explain_cache(owner, error) from error
+            raise explain_file(weights, owner, error) from error
+        return network
 
     def _make(self, weights, input_shape):
         return self.builder(
             include_top=False, weights=weights, input_shape=input_shape, **self.options
         )
 
-    def _explain(self, weights, error):
-        if weights == "imagenet":
-            return WeightsNotFoundError(
-                f"The ImageNet weights of {self.name!r} are not in Keras' cache "
-                f"({_cache_folder()}) and could not be downloaded: {error}. Go online once, or "
-                "copy the file there, or pass weights=<path>."
-            )
-        return ValueError(
-            f"weights={str(weights)!r} cannot be loaded into {self.name!r}: {error}. Expected "
-            f"the weights without top that keras.applications gives for "
-            f"{self.name!r}{dict(self.options) or ''}; check that the file is whole."
-        )
 
-
-def _cache_folder():
-    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
-    return Path(home) / "models"
+def _is_finite(values):
+    return np.isfinite(values).all()
 
 
 def scale_to_unit(images):

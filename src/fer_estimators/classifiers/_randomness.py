@@ -4,6 +4,7 @@ import random
 from contextlib import contextmanager
 from threading import RLock
 
+import keras
 import numpy as np
 
 # The state is the whole process's: two threads that seed and restore would mix their streams.
@@ -32,3 +33,22 @@ def isolated_random_state(seed):
         finally:
             random.setstate(python_state)
             np.random.set_state(numpy_state)  # noqa: NPY002
+
+
+def seed_dropout(model):
+    """Let dropout draw from the seeds of its layers on PyTorch, too.
+
+    There, Keras draws from PyTorch's global state where a layer was made without a seed: for
+    speed, but no fit would be like another, and resumed trainings would differ.
+
+    Parameters
+    ----------
+    model : keras.Model
+    """
+    if keras.backend.backend() != "torch":
+        return
+    for layer in model._flatten_layers():
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None and generator._initial_seed is None:
+            # The one that was drawn for the layer when it was made.
+            generator._initial_seed = int(keras.ops.convert_to_numpy(generator.state)[0])

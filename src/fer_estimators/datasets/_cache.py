@@ -10,7 +10,6 @@ import json
 import logging
 import math
 import os
-import warnings
 import zlib
 from importlib.metadata import version
 
@@ -18,6 +17,7 @@ import numpy as np
 import PIL
 
 from .._atomic import written_whole
+from .._warnings import warn
 from ._loaded import Loaded
 from ._report import LoadReport
 
@@ -66,10 +66,9 @@ def through_cache(folder, path, key, load, *, follow_links=False):
     try:
         _write(folder, name, loaded)
     except OSError as error:
-        warnings.warn(
+        warn(
             f"cache {folder!r} cannot be written ({error.strerror}); the images were loaded "
-            "without it. Free space, or name another folder.",
-            stacklevel=3,
+            "without it. Free space, or name another folder."
         )
     return loaded
 

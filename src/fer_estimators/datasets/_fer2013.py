@@ -135,8 +135,8 @@ def load_fer2013(
     is a line of `report`.
 
     Warnings of category `BadImageWarning` tell of skipped images and of images that are no
-    48x48 face crops; others tell of missing classes, of empty or merged class folders and of
-    images shared by the splits that are loaded together.
+    48x48 face crops; others tell of missing classes, of empty or merged class folders and, where
+    several splits are loaded together, of equal images in two of them or under two labels.
 
     References
     ----------

@@ -3,11 +3,12 @@
 import os
 import zipfile
 
+from .._file_content import find_stand_in, is_tar, recognise
 from ..exceptions import DatasetError
 from ._duplicates import find_duplicates
 from ._layout import arrange
 from ._loaded import Loaded
-from ._report import LoadReport
+from ._report import LoadReport, name_some
 from ._sources import FolderSource, ZipSource
 from ._stack import stack_images
 from ._table import read_table
@@ -24,7 +25,7 @@ def read_set(path, options, layout):
         loaded = _read_table_file(path, options, report)
     else:
         loaded = _read_source(path, kind, options, layout, report)
-    _warn_about_leaks(loaded)
+    _warn_about_duplicates(loaded)
     return loaded
 
 
@@ -83,35 +84,45 @@ def _kind_of(path, *, tables):
     if zipfile.is_zipfile(path):
         return "zip"
     with open(path, "rb") as file:
-        head = file.read(64)
-    start = head.removeprefix(b"\xef\xbb\xbf")
+        head = file.read(512)
+    start = head[:64].removeprefix(b"\xef\xbb\xbf")
     is_text = bool(start) and all(32 <= byte < 127 or byte in b"\t\r\n" for byte in start)
-    is_pointer = head.startswith(b"version https://git-lfs")
+    if find_stand_in(head):
+        _refuse(path, head, tables)
     # A damaged archive goes on as what its first bytes promise, and is diagnosed there.
     if head.startswith(b"PK\3\4") or path.lower().endswith(".zip"):
-        return "zip" if not is_pointer else _refuse(path, head, tables)
-    if tables and not is_pointer and (is_text or head.startswith(b"\x1f\x8b")):
+        return "zip"
+    if tables and (is_text or head.startswith(b"\x1f\x8b")) and not is_tar(head):
         return "table"
     return _refuse(path, head, tables)
 
 
 def _refuse(path, head, tables):
     what = f"begins with {head[:12]!r}" if head else "is empty"
-    if head.startswith(b"version https://git-lfs"):
-        what = "is a Git LFS pointer; run `git lfs pull`"
+    if recognise(head):
+        what = f"is {recognise(head)}"
+    elif is_tar(head):
+        what = "is a tar archive; unpack it"
     elif head.startswith((b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM")):
         what = "is one image; pass the folder that holds the class folders"
     kinds = "a folder, a .zip archive" + (", a .csv or a .csv.gz table" if tables else "")
     raise DatasetError(f"{path!r} {what}. Expected {kinds}.")
 
 
-def _warn_about_leaks(loaded):
-    """Warn where splits that were loaded together share images."""
+def _warn_about_duplicates(loaded):
+    """Warn where splits that were loaded together share images, or labels of equal ones differ."""
     if len(set(loaded.split)) < 2:
         return
-    duplicates = find_duplicates(loaded.images, split=loaded.split)
+    duplicates = find_duplicates(loaded.images, target=loaded.target, split=loaded.split)
     for (first, second), count in duplicates.across_splits.items():
         loaded.report.warn(
             f"{count:,} images of split {second!r} also stand in {first!r}, pixel for pixel, "
             "which inflates scores; see find_duplicates"
+        )
+    if duplicates.conflicting:
+        first, *_ = duplicates.conflicting
+        named = name_some(f"{loaded.filenames[i]} ({loaded.target[i]})" for i in first)
+        loaded.report.warn(
+            f"{len(duplicates.conflicting):,} groups of equal images have different labels, the "
+            f"first is {named}; see find_duplicates"
         )

@@ -1,10 +1,10 @@
 """What a loader skipped, ignored or converted, and why."""
 
-import warnings
 from collections import Counter
 from typing import NamedTuple
 
 from .._frame import make_frame
+from .._warnings import warn
 from ..exceptions import BadImageWarning
 
 #: How many faults an error message or a warning names before it says "and n more".
@@ -51,11 +51,11 @@ class LoadReport:
         """Keep a warning until `emit`, so that a set read from the cache warns alike."""
         self._warnings.append((message, category.__name__))
 
-    def emit(self, *, stacklevel=3):
+    def emit(self):
         """Issue the warnings that were kept, in order."""
         for message, name in self._warnings:
             category = BadImageWarning if name == BadImageWarning.__name__ else UserWarning
-            warnings.warn(message, category, stacklevel=stacklevel)
+            warn(message, category)
 
     @property
     def skipped(self):

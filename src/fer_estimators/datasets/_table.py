@@ -7,6 +7,7 @@ import zlib
 
 import numpy as np
 
+from .._file_content import is_tar
 from ..exceptions import BadImageWarning, DatasetError, LabelError, UnsafeArchiveError
 from ._decode import resize_grey
 from ._emotions import EMOTIONS, SPLITS, describe_emotions, parse_emotion, parse_split
@@ -213,6 +214,18 @@ def _find_columns(header, name):
     """Return a dict from lower-case column name to position."""
     text = header.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
     found = [field.strip(' \t\r\n"').lower() for field in text.split(",")]
+    if is_tar(header):
+        raise DatasetError(
+            f"{name!r} is a packed tar archive, and only zip archives are read; unpack it (`tar xf "
+            f"{name}`) and pass the fer2013.csv or the folder in it"
+        )
+    if "image name" in found and "pixels" not in found:
+        raise DatasetError(
+            f"{name!r} is the table of FER+, which has votes on the emotion of each image and no "
+            f"pixels: its first line is {text[:80]!r}. Load the fer2013.csv that it belongs to, "
+            "with the columns emotion, pixels and Usage; line n of one is line n of the other, and "
+            "`filenames` ('fer2013.csv:<n>') tells n, by which to take labels from the votes."
+        )
     if not {"emotion", "pixels"} <= set(found) or len(set(found)) < len(found):
         raise DatasetError(
             f"{name!r} is no FER2013 table: its first line is {text[:80]!r}; expected the columns "

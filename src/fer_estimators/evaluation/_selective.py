@@ -2,7 +2,8 @@
 
 import numpy as np
 from sklearn.metrics import accuracy_score
-from sklearn.utils.validation import column_or_1d
+
+from fer_estimators._label_column import flatten_labels
 
 
 def selective_scores(estimator, X, y):
@@ -46,6 +47,6 @@ def selective_scores(estimator, X, y):
     """
     predicted = np.asarray(estimator.predict(X))
     answered = np.isin(predicted, estimator.classes_)
-    y = column_or_1d(y, warn=True)
+    y = flatten_labels(y)
     right = accuracy_score(y[answered], predicted[answered]) if answered.any() else float("nan")
     return {"coverage": float(answered.mean()), "accuracy": float(right)}

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager, suppress
 
 import numpy as np
 
+from fer_estimators._file_content import recognise
 from fer_estimators.datasets._archive import Archive
 from fer_estimators.exceptions import ModelFileError, UnsafeArchiveError
 
@@ -26,17 +27,6 @@ MAX_FILE_BYTES = 4 * 2**30
 MAX_JSON_BYTES = 8 * 2**20
 
 _ZIP = b"PK\3\4"
-_FOREIGN = {
-    b"\x89HDF": "an HDF5 file, perhaps weights or a model of Keras",
-    b"\x93NUMPY": "a NumPy array",
-    b"\x80": "a pickle; joblib.load or pickle.load read it, and run its code: only from sources "
-    "that you trust",
-    b"\x1f\x8b": "gzip data, perhaps a compressed archive or pickle",
-    b"x\x9c": "zlib data, perhaps a compressed pickle of joblib",
-    b"version https://git-lfs": "a pointer of Git LFS in place of the file; run `git lfs pull`",
-    b"<!doctype html": "a web page, so the download went wrong",
-    b"<html": "a web page, so the download went wrong",
-}
 
 
 def damaged(path, what):
@@ -277,13 +267,8 @@ def _check_kind(path):
         return
     if not start:
         raise damaged(path, "it has no bytes at all")
-    text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    guesses = [
-        what
-        for magic, what in _FOREIGN.items()
-        if start.startswith(magic) or text.startswith(magic)
-    ]
-    guess = f" ({guesses[0]})" if guesses else ""
+    what = recognise(start)
+    guess = f" ({what})" if what else ""
     raise ModelFileError(
         f"{path!r} is no model file: it starts with {start[:8]!r}{guess}, but a file that "
         f"`fer_estimators.save` wrote starts with {_ZIP!r}."

@@ -1,0 +1,104 @@
+"""What a file is, told by its bytes, where it is not what it was said to be."""
+
+import hashlib
+import os
+
+# What is left in the place of a file that was not fetched.
+_STAND_INS = {
+    b"version https://git-lfs": "a pointer of Git LFS in place of the file; run `git lfs pull`",
+    b"<!doctype html": "a web page, so the download went wrong",
+    b"<html": "a web page, so the download went wrong",
+}
+_FILES = {
+    b"\x89HDF": "an HDF5 file, perhaps weights or a model of Keras",
+    b"\x93NUMPY": "a NumPy array",
+    b"\x80": "a pickle; joblib.load or pickle.load read it, and run its code: only from sources "
+    "that you trust",
+    b"PK\3\4": "a zip archive, perhaps a whole model of Keras or PyTorch",
+    b"\x1f\x8b": "gzip data, perhaps a compressed archive or pickle",
+    b"x\x9c": "zlib data, perhaps a compressed pickle of joblib",
+    b"Rar!": "a RAR archive; unpack it",
+    b"7z\xbc\xaf": "a 7-Zip archive; unpack it",
+}
+
+
+def find_stand_in(start):
+    """Return what a file is that a download left in place of another, or None.
+
+    Parameters
+    ----------
+    start : bytes
+        Its beginning, 64 bytes or more.
+
+    Returns
+    -------
+    str or None
+
+    Examples
+    --------
+    >>> find_stand_in(b"<!DOCTYPE html><title>Not found</title>")
+    'a web page, so the download went wrong'
+    """
+    text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return next((what for magic, what in _STAND_INS.items() if text.startswith(magic)), None)
+
+
+def recognise(start):
+    """Return what a file is by its first bytes, or None where they are not known.
+
+    Parameters
+    ----------
+    start : bytes
+        Its beginning, 64 bytes or more.
+
+    Returns
+    -------
+    str or None
+    """
+    known = (what for magic, what in _FILES.items() if start.startswith(magic))
+    return find_stand_in(start) or next(known, None)
+
+
+def is_tar(start):
+    """Tell whether a file is a tar archive, by its first 262 bytes.
+
+    Parameters
+    ----------
+    start : bytes
+
+    Returns
+    -------
+    bool
+    """
+    return start[257:262] == b"ustar"
+
+
+def file_digest(path):
+    """Return the SHA-256 digest of a file.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    str
+        Hexadecimal.
+    """
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def describe_bytes(path):
+    """Return what tells whether a file is the one that was published.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    str
+        Its size and digest.
+    """
+    return f"{os.path.getsize(path):,} bytes, SHA-256 {file_digest(path)}"
