@@ -19,6 +19,8 @@ from fer_estimators.datasets import make_faces
 
 # Programs that import each other; tests import them likewise.
 sys.path.append(str(Path(__file__).parent / "fuzz"))
+# Programs that made the shipped networks; a test runs them.
+sys.path.append(str(Path(__file__).parents[1] / "training"))
 
 
 @pytest.fixture(scope="session")

@@ -887,3 +887,21 @@ def test_failure_of_keras_names_both_versions(changed, good):
     path.write_bytes(fuzz.write_members(fuzz.sign(members)))
     with pytest.raises(ModelFileError, match=r"made with Keras 99\.0, this is Keras"):
         load(path)
+
+
+def test_half_precision_takes_half_of_the_space_for_the_weights(fitted, good, faces, tmp_path):
+    path = tmp_path / "half.fer"
+    save(fitted, path, half_precision=True)
+    assert path.stat().st_size < Path(good).stat().st_size
+    loaded = load(path)
+    assert {weight.dtype.name for weight in loaded.model_.get_weights()} == {"float32"}
+    expected = fitted.predict_proba(faces.images)
+    np.testing.assert_allclose(loaded.predict_proba(faces.images), expected, atol=5e-3)
+
+
+def test_weights_too_large_for_half_precision_are_not_cut(faces, tmp_path):
+    clf = CNNClassifier("tiny", augmentation=None, epochs=1).fit(faces.images, faces.target)
+    clf.model_.set_weights([np.full_like(w, 1e5) for w in clf.model_.get_weights()])
+    with pytest.raises(ValueError, match="1e\\+05 does not fit into float16"):
+        save(clf, tmp_path / "half.fer", half_precision=True)
+    assert list(tmp_path.iterdir()) == []

@@ -1,12 +1,12 @@
 """Check the images and sizes that a transformer is given, as scikit-learn expects of it."""
 
 import math
-import warnings
 
 import numpy as np
 from sklearn.utils.validation import validate_data
 
 from fer_estimators import images as image_rules
+from fer_estimators._warnings import warn
 
 
 def check_input_images(estimator, X, *, image_shape, reset):
@@ -71,13 +71,51 @@ def check_image_shape(images, fitted_shape, *, estimator):
         raise ValueError(
             f"X has image shape {received}, but this {type(estimator).__name__} was fitted on "
             f"{fitted}. Resize with `resize_images(X, {tuple(fitted_shape[:2])})` and bring it to "
-            "the same number of channels."
+            "the same number of channels, or set handle_other_shapes='convert'."
         )
+
+
+def convert_to_shape(images, shape):
+    """Convert the colour of images, then their size.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width, channels)
+        Pixels in 0..255; float pixels are rounded.
+    shape : tuple of int
+        ``(height, width, channels)``, pixels, of the result.
+
+    Returns
+    -------
+    ndarray of shape (n, *shape), dtype uint8, values 0..255
+        Grey is Pillow's ``L`` (ITU-R 601-2 luma), and RGB of a grey image its repetition, as when
+        files are read; for the size see :func:`fer_estimators.images.resize_images`.
+    """
+    converted = np.empty((len(images), *shape), dtype=np.uint8)
+    # In parts, so that no second array of the images' own size is made.
+    for start in range(0, len(images), _IMAGES_AT_ONCE):
+        part = images[start : start + _IMAGES_AT_ONCE]
+        if part.shape[-1] > shape[-1]:
+            part = _as_grey(part)
+        if part.shape[1:3] != shape[:2]:
+            part = image_rules.resize_images(part, shape[:2])
+        converted[start : start + len(part)] = part
+    return converted
+
+
+def _as_grey(images):
+    from PIL import Image
+
+    pixels = np.rint(images).astype(np.uint8)
+    return np.stack([np.asarray(Image.fromarray(image).convert("L")) for image in pixels])[
+        ..., np.newaxis
+    ]
 
 
 # Larger than what any network here was made for; a face fills a crop, not a photograph.
 _LARGEST_CROP = 512
 _ROWS_AT_ONCE = 4096
+_IMAGES_AT_ONCE = 64
 
 
 def warn_of_images_without_faces(images):
@@ -91,17 +129,15 @@ def warn_of_images_without_faces(images):
     if math.prod(images.shape[1:]) < image_rules.SMALLEST_IMAGE:
         return
     if min(height, width) > _LARGEST_CROP:
-        warnings.warn(
+        warn(
             f"The images in X have {height} x {width} pixels, but crops of faces are expected, of "
-            "48 x 48 in FER2013. Cut the faces out, and make them smaller with ImageResizer.",
-            stacklevel=2,
+            "48 x 48 in FER2013. Cut the faces out, and make them smaller with ImageResizer."
         )
     parts = (images[i : i + _ROWS_AT_ONCE] for i in range(0, len(images), _ROWS_AT_ONCE))
     empty = [part.min(axis=(1, 2, 3)) == part.max(axis=(1, 2, 3)) for part in parts]
     rows = np.flatnonzero(np.concatenate(empty))
     if len(rows):
-        warnings.warn(
+        warn(
             f"{len(rows)} of the {len(images)} images in X are of one grey or colour, the first is "
-            f"X[{rows[0]}]: they show no face. Look at how they were made, or leave them out.",
-            stacklevel=2,
+            f"X[{rows[0]}]: they show no face. Look at how they were made, or leave them out."
         )

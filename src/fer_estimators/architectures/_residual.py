@@ -8,10 +8,11 @@ from fer_estimators.architectures._output import class_probabilities
 
 # Filters of each block's convolutions.
 _FILTERS = (48, 96, 192)
+_FEWER_FILTERS = (40, 56, 88)
 
 
 def build_residual(input_shape, n_classes, *, dropout=0.2):
-    """Build a network of ten convolutions with shortcuts, to be trained for an hour or more.
+    """Build a network of eight convolutions with shortcuts, to be trained for an hour or more.
 
     It has a million parameters and 72 million multiplications for a face of 48 x 48 pixels. The
     second and third block end in a residual pair of convolutions [1]_, as in networks made for
@@ -44,19 +45,52 @@ def build_residual(input_shape, n_classes, *, dropout=0.2):
     >>> build_residual((48, 48, 1), 7).count_params()
     1063159
     """
+    return _build(input_shape, n_classes, _FILTERS, dropout, name="residual")
+
+
+def build_residual_small(input_shape, n_classes, *, dropout=0.0):
+    """Build the network of :func:`build_residual` with fewer filters.
+
+    It has a quarter of the parameters, 0.28 million, and 26 million multiplications for a face of
+    48 x 48 pixels: a fifth more than "compact", in eight convolutions in place of six.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        ``(height, width, channels)``, pixels.
+    n_classes : int
+        Number of classes.
+    dropout : float, default=0.0
+        Fraction of pooled features dropped before the classes.
+
+    Returns
+    -------
+    keras.Model
+        Uncompiled; pixels in 0..255 in, probabilities of shape (n, n_classes) out.
+
+    Examples
+    --------
+    >>> from fer_estimators.architectures import build_residual_small
+    >>> build_residual_small((48, 48, 1), 7).count_params()
+    277783
+    """
+    return _build(input_shape, n_classes, _FEWER_FILTERS, dropout, name="residual_small")
+
+
+def _build(input_shape, n_classes, filters, dropout, name):
     inputs = keras.Input(input_shape, name="images")
     # FER2013's pixels have a mean of about 129 and a deviation of about 65.
     x = layers.Rescaling(1 / 64, offset=-2, name="rescaling")(inputs)
-    x = convolution(x, _FILTERS[0], strides=2, name="block1_conv1")
-    x = convolution(x, _FILTERS[0], name="block1_conv2")
-    for block, filters in enumerate(_FILTERS[1:], start=2):
+    x = convolution(x, filters[0], strides=2, name="block1_conv1")
+    x = convolution(x, filters[0], name="block1_conv2")
+    for block, n_filters in enumerate(filters[1:], start=2):
         x = layers.MaxPooling2D(2, padding="same", name=f"block{block}_pool")(x)
-        x = convolution(x, filters, name=f"block{block}_conv1")
+        x = convolution(x, n_filters, name=f"block{block}_conv1")
         shortcut = x
-        x = convolution(x, filters, name=f"block{block}_conv2")
-        x = convolution(x, filters, relu=False, name=f"block{block}_conv3")
+        x = convolution(x, n_filters, name=f"block{block}_conv2")
+        x = convolution(x, n_filters, relu=False, name=f"block{block}_conv3")
         x = layers.Add(name=f"block{block}_add")([shortcut, x])
         x = layers.Activation("relu", name=f"block{block}_relu")(x)
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     x = layers.Dropout(dropout, name="head_dropout")(x)
-    return keras.Model(inputs, class_probabilities(x, n_classes), name="residual")
+    return keras.Model(inputs, class_probabilities(x, n_classes), name=name)

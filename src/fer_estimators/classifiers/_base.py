@@ -4,32 +4,29 @@ from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_consistent_length
 
-from fer_estimators._image_input import (
-    check_image_shape,
-    check_input_images,
-    warn_of_images_without_faces,
-)
-from fer_estimators.augmentation import add_augmentation, without_augmentation
+from fer_estimators.augmentation import add_augmentation
 from fer_estimators.classifiers import _targets
 from fer_estimators.classifiers._allocator import freed_memory_kept
 from fer_estimators.classifiers._batches import ImageBatches
 from fer_estimators.classifiers._checkpoint import fingerprint, open_checkpoint
-from fer_estimators.classifiers._device import device_scope, resolve_device, same_device_here
+from fer_estimators.classifiers._device import device_scope, resolve_device
 from fer_estimators.classifiers._inference import compile_inference
 from fer_estimators.classifiers._memory import advice_on_memory, free_dropped_networks
-from fer_estimators.classifiers._outputs import check_network, check_probabilities
-from fer_estimators.classifiers._pickling import pack_model, unpack_model
+from fer_estimators.classifiers._outputs import check_network
+from fer_estimators.classifiers._pickling import NetworkPickling
 from fer_estimators.classifiers._precision import DTYPE_POLICIES, dtype_policy
+from fer_estimators.classifiers._prediction import ImagePredictor
 from fer_estimators.classifiers._randomness import isolated_random_state
 from fer_estimators.classifiers._training import Phase, run_phases
+from fer_estimators.classifiers._views import VIEWS
 
 
-class BaseImageClassifier(ClassifierMixin, BaseEstimator):
+class BaseImageClassifier(NetworkPickling, ImagePredictor, BaseEstimator):
     """Train a Keras model on images, and predict the user's own labels.
 
     Subclasses store the parameters and give :meth:`_build_network`.
@@ -49,6 +46,8 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
         "patience": [Interval(Integral, 1, None, closed="left"), None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
+        "tta": [StrOptions(set(VIEWS)), None],
+        "handle_other_shapes": [StrOptions({"error", "convert"})],
         "callbacks": [list, tuple, None],
         "dtype_policy": [StrOptions(DTYPE_POLICIES)],
         "device": [StrOptions({"auto", "cpu", "gpu"})],
@@ -57,7 +56,7 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         "verbose": ["verbose"],
     }
 
-    def fit(self, X, y, sample_weight=None, *, validation_data=None, checkpoint=None):
+    def fit(self, X, y, sample_weight=None, *, y_proba=None, validation_data=None, checkpoint=None):
         """Train on images and their labels.
 
         Parameters
@@ -70,6 +69,10 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         sample_weight : array-like of shape (n,), default=None
             Weight of each image in the loss, not negative. An image of weight zero counts as
             absent. The validation accuracy counts each image once.
+        y_proba : array-like of shape (n, n_classes), default=None
+            Probability of each class, sorted, for each image, to train on in place of `y`: the
+            shares of several people's votes, or what a larger network predicts (knowledge
+            distillation [1]_). `y` still tells the classes, and what is held out.
         validation_data : tuple (X, y), default=None
             Images and labels to choose the best epoch on, in place of `validation_fraction`.
         checkpoint : path-like, default=None
@@ -100,6 +103,11 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         KeyboardInterrupt
             At Ctrl-C, after the current batch; the best weights of whole epochs, if there was
             one, are kept. At SIGTERM it is SystemExit.
+
+        References
+        ----------
+        .. [1] Hinton, G., Vinyals, O. and Dean, J. (2015). "Distilling the knowledge in a neural
+           network." arXiv:1503.02531.
         """
         warm = self.warm_start and hasattr(self, "model_")
         if warm and checkpoint is not None:
@@ -108,7 +116,13 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
                 "weights it does not know. Fit a clone, or leave the checkpoint out."
             )
         return self._fit(
-            X, y, sample_weight, warm=warm, validation_data=validation_data, folder=checkpoint
+            X,
+            y,
+            sample_weight,
+            warm=warm,
+            y_proba=y_proba,
+            validation_data=validation_data,
+            folder=checkpoint,
         )
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
@@ -159,67 +173,17 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
                 )
         return self._fit(X, y, sample_weight, warm=warm, classes=classes, incremental=True)
 
-    def predict_proba(self, X):
-        """Predict the probability of each class.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, height, width), (n, height, width, channels) or (n, n_pixels)
-            Images of the shape and scale on which the classifier was fitted.
-
-        Returns
-        -------
-        ndarray of shape (n, n_classes), dtype float
-            In the order of `classes_`; each row sums to one.
-
-        Raises
-        ------
-        NotFittedError
-            If the classifier was not fitted.
-        ValueError
-            If the images differ from those of `fit` in shape or scale, or the network does not
-            give probabilities.
-        OutOfMemoryError
-            If a batch does not fit into memory.
-        """
-        check_is_fitted(self)
-        images = self._check_images(X, fitting=False)
-        probabilities = np.empty((len(images), len(self.classes_)), dtype=self._output_dtype())
-        step = self._n_per_batch(len(images))
-        with device_scope(self.device_), advice_on_memory(step, self.image_shape_):
-            for start in range(0, len(images), step):
-                probabilities[start : start + step] = self._infer(images[start : start + step])
-        check_probabilities(probabilities)
-        return probabilities
-
-    def predict(self, X):
-        """Predict the most probable label.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, height, width), (n, height, width, channels) or (n, n_pixels)
-            Images of the shape and scale on which the classifier was fitted.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-            Labels out of `classes_`.
-
-        Raises
-        ------
-        NotFittedError, ValueError
-            As for :meth:`predict_proba`.
-        """
-        probabilities = self.predict_proba(X)
-        return self.classes_[probabilities.argmax(axis=1)]
-
     def _build_network(self, input_shape, n_classes):
         """Return the uncompiled network, without augmentation."""
         raise NotImplementedError
 
+    def _settings(self):
+        """Return the parameters by name, as the training uses them."""
+        return self.get_params(deep=False)
+
     def _phases(self):
         """Yield the phases of training; what they need of the model is done between them."""
-        yield Phase(self.epochs, self.learning_rate, self.learning_rate_schedule)
+        yield Phase(self._settings()["epochs"], self.learning_rate, self.learning_rate_schedule)
 
     def _incremental_phase(self, keep_optimizer):
         yield Phase(1, self.learning_rate, "constant", keep_optimizer)
@@ -237,6 +201,7 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         sample_weight,
         *,
         warm,
+        y_proba=None,
         validation_data=None,
         folder=None,
         classes=None,
@@ -248,20 +213,21 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         images = self._check_images(X, fitting=not warm)
         check_consistent_length(images, labels)
         classes, codes = _targets.encode_labels(labels, self.classes_ if warm else classes)
+        soft = _targets.check_soft_labels(y_proba, images, classes)
         weights = _targets.weigh(images, codes, classes, sample_weight, self.class_weight)
         self.classes_ = classes
         self.image_shape_ = images.shape[1:]
         self.device_ = resolve_device(self.device)
         validation = self._check_validation_data(validation_data)
-        arrays = {"X": images, "y": codes, "weights": weights}
+        arrays = {"X": images, "y": codes, "y_proba": soft, "weights": weights}
         if validation is not None:
             arrays["validation X"], arrays["validation y"] = validation
         described = None if folder is None else fingerprint(self, classes=classes, arrays=arrays)
         with open_checkpoint(folder, described) as checkpoint:
             self._draw_seed(warm, checkpoint)
             holds_out = not incremental and validation is None
-            fraction = self.validation_fraction if holds_out else None
-            sets = self._make_batches(images, codes, weights, validation, fraction)
+            fraction = self._settings()["validation_fraction"] if holds_out else None
+            sets = self._make_batches(images, codes, soft, weights, validation, fraction)
             batch = (sets[0].batch_size, self.image_shape_)
             with device_scope(self.device_), freed_memory_kept(), advice_on_memory(*batch):
                 if not warm:
@@ -282,7 +248,7 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
             seed=self._seed,
             optimizer=self.optimizer,
             label_smoothing=self.label_smoothing,
-            patience=self.patience,
+            patience=self._settings()["patience"],
             callbacks=self.callbacks or (),
             verbose=int(self.verbose),
         )
@@ -317,16 +283,6 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
                 vars(self).pop("_optimizer_rule", None)
             raise
 
-    def _check_images(self, X, *, fitting):
-        shape = self.image_shape if fitting else self.image_shape_
-        images = check_input_images(self, X, image_shape=shape, reset=fitting)
-        if fitting:
-            warn_of_images_without_faces(images)
-            self.n_features_in_ = int(np.prod(images.shape[1:]))
-        else:
-            check_image_shape(images, self.image_shape_, estimator=self)
-        return images
-
     def _check_validation_data(self, validation_data):
         """Return images and class codes, or None."""
         if validation_data is None:
@@ -336,7 +292,7 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         _, codes = _targets.encode_labels(labels, self.classes_)
         return self._check_images(X, fitting=False), codes
 
-    def _make_batches(self, images, codes, weights, validation, fraction):
+    def _make_batches(self, images, codes, soft, weights, validation, fraction):
         training, held_out = _targets.split_rows(
             codes, self.classes_, fraction, weights=weights, seed=self._seed
         )
@@ -348,6 +304,7 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         batches = ImageBatches(
             images,
             codes,
+            soft=soft,
             weights=weights,
             rows=training,
             shuffle=self.shuffle,
@@ -366,32 +323,11 @@ class BaseImageClassifier(ClassifierMixin, BaseEstimator):
         with isolated_random_state(self._seed), dtype_policy(self.dtype_policy):
             network = self._build_network(self.image_shape_, len(self.classes_))
             check_network(network, len(self.classes_))
-            return add_augmentation(network, self.augmentation)
+            return self._augment(network)
 
-    def _output_dtype(self):
-        return "float64" if self.dtype_policy == "float64" else "float32"
-
-    def _n_per_batch(self, n_images):
-        return max(n_images, 1) if self.batch_size == "all" else int(self.batch_size)
-
-    def __getstate__(self):
-        state = dict(super().__getstate__())
-        if "model_" in state:
-            # Augmentation is made anew from its name: not all of Keras' layers survive a copy.
-            state["model_"] = pack_model(without_augmentation(self.model_))
-            for name in ("_infer", "_optimizer_rule"):
-                state.pop(name, None)
-        return state
-
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        if "model_" in state:
-            self.device_ = same_device_here(self.device_)
-            with device_scope(self.device_), isolated_random_state(self._seed):
-                network = unpack_model(self.model_)
-                with dtype_policy(self.dtype_policy):
-                    self.model_ = add_augmentation(network, self.augmentation)
-            self._infer = compile_inference(self.model_)
+    def _augment(self, network):
+        with dtype_policy(self.dtype_policy):
+            return add_augmentation(network, self._settings()["augmentation"])
 
     def __sklearn_tags__(self):
         """Describe the classifier to scikit-learn."""

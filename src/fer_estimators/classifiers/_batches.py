@@ -19,6 +19,8 @@ class ImageBatches(keras.utils.PyDataset):
     codes : ndarray of shape (n_samples,), dtype int
         Column of each image's class.
     n_classes : int
+    soft : ndarray of shape (n_samples, n_classes) or None
+        Probability of each class, in place of the one-hot class.
     weights : ndarray of shape (n_samples,) or None
     rows : ndarray of int or None
         The rows that belong to this set; None for all.
@@ -37,6 +39,7 @@ class ImageBatches(keras.utils.PyDataset):
         codes,
         n_classes,
         *,
+        soft=None,
         weights=None,
         rows=None,
         batch_size,
@@ -47,6 +50,7 @@ class ImageBatches(keras.utils.PyDataset):
         super().__init__()
         self.images = images
         self.codes = codes
+        self.soft = None if soft is None else soft.astype(dtype)
         self.weights = None if weights is None else weights.astype(dtype)
         self.rows = np.arange(len(images)) if rows is None else rows
         self.batch_size = batch_size
@@ -67,7 +71,8 @@ class ImageBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         rows = self._order[index * self.batch_size : (index + 1) * self.batch_size]
-        batch = self.images[rows], self._one_hot[self.codes[rows]]
+        targets = self._one_hot[self.codes[rows]] if self.soft is None else self.soft[rows]
+        batch = self.images[rows], targets
         return batch if self.weights is None else (*batch, self.weights[rows])
 
 

@@ -90,6 +90,10 @@ class KeepBestWeights(keras.callbacks.Callback):
         self.best_weights = None
         self.waited = 0
 
+    def keep(self, model):
+        """Take a model's weights for the best."""
+        self.best_weights = model.get_weights()
+
     def restore(self, model):
         """Put the best weights back, if there are any."""
         if self.best_weights is not None:

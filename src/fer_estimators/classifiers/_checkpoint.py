@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import warnings
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,15 +11,24 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from fer_estimators._atomic import written_whole
+from fer_estimators._warnings import warn
 from fer_estimators.exceptions import CheckpointError
 
 _FILE = "checkpoint.npz"
 _LOCK = "lock"
 _TEMPORARY = ".checkpoint-"
 _VERSION = 1
-# They may change from call to call: all but callbacks change nothing that is learned, and the
-# state of those is the user's own affair.
-_MAY_CHANGE = {"verbose", "callbacks", "device", "warm_start"}
+# They may change from call to call: all but callbacks change nothing that is learned (a recipe is
+# compared by what it sets), and the state of those is the user's own affair.
+_MAY_CHANGE = {
+    "verbose",
+    "callbacks",
+    "device",
+    "warm_start",
+    "tta",
+    "handle_other_shapes",
+    "recipe",
+}
 
 
 def fingerprint(estimator, *, classes, arrays):
@@ -39,7 +47,7 @@ def fingerprint(estimator, *, classes, arrays):
     """
     described = {
         name: _describe(value)
-        for name, value in estimator.get_params(deep=False).items()
+        for name, value in estimator._settings().items()
         if name not in _MAY_CHANGE
     }
     described["estimator"] = type(estimator).__name__
@@ -210,10 +218,9 @@ class Checkpoint:
         except OSError as error:
             if not self._may_fail:
                 raise _not_writable(self._folder, error) from error
-            warnings.warn(
+            warn(
                 f"checkpoint={str(self._folder)!r} could not be written ({error.strerror}); "
-                "training goes on, and the last whole checkpoint stays. Free space there.",
-                stacklevel=2,
+                "training goes on, and the last whole checkpoint stays. Free space there."
             )
         self._may_fail = True
 

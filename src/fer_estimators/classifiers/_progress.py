@@ -42,6 +42,11 @@ class Progress(keras.callbacks.Callback):
         """Epochs trained, in all phases."""
         return len(self.history.get("loss", ()))
 
+    @property
+    def phase(self):
+        """Number of the phase in which the training is."""
+        return self._phase
+
     def begin_phase(self, model, number, epochs):
         """Put a model, compiled for a phase, where the training stands.
 

@@ -2,10 +2,13 @@
 
 import numpy as np
 from sklearn.model_selection import train_test_split
-from sklearn.utils import assert_all_finite, column_or_1d
+from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length
+
+from fer_estimators._label_column import flatten_labels
+from fer_estimators._warnings import warn
 
 
 def check_labels(y, *, estimator_name):
@@ -40,7 +43,7 @@ def check_labels(y, *, estimator_name):
             f"Unknown label type: y has shape {y.shape}, but one label for each image is "
             f"expected.{advice}"
         )
-    y = column_or_1d(y, warn=True)
+    y = flatten_labels(y)
     missing = [i for i, label in enumerate(y) if _is_missing(label)] if y.dtype.kind == "O" else []
     if missing:
         first = missing[0]
@@ -99,6 +102,60 @@ def encode_labels(y, classes=None):
             "all of them, or drop the images that carry others."
         )
     return classes, np.searchsorted(classes, y)
+
+
+def warn_of_unknown_labels(y, classes):
+    """Warn if labels to compare predictions with can never be predicted.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+    classes : ndarray of shape (n_classes,)
+    """
+    unknown = sorted(set(np.ravel(y).tolist()) - set(classes.tolist()), key=str)
+    if unknown:
+        warn(
+            f"y holds the labels {unknown}, but this estimator knows {classes.tolist()}: images "
+            "that carry others count as mistakes. Rename the labels, or drop those images."
+        )
+
+
+def check_soft_labels(y_proba, images, classes):
+    """Check the probabilities to train on.
+
+    Parameters
+    ----------
+    y_proba : array-like of shape (n_samples, n_classes) or None
+    images : ndarray of shape (n_samples, ...)
+    classes : ndarray of shape (n_classes,)
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes), dtype float, or None
+
+    Raises
+    ------
+    ValueError
+        If they are no probabilities, or not those of these images and classes.
+    """
+    if y_proba is None:
+        return None
+    y_proba = check_array(y_proba, input_name="y_proba", dtype=[np.float64, np.float32])
+    expected = (len(images), len(classes))
+    if y_proba.shape != expected:
+        raise ValueError(
+            f"y_proba has shape {y_proba.shape}, but {expected} is expected: a row for each image "
+            f"in X, and a column for each of the classes {classes.tolist()}, in this order."
+        )
+    wrong = np.flatnonzero((y_proba.min(axis=1) < 0) | (np.abs(y_proba.sum(axis=1) - 1) > 1e-3))
+    if len(wrong):
+        first = int(wrong[0])
+        raise ValueError(
+            f"{len(wrong)} rows of y_proba are no probabilities, the first is y_proba[{first}] = "
+            f"{y_proba[first].tolist()}; each row must be positive and sum to one. Divide votes by "
+            "their sum."
+        )
+    return y_proba
 
 
 def weigh(images, codes, classes, sample_weight, class_weight):

@@ -1,12 +1,13 @@
 """Phases of training, one after the other, on the same batches."""
 
-import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
 from sklearn.exceptions import ConvergenceWarning
 
+from fer_estimators._warnings import warn
+from fer_estimators.classifiers._averaging import averages_weights, take_average
 from fer_estimators.classifiers._batches import as_keras_data
 from fer_estimators.classifiers._callbacks import (
     DetectDivergence,
@@ -18,6 +19,7 @@ from fer_estimators.classifiers._callbacks import (
 from fer_estimators.classifiers._interruption import Interrupted, Interruption
 from fer_estimators.classifiers._optimizers import make_optimizer
 from fer_estimators.classifiers._progress import Progress
+from fer_estimators.classifiers._randomness import seed_dropout
 from fer_estimators.classifiers._scikeras import train
 from fer_estimators.exceptions import TrainingDivergedError
 
@@ -92,6 +94,8 @@ def run_phases(
     ------
     TrainingDivergedError
         If the loss is not finite before the first epoch is over.
+    ValueError
+        If the optimizer averages weights, but one epoch's are to be kept.
     """
     best = KeepBestWeights(None if validation is None else patience)
     progress = Progress(history, best, checkpoint, seed)
@@ -107,6 +111,7 @@ def run_phases(
                     n_steps = phase.epochs * len(batches)
                     rule = make_optimizer(optimizer, phase.learning_rate, phase.schedule, n_steps)
                     _compile(model, rule, label_smoothing)
+                _check_averaging(model.optimizer, best.patience)
                 epochs = progress.begin_phase(model, number, phase.epochs)
                 if epochs:
                     train(
@@ -118,6 +123,9 @@ def run_phases(
                         initial_epoch=progress.n_epochs,
                         verbose=verbose,
                     )
+                if averages_weights(model.optimizer) and number == progress.phase:
+                    take_average(model, batches)
+                    best.keep(model)
                 best.restore(model)
     except Interrupted:
         if best.best_epoch is None:
@@ -153,14 +161,23 @@ def _tell_of_divergence(diverged, best):
     )
     if best.best_epoch is None:
         raise TrainingDivergedError(f"{what}, before there were weights to keep. {advice}")
-    warnings.warn(
+    warn(
         f"{what}; training ends with the weights of epoch {best.best_epoch}. {advice}",
         ConvergenceWarning,
-        stacklevel=2,
     )
 
 
+def _check_averaging(optimizer, patience):
+    if averages_weights(optimizer) and patience is not None:
+        raise ValueError(
+            "The optimizer has use_ema=True, which averages the weights over all steps, but "
+            f"patience={patience} keeps those of one epoch. Pass patience=None, or "
+            "validation_fraction=None and no validation_data."
+        )
+
+
 def _compile(model, optimizer, label_smoothing):
+    seed_dropout(model)
     dtype = model.output.dtype
     if keras.backend.backend() == "tensorflow":
         # There is one replica, and nothing to reduce over several; but TensorFlow would keep the

@@ -59,7 +59,8 @@ class TransferClassifier(BaseImageClassifier):
 default="adam"
         A name ("adamw" has a weight decay of 0.05 on kernels, "sgd" a Nesterov momentum of 0.9),
         a function of the learning rate, or an instance, which is copied and brings its own
-        learning rate.
+        learning rate. One with Keras' ``use_ema=True`` ends with the average of the weights, for
+        which batch normalisation is measured anew; it needs ``patience=None``.
     learning_rate : float, default=0.001
         Step size of the first phase, at its highest.
     learning_rate_schedule : {"cosine", "constant"} or callable, default="cosine"
@@ -82,6 +83,14 @@ default="adam"
         weights are kept. None trains for all epochs and keeps the last weights.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the loss, as in scikit-learn.
+    tta : {"flip", "crops"} or None, default=None
+        Test-time augmentation: average the probabilities over the image and its mirror image
+        ("flip"), or over ten views, each also shifted by a twenty-fourth of the side towards each
+        corner ("crops"); costs two and ten times the time. Changes nothing in training.
+    handle_other_shapes : {"error", "convert"}, default="error"
+        What to do where images to predict differ in height, width or channels from those of the
+        training. "convert" makes RGB grey, or grey RGB, and resizes with Pillow's antialiased
+        bilinear filter, as when image files are read.
     callbacks : list of keras.callbacks.Callback, default=None
         Called during training, after the classifier's own.
     dtype_policy : {"float32", "float64", "mixed_bfloat16", "mixed_float16"}, default="float32"
@@ -180,6 +189,8 @@ default="adam"
         validation_fraction=0.1,
         patience=10,
         class_weight=None,
+        tta=None,
+        handle_other_shapes="error",
         callbacks=None,
         dtype_policy="float32",
         device="auto",
@@ -207,6 +218,8 @@ default="adam"
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.class_weight = class_weight
+        self.tta = tta
+        self.handle_other_shapes = handle_other_shapes
         self.callbacks = callbacks
         self.dtype_policy = dtype_policy
         self.device = device

@@ -10,11 +10,10 @@ import numpy as np
 import sklearn
 from sklearn.utils.validation import check_is_fitted
 
-from fer_estimators.augmentation import add_augmentation, without_augmentation
+from fer_estimators.augmentation import without_augmentation
 from fer_estimators.classifiers import CNNClassifier, TransferClassifier
 from fer_estimators.classifiers._device import same_device_here
 from fer_estimators.classifiers._inference import compile_inference
-from fer_estimators.classifiers._precision import dtype_policy
 from fer_estimators.classifiers._randomness import isolated_random_state
 from fer_estimators.exceptions import ModelFileError
 from fer_estimators.persistence import _container as container
@@ -34,7 +33,7 @@ _PRIVATE_STATE = {"_seed"}
 _METHODS = ("fit", "partial_fit", "predict", "predict_proba", "score")
 
 
-def save(clf, path):
+def save(clf, path, *, half_precision=False):
     """Save a fitted classifier into one file.
 
     The file is written beside its place and moved there when it is whole: a full disk or an
@@ -46,6 +45,9 @@ def save(clf, path):
         Fitted. Its parameters must be names, numbers and other plain values.
     path : str or path-like
         Where to; a file that is there is replaced. Any suffix will do, ``.fer`` is suggested.
+    half_precision : bool, default=False
+        Write the weights as float16, in half of the space. They are float32 again when they are
+        loaded, rounded to three decimal digits.
 
     Raises
     ------
@@ -56,7 +58,7 @@ def save(clf, path):
         If `clf` is not fitted.
     ValueError
         If the network has layers other than those of this library's own networks, or is too
-        large.
+        large; or if weights are too large for float16.
     OSError
         If the file cannot be written.
 
@@ -101,6 +103,8 @@ def save(clf, path):
             "joblib, and load such files only from sources that you trust."
         )
     network, weights = container.dump_json(config), model.get_weights()
+    if half_precision:
+        weights = [_halve(array) for array in weights]
 
     def members():
         yield _ESTIMATOR, estimator
@@ -179,6 +183,19 @@ def load(path):
             path, f"its content does not fit together ({_shorten(error)}){_other_keras(made_by)}"
         ) from error
     return clf
+
+
+def _halve(array):
+    if array.dtype != np.float32:
+        return array
+    with np.errstate(over="ignore"):
+        halved = array.astype(np.float16)
+    if not np.isfinite(halved).all():
+        raise ValueError(
+            f"A weight of {np.abs(array).max():.3g} does not fit into float16, whose largest "
+            "number is 65504. Save with half_precision=False."
+        )
+    return halved
 
 
 def _check_saveable(clf):
@@ -312,8 +329,8 @@ def _give_network(clf, path, config, weights, state):
     clf.device_ = same_device_here(clf.device_)
     network = build_network(config, weights, clf.device_)
     # Made whole again, so that training can go on.
-    with isolated_random_state(clf._seed), dtype_policy(clf.dtype_policy):
-        clf.model_ = add_augmentation(network, clf.augmentation)
+    with isolated_random_state(clf._seed):
+        clf.model_ = clf._augment(network)
     clf._infer = compile_inference(clf.model_)
 
 

@@ -211,6 +211,7 @@ def build_network(config, weights, device):
     config : dict
         Of which :func:`find_unknown` knows all.
     weights : list of ndarray
+        Those of float32 may have been saved as float16.
     device : {"cpu", "gpu"}
 
     Returns
@@ -260,7 +261,8 @@ def _check_sizes(model, weights):
     if len(found) != len(expected):
         raise ValueError(f"{len(found)} weights, but the network has {len(expected)}")
     for index, (have, need) in enumerate(zip(found, expected, strict=True)):
-        if have != need:
+        halved = have == (need[0], "float16") and need[1] == "float32"
+        if have != need and not halved:
             raise ValueError(f"weights {index} have shape and dtype {have}, but need {need}")
     large = find_large_outputs(model)
     if large:

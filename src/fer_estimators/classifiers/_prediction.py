@@ -1,0 +1,122 @@
+"""What a fitted classifier of images does: predict and score."""
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from fer_estimators._image_input import (
+    check_image_shape,
+    check_input_images,
+    convert_to_shape,
+    warn_of_images_without_faces,
+)
+from fer_estimators.classifiers._device import device_scope
+from fer_estimators.classifiers._memory import advice_on_memory
+from fer_estimators.classifiers._outputs import check_probabilities
+from fer_estimators.classifiers._targets import warn_of_unknown_labels
+from fer_estimators.classifiers._views import average_over_views
+
+
+class ImagePredictor(ClassifierMixin):
+    """Predict with the network that a subclass fits."""
+
+    def predict_proba(self, X):
+        """Predict the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, height, width), (n, height, width, channels) or (n, n_pixels)
+            Images of the shape and scale on which the classifier was fitted.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes), dtype float
+            In the order of `classes_`; each row sums to one.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier was not fitted.
+        ValueError
+            If the images differ from those of `fit` in shape or scale, or the network does not
+            give probabilities.
+        OutOfMemoryError
+            If a batch does not fit into memory.
+        """
+        check_is_fitted(self)
+        images = self._check_images(X, fitting=False)
+        probabilities = np.empty((len(images), len(self.classes_)), dtype=self._output_dtype())
+        step = self._n_per_batch(len(images))
+        with device_scope(self.device_), advice_on_memory(step, self.image_shape_):
+            for start in range(0, len(images), step):
+                batch = images[start : start + step]
+                probabilities[start : start + step] = average_over_views(
+                    self._infer, batch, self.tta
+                )
+        check_probabilities(probabilities)
+        return probabilities
+
+    def predict(self, X):
+        """Predict the most probable label.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, height, width), (n, height, width, channels) or (n, n_pixels)
+            Images of the shape and scale on which the classifier was fitted.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Labels out of `classes_`.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As for :meth:`predict_proba`.
+        """
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def score(self, X, y, sample_weight=None):
+        """Return the accuracy of the predictions.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, height, width), (n, height, width, channels) or (n, n_pixels)
+            Images of the shape and scale on which the classifier was fitted.
+        y : array-like of shape (n,)
+            Labels. One that was not in the training counts as a mistake, with a warning.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each image in the mean.
+
+        Returns
+        -------
+        float
+            Fraction of the images, in [0, 1].
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As for :meth:`predict_proba`.
+        """
+        check_is_fitted(self)
+        warn_of_unknown_labels(y, self.classes_)
+        return super().score(X, y, sample_weight)
+
+    def _check_images(self, X, *, fitting):
+        shape = self.image_shape if fitting else self.image_shape_
+        images = check_input_images(self, X, image_shape=shape, reset=fitting)
+        if fitting:
+            warn_of_images_without_faces(images)
+            self.n_features_in_ = int(np.prod(images.shape[1:]))
+        else:
+            if self.handle_other_shapes == "convert" and images.shape[1:] != self.image_shape_:
+                return convert_to_shape(images, self.image_shape_)
+            check_image_shape(images, self.image_shape_, estimator=self)
+        return images
+
+    def _output_dtype(self):
+        return "float64" if self.dtype_policy == "float64" else "float32"
+
+    def _n_per_batch(self, n_images):
+        return max(n_images, 1) if self.batch_size == "all" else int(self.batch_size)
