@@ -1,0 +1,144 @@
+"""The programs that made the shipped networks, on a few drawn faces."""
+
+import json
+import re
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import fer_estimators
+import pretrained
+import publish
+import transfer
+from fer_estimators import CNNClassifier, make_faces
+
+
+@pytest.fixture(scope="module")
+def fer2013(tmp_path_factory):
+    """Write a FER2013 of 70 training and 28 validation faces, one of them in both."""
+    root = tmp_path_factory.mktemp("fer2013")
+    for seed, (split, n_images) in enumerate((("train", 70), ("val", 28))):
+        faces = make_faces(n_images, image_size=48, random_state=seed)
+        if split == "val":
+            twice = faces.images[0].copy()
+        for number, (image, emotion) in enumerate(zip(faces.images, faces.target, strict=True)):
+            folder = root / split / emotion
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(folder / f"{number}.png")
+    Image.fromarray(twice).save(root / "train" / str(faces.target[0]) / "twice.png")
+    return str(root)
+
+
+@pytest.fixture(scope="module")
+def tiny_networks():
+    """Train the smallest network in place of the shipped ones."""
+    tiny = {"architecture": "tiny", "augmentation": None, "epochs": 3, "recipe": "best"}
+    before = dict(pretrained.NETWORKS)
+    pretrained.NETWORKS.update(dict.fromkeys(before, tiny))
+    yield
+    pretrained.NETWORKS.update(before)
+
+
+@pytest.fixture(scope="module")
+def trained(fer2013, tiny_networks, tmp_path_factory):
+    """Train the teacher, and the network that learns from it."""
+    runs = tmp_path_factory.mktemp("runs")
+    base, compact = runs / "base", runs / "compact"
+    pretrained.main(["fer2013-base", fer2013, "--output", str(base)])
+    teacher = str(base / "model.fer")
+    pretrained.main(["fer2013-compact", fer2013, "--teacher", teacher, "--output", str(compact)])
+    return compact
+
+
+def test_training_leaves_the_network_and_its_curves(trained):
+    clf = fer_estimators.load(trained / "model.fer")
+    assert clf.n_epochs_ == 3
+    assert len(json.loads((trained / "curves.json").read_text())["val_accuracy"]) == 3
+    assert (trained / "curves.png").stat().st_size > 1000
+
+
+def test_network_learned_from_the_teacher(trained, fer2013, tmp_path):
+    pretrained.main(["fer2013-compact", fer2013, "--output", str(tmp_path)])
+    alone = fer_estimators.load(tmp_path / "model.fer").model_.get_weights()
+    taught = fer_estimators.load(trained / "model.fer").model_.get_weights()
+    assert not np.array_equal(alone[0], taught[0])
+
+
+@pytest.fixture(scope="module")
+def published(trained, fer2013, tmp_path_factory):
+    """Publish the network."""
+    folder = tmp_path_factory.mktemp("published")
+    publish.main(
+        [
+            *("fer2013-compact", fer2013, str(trained / "model.fer"), "--tta", "flip"),
+            *("--command", "python training/pretrained.py ...", "--output", str(folder)),
+        ]
+    )
+    return folder
+
+
+def test_published_network_takes_any_faces(published):
+    clf = fer_estimators.load(published / "fer2013-compact.fer")
+    assert (clf.tta, clf.handle_other_shapes) == ("flip", "convert")
+    assert clf.predict(np.zeros((1, 60, 50, 3), dtype=np.uint8)).shape == (1,)
+
+
+def test_card_says_what_was_measured(published, fer2013):
+    card = (published / "fer2013-compact.md").read_text(encoding="utf-8")
+    assert "$" not in card
+    clf = fer_estimators.load(published / "fer2013-compact.fer")
+    val = fer_estimators.load_fer2013(fer2013, split="val")
+    accuracy = 100 * clf.score(val.images, val.target)
+    assert f"| accuracy on FER2013's validation split | {accuracy:.1f} % |" in card
+    assert "1 of the validation images also stand in the training split" in card
+    assert re.search(r"SHA-256 of the weights: `[0-9a-f]{64}`", card)
+
+
+def test_temperature_makes_a_network_that_is_too_sure_less_sure(fitted_on_noise):
+    clf, faces = fitted_on_noise
+    temperature = publish.fit_temperature(clf, faces.images, faces.target)
+    assert temperature > 1.2
+    before = clf.predict_proba(faces.images)
+    publish.scale_logits(clf, 1 / temperature)
+    after = clf.predict_proba(faces.images)
+    expected = before ** (1 / temperature)
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(after, expected, atol=1e-5)
+
+
+@pytest.fixture
+def fitted_on_noise(faces):
+    """Learn other labels than those that are asked for later."""
+    rng = np.random.default_rng(0)
+    clf = CNNClassifier("tiny", recipe="best", augmentation=None, epochs=30, label_smoothing=0.0)
+    clf.set_params(learning_rate=0.01, random_state=0)
+    half = rng.random(len(faces.target)) < 0.5
+    mixed = np.where(half, rng.permutation(faces.target), faces.target)
+    return clf.fit(faces.images, mixed), faces
+
+
+@pytest.mark.parametrize("backbone", ["mobilenet_025", "vgg16"])
+def test_ways_of_transfer_run_from_a_weights_file(backbone, fer2013, tmp_path, capsys):
+    build = {
+        "mobilenet_025": lambda: keras.applications.MobileNet(
+            (48, 48, 3), alpha=0.25, include_top=False, weights=None
+        ),
+        "vgg16": lambda: keras.applications.VGG16(False, None, input_shape=(48, 48, 3)),
+    }[backbone]
+    build().save_weights(tmp_path / "published.weights.h5")
+    command = [
+        *(fer2013, "--backbone", backbone, "--weights", str(tmp_path / "published.weights.h5")),
+        *("--image-size", "48", "--images", "14", "--epochs", "1", "--fine-tune-layers", "1"),
+        *("--output", str(tmp_path / "transfer.json")),
+    ]
+    transfer.main(command)
+    rows = json.loads((tmp_path / "transfer.json").read_text())
+    assert len(rows) == 4
+    assert all(0 <= row["accuracy"] <= 1 < row["minutes"] + 2 for row in rows.values())
+    capsys.readouterr()
+    before = (tmp_path / "transfer.json").stat().st_mtime_ns
+    transfer.main(command)
+    assert (tmp_path / "transfer.json").stat().st_mtime_ns == before
+    assert capsys.readouterr().out.count("accuracy") == 4

@@ -1,0 +1,191 @@
+"""Make the weight file and the model card that are shipped of a trained network.
+
+``python training/publish.py fer2013-base FER2013 runs/base/model.fer --output
+src/fer_estimators/pretrained`` fits a temperature on one half of the validation split, writes the
+weights in half precision, measures what was written, and writes the model card. It prints the
+line for ``PRETRAINED``.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from string import Template
+
+import keras
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import softmax
+from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
+
+import fer_estimators
+from fer_estimators import classification_report, find_duplicates
+from fer_estimators._file_content import file_digest
+from fer_estimators.augmentation import without_augmentation
+from fer_estimators.datasets import load_fer2013
+
+FOLDER = Path(__file__).parent
+
+
+def main(arguments=None):
+    """Publish one network."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name")
+    parser.add_argument("fer2013", help="folder, zip or csv of FER2013")
+    parser.add_argument("model", help="the file that pretrained.py left")
+    parser.add_argument("--command", required=True, help="what made it, for the card")
+    parser.add_argument("--tta", choices=["flip"], help="to ship it with")
+    parser.add_argument("--output", type=Path, required=True)
+    arguments = parser.parse_args(arguments)
+
+    val = load_fer2013(arguments.fer2013, split="val")
+    clf = fer_estimators.load(arguments.model).set_params(
+        verbose=0, tta=arguments.tta, handle_other_shapes="convert"
+    )
+    fitted, held_out = train_test_split(
+        np.arange(len(val.target)), test_size=0.5, stratify=val.target, random_state=0
+    )
+    temperature = fit_temperature(clf, val.images[fitted], val.target[fitted])
+    scale_logits(clf, 1 / temperature)
+    path = arguments.output / f"{arguments.name}.fer"
+    fer_estimators.save(clf, path, half_precision=True)
+    clf = fer_estimators.load(path)
+
+    card = describe(clf, val, held_out)
+    card |= describe_duplicates(clf, val, arguments.fer2013)
+    card |= {
+        "name": arguments.name,
+        "command": arguments.command,
+        "temperature": f"{temperature:.3f}",
+        "speed": f"{images_per_second(path):,.0f}",
+        "processor": processor(),
+        "bytes": f"{path.stat().st_size:,}",
+        "sha256": file_digest(path),
+        "versions": ", ".join(
+            f"{name} {version(name)}" for name in ("fer-estimators", "keras", "tensorflow", "numpy")
+        ),
+    }
+    template = Template((FOLDER / "model_card.md").read_text(encoding="utf-8"))
+    (arguments.output / f"{arguments.name}.md").write_text(
+        template.substitute(card), encoding="utf-8"
+    )
+    print(f'"{arguments.name}": "{card["sha256"]}",')
+
+
+def fit_temperature(clf, images, target):
+    """Find the number that the network's logits must be divided by to be true [1]_.
+
+    References
+    ----------
+    .. [1] Guo, C., Pleiss, G., Sun, Y. and Weinberger, K. (2017). "On calibration of modern neural
+       networks." ICML.
+    """
+    tta = clf.tta
+    clf.set_params(tta=None)
+    views = [images, images[:, :, ::-1]] if tta == "flip" else [images]
+    logits = np.log([clf.predict_proba(view) for view in views])
+    clf.set_params(tta=tta)
+
+    def loss(temperature):
+        y_proba = softmax(logits / temperature, axis=2).mean(axis=0)
+        return log_loss(target, y_proba, labels=clf.classes_)
+
+    return minimize_scalar(loss, bounds=(0.2, 5), method="bounded").x
+
+
+def scale_logits(clf, factor):
+    """Multiply what goes into the softmax."""
+    (layer,) = [
+        layer
+        for layer in without_augmentation(clf.model_).layers
+        if isinstance(layer, keras.layers.Dense)
+    ]
+    for variable in layer.weights:
+        variable.assign(variable * factor)
+
+
+def describe(clf, val, held_out):
+    """Measure on the validation split; the calibration on the half that set no temperature."""
+    start = time.perf_counter()
+    y_proba = clf.predict_proba(val.images)
+    print(f"val: {time.perf_counter() - start:.1f} s")
+    y_pred = clf.classes_[y_proba.argmax(axis=1)]
+    summary = classification_report(
+        val.target, y_pred, y_proba=y_proba, zero_division=0, output="dict"
+    )["summary"]
+    calibration = classification_report(
+        val.target[held_out],
+        y_pred[held_out],
+        y_proba=y_proba[held_out],
+        zero_division=0,
+        output="dict",
+    )["summary"]
+    plain = clf.set_params(tta=None).score(val.images, val.target)
+    flipped = clf.set_params(tta="flip").score(val.images, val.target)
+    params = clf.get_params()
+    return {
+        "architecture": clf.architecture,
+        "parameters": f"{clf.model_.count_params():,}",
+        "epochs": clf.n_epochs_,
+        "seed": clf.random_state,
+        "params": json.dumps(params, default=str, indent=1),
+        "accuracy": f"{100 * summary['accuracy']:.1f}",
+        "accuracy_plain": f"{100 * plain:.1f}",
+        "accuracy_flip": f"{100 * flipped:.1f}",
+        "macro_f1": f"{100 * summary['macro_f1']:.1f}",
+        "ece": f"{calibration['expected_calibration_error']:.3f}",
+        "n_ece": f"{len(held_out):,}",
+        "report": classification_report(val.target, y_pred, y_proba=y_proba, zero_division=0),
+    }
+
+
+def describe_duplicates(clf, val, fer2013):
+    """Count the validation images that also stand in train, and measure without them."""
+    train = load_fer2013(fer2013, split="train")
+    images = np.concatenate([train.images, val.images])
+    twice = find_duplicates(images).redundant
+    known = twice[len(train.images) :]
+    score = clf.score(val.images[~known], val.target[~known])
+    return {"n_known": int(known.sum()), "accuracy_new": f"{100 * score:.1f}"}
+
+
+_SPEED = """
+import os, sys, time
+os.sched_setaffinity(0, {0})
+import numpy as np
+import fer_estimators
+clf = fer_estimators.load(sys.argv[1])
+images = np.random.default_rng(0).integers(0, 256, (2048, 48, 48), dtype=np.uint8)
+clf.predict_proba(images)
+times = []
+for _ in range(5):
+    start = time.perf_counter()
+    clf.predict_proba(images)
+    times.append(time.perf_counter() - start)
+print(len(images) / np.median(times))
+"""
+
+
+def images_per_second(path):
+    """Measure predictions on one core, in a process of its own."""
+    command = [sys.executable, "-c", _SPEED, str(path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ)
+    return float(done.stdout)
+
+
+def processor():
+    """Name the processor, where the system tells."""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+if __name__ == "__main__":
+    main()
