@@ -14,9 +14,9 @@ faces. Otherwise this page draws a photo and takes the boxes that it was drawn w
 # %%
 # A network for faces, which may be "not sure"
 # --------------------------------------------
-# It learns from faces of 48 x 48 pixels. A quarter of them is held out to choose the confidence
-# from which on four of five answers are right.
-from fer_estimators import AbstainingClassifier, CNNClassifier
+# It learns from drawn faces of 48 x 48 pixels, as the photo will be drawn too. A quarter of them is
+# held out to choose the confidence from which on four of five answers are right.
+from fer_estimators import AbstainingClassifier, CNNClassifier, load_pretrained
 from fer_estimators.datasets import make_faces
 
 train = make_faces(1000, random_state=0)
@@ -61,7 +61,8 @@ def draw_photo():
 # does not take drawings for faces.
 from importlib.util import find_spec
 
-if "PHOTO" in os.environ and find_spec("cv2") is not None:
+is_photograph = "PHOTO" in os.environ and find_spec("cv2") is not None
+if is_photograph:
     import cv2
 
     photo = np.asarray(Image.open(os.environ["PHOTO"]).convert("L"))
@@ -99,9 +100,15 @@ print(faces.shape, faces.dtype)
 # %%
 # Answer
 # ------
-# One call for all faces; the probabilities are the network's own.
-answers = clf.predict(faces)
-confidence = clf.predict_proba(faces).max(axis=1)
+# One call for all faces; the probabilities are the network's own. For a photograph, a network
+# answers that has seen photographs. Its probabilities are calibrated; below 0.6 it keeps silent.
+if is_photograph:
+    network = load_pretrained("fer2013-base")
+    confidence = network.predict_proba(faces).max(axis=1)
+    answers = np.where(confidence < 0.6, clf.abstain_label_, network.predict(faces))
+else:
+    answers = clf.predict(faces)
+    confidence = clf.predict_proba(faces).max(axis=1)
 
 import matplotlib.pyplot as plt
 from matplotlib.patches import Rectangle
