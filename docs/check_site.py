@@ -24,8 +24,12 @@ FETCHED = {"img": "src", "script": "src", "link": "href", "iframe": "src", "sour
 SEARCHED = ("CNNClassifier", "load_fer2013", "classification_report")
 LAID_OUT = (
     "index.html",
+    "getting_started.html",
+    "guide/evaluation.html",
+    "robustness.html",
     "auto_examples/index.html",
     "auto_examples/01_quickstart.html",
+    "api/index.html",
     "api/generated/fer_estimators.CNNClassifier.html",
 )
 WIDTHS = (390, 1280)

@@ -108,7 +108,7 @@ plt.show()
 from fer_estimators import FaceGridDisplay
 
 # sphinx_gallery_thumbnail_number = 2
-FaceGridDisplay.from_bunch(faces, n_per_emotion=8, random_state=0)
+FaceGridDisplay.from_bunch(faces, n_per_emotion=6, random_state=0)
 plt.show()
 
 # %%

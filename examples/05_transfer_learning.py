@@ -101,17 +101,27 @@ for name, clf in candidates.items():
 # %%
 # See the two phases
 # ------------------
-# The learning rate, which the history holds, tells where the second one begins.
+# The learning rate, which the history holds, tells where the second one begins: each phase warms
+# up and cools down to zero.
 import matplotlib.pyplot as plt
 
 fine_tuned = candidates["fine-tuned"]
-figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-left.barh(list(accuracies), list(accuracies.values()), color="#0072B2", edgecolor="black")
-left.axvline(0.5, color="0.3", linestyle=":")
-left.set(xlabel="accuracy on faces not seen (dotted: guessing)", xlim=(0, 1))
+rates = np.array(fine_tuned.history_["learning_rate"])
+# The last step of a phase is zero, which a logarithm has no place for.
+rates[rates < 1e-6] = np.nan
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+bars = left.barh(list(accuracies), list(accuracies.values()), color="#56B4E9", edgecolor="black")
+left.bar_label(bars, fmt="%.2f", padding=3)
+left.axvline(0.5, color="0.3", linestyle=":", label="guessing")
+left.set(xlabel="accuracy on faces not seen", xlim=(0, 1))
 left.invert_yaxis()
-right.plot(range(1, fine_tuned.n_epochs_ + 1), fine_tuned.history_["learning_rate"], marker="o")
+left.legend(loc="upper right")
+head, tuned = slice(0, options["epochs"]), slice(options["epochs"], None)
+epochs = np.arange(1, len(rates) + 1)
+right.plot(epochs[head], rates[head], "o-", color="#0072B2", label="the head alone")
+right.plot(epochs[tuned], rates[tuned], "s--", color="#D55E00", label="with the last layers")
 right.set(xlabel="epoch", ylabel="learning rate", yscale="log")
+right.legend()
 plt.show()
 
 # %%

@@ -81,15 +81,15 @@ means = [report["summary"]["balanced_accuracy"] for report in reports.values()]
 print(f"{'mean of the recalls':24s}" + "".join(f"{mean:20.2f}" for mean in means))
 
 # %%
-figure, ax = plt.subplots(figsize=(6.4, 4.6), layout="constrained")
+figure, ax = plt.subplots(figsize=(7.6, 4.6), layout="constrained")
 styles = ({"color": "0.85", "hatch": "///"}, {"color": "#0072B2"}, {"color": "#E69F00"})
 for i, ((name, report), style) in enumerate(zip(reports.items(), styles, strict=True)):
     values = [report[emotion]["recall"] for emotion in test.target_names]
     ax.barh(np.arange(7) + 0.27 * i, values, 0.27, label=name, edgecolor="black", **style)
 ax.set_yticks(np.arange(7) + 0.27, test.target_names)
 ax.invert_yaxis()
-ax.set_xlabel("recall on balanced faces")
-ax.legend(title="weights")
+ax.set(xlabel="recall on balanced faces", xlim=(0, 1))
+ax.legend(title="weights", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
 # sphinx_gallery_thumbnail_number = 2
 plt.show()
 

@@ -13,8 +13,9 @@ file.
 from fer_estimators import CNNClassifier
 from fer_estimators.datasets import make_faces
 
-train = make_faces(350, image_size=24, random_state=0)
-test = make_faces(140, image_size=24, random_state=1)
+emotions = {"happy": 1, "neutral": 1, "sad": 1, "surprise": 1}
+train = make_faces(400, image_size=24, weights=emotions, random_state=0)
+test = make_faces(140, image_size=24, weights=emotions, random_state=1)
 clf = CNNClassifier("tiny", augmentation=None, epochs=15, batch_size=16, random_state=0)
 clf.fit(train.images, train.target)
 clf

@@ -25,12 +25,13 @@ def one_layer(input_shape, n_classes):
     return keras.Model(inputs, keras.layers.Dense(n_classes, activation="softmax")(x))
 
 
-faces = make_faces(420, image_size=24, random_state=0)
+emotions = {"happy": 1, "sad": 1, "surprise": 1, "neutral": 1}
+faces = make_faces(400, image_size=16, weights=emotions, random_state=0)
 space = {
     "architecture": ["tiny", one_layer],
-    "learning_rate": loguniform(1e-3, 3e-2),
+    "learning_rate": loguniform(1e-3, 1e-1),
 }
-clf = CNNClassifier(epochs=6, batch_size=16, augmentation=None, random_state=0)
+clf = CNNClassifier(epochs=10, batch_size=16, augmentation=None, random_state=0)
 
 # %%
 # Two processes at once
@@ -39,7 +40,7 @@ clf = CNNClassifier(epochs=6, batch_size=16, augmentation=None, random_state=0)
 # cores out among them.
 from sklearn.model_selection import RandomizedSearchCV
 
-search = RandomizedSearchCV(clf, space, n_iter=4, cv=2, n_jobs=2, random_state=1)
+search = RandomizedSearchCV(clf, space, n_iter=8, cv=2, n_jobs=2, random_state=5)
 search.fit(faces.images, faces.target)
 print(f"best of {search.n_iter}: {search.best_score_:.2f}")
 for name, value in search.best_params_.items():
@@ -48,7 +49,8 @@ for name, value in search.best_params_.items():
 # %%
 # See what matters
 # ----------------
-# Each candidate is a point.
+# Each candidate is a point. Where the points of a network rise to the edge of the picture, the best
+# value may lie beyond it.
 import matplotlib.pyplot as plt
 
 results = search.cv_results_
@@ -57,9 +59,9 @@ for architecture, name, marker in (("tiny", "tiny", "o"), (one_layer, "one_layer
     tried = [i for i, p in enumerate(results["params"]) if p["architecture"] == architecture]
     rates = [results["params"][i]["learning_rate"] for i in tried]
     ax.plot(rates, results["mean_test_score"][tried], marker, markersize=8, label=name)
-ax.axhline(1 / 7, color="0.4", linestyle=":", label="guessing")
-ax.set(xscale="log", xlabel="learning rate", ylabel="accuracy, mean of the folds")
-ax.legend()
+ax.axhline(1 / 4, color="0.4", linestyle=":", label="guessing")
+ax.set(xscale="log", xlabel="learning rate", ylabel="accuracy, mean of the folds", ylim=(0, 1))
+ax.legend(ncols=3)
 plt.show()
 
 # %%

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import pkgutil
 import re
 import types
 import zipfile
@@ -13,28 +14,25 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import fer_estimators
 from fer_estimators.datasets import make_faces
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-PAGES = sorted(
+PAGES = [
     path
-    for path in (ROOT / "docs").rglob("*.md")
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
     if "_build" not in path.parts and "```python\n" in path.read_text(encoding="utf-8")
-)
-MODULES = (
-    "abstaining",
-    "architectures",
-    "augmentation",
-    "backbones",
-    "classifiers",
-    "datasets",
-    "evaluation",
-    "features",
-    "images",
-    "persistence",
-    "preprocessing",
-)
+]
+# Each module whose name has no underscore, and the package for what it alone offers.
+MODULES = [
+    *(
+        f"fer_estimators.{module.name}"
+        for module in pkgutil.iter_modules(fer_estimators.__path__)
+        if not module.name.startswith("_")
+    ),
+    "fer_estimators",
+]
 
 # numpydoc's checks that do not apply, each with its reason.
 NOT_CHECKED = {
@@ -59,15 +57,17 @@ def is_public(thing, package):
 
 
 def public_names():
+    seen = set()
     for module in MODULES:
-        package = importlib.import_module(f"fer_estimators.{module}")
-        for name, thing in sorted(vars(package).items()):
-            if is_public(thing, package):
-                yield f"fer_estimators.{module}.{name}"
+        package = importlib.import_module(module)
+        names = getattr(package, "__all__", sorted(vars(package)))
+        for name in names:
+            thing = getattr(package, name)
+            if is_public(thing, package) and thing not in seen:
+                seen.add(thing)
+                yield f"{module}.{name}"
                 if inspect.isclass(thing):
-                    yield from (
-                        f"fer_estimators.{module}.{name}.{m}" for m in public_methods(thing)
-                    )
+                    yield from (f"{module}.{name}.{m}" for m in public_methods(thing))
 
 
 def public_methods(cls):
@@ -112,9 +112,8 @@ def documented_defaults(thing):
 @pytest.mark.parametrize("path", DOCUMENTED)
 def test_documented_defaults_are_those_of_the_signature(path):
     thing = resolve(path)
-    signature = inspect.signature(thing)
     for name, found in documented_defaults(thing):
-        default = signature.parameters[name.lstrip("*")].default
+        default = inspect.signature(thing).parameters[name.lstrip("*")].default
         if default is inspect.Parameter.empty:
             assert found is None, f"{name} has no default"
             continue
@@ -126,6 +125,17 @@ def test_documented_defaults_are_those_of_the_signature(path):
         except (ValueError, SyntaxError):
             documented = found[1]
         assert documented == default, f"{name}: {documented!r} is documented, {default!r} holds"
+
+
+def test_every_class_has_an_example():
+    classes = [thing for thing in map(resolve, DOCUMENTED) if inspect.isclass(thing)]
+    assert classes
+    without = [
+        cls.__name__
+        for cls in classes
+        if not issubclass(cls, Exception) and ">>>" not in cls.__doc__
+    ]
+    assert without == []
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -167,7 +177,7 @@ def folder_with_data(tmp_path, monkeypatch):
 
 # Networks that were trained for a moment never say some of the emotions.
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT / "docs").as_posix())
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_code_on_the_page_runs(page, folder_with_data):
     blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S)
     module = types.ModuleType("page")

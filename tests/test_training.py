@@ -136,7 +136,7 @@ def test_ways_of_transfer_run_from_a_weights_file(backbone, fer2013, tmp_path, c
     transfer.main(command)
     rows = json.loads((tmp_path / "transfer.json").read_text())
     assert len(rows) == 4
-    assert all(0 <= row["accuracy"] <= 1 < row["minutes"] + 2 for row in rows.values())
+    assert all(0 <= row["accuracy"] <= 1 and row["minutes"] > 0 for row in rows.values())
     capsys.readouterr()
     before = (tmp_path / "transfer.json").stat().st_mtime_ns
     transfer.main(command)

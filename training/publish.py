@@ -1,9 +1,9 @@
 """Make the weight file and the model card that are shipped of a trained network.
 
-``python training/publish.py fer2013-base FER2013 runs/base/model.fer --output
-src/fer_estimators/pretrained`` fits a temperature on one half of the validation split, writes the
-weights in half precision, measures what was written, and writes the model card. It prints the
-line for ``PRETRAINED``.
+``python training/publish.py fer2013-base FER2013 runs/base/model.fer --tta flip --command "<what
+made it>" --output src/fer_estimators/pretrained`` fits a temperature on one half of the validation
+split, writes the weights in half precision, measures what was written, and writes the model card.
+It prints the line for ``PRETRAINED``.
 """
 
 import argparse
@@ -126,9 +126,13 @@ def describe(clf, val, held_out):
         zero_division=0,
         output="dict",
     )["summary"]
-    plain = clf.set_params(tta=None).score(val.images, val.target)
-    flipped = clf.set_params(tta="flip").score(val.images, val.target)
     params = clf.get_params()
+    other = "flip" if clf.tta is None else None
+    scores = {
+        clf.tta: summary["accuracy"],
+        other: clf.set_params(tta=other).score(val.images, val.target),
+    }
+    clf.set_params(**params)
     return {
         "architecture": clf.architecture,
         "parameters": f"{clf.model_.count_params():,}",
@@ -136,8 +140,8 @@ def describe(clf, val, held_out):
         "seed": clf.random_state,
         "params": json.dumps(params, default=str, indent=1),
         "accuracy": f"{100 * summary['accuracy']:.1f}",
-        "accuracy_plain": f"{100 * plain:.1f}",
-        "accuracy_flip": f"{100 * flipped:.1f}",
+        "accuracy_plain": f"{100 * scores[None]:.1f}",
+        "accuracy_flip": f"{100 * scores['flip']:.1f}",
         "macro_f1": f"{100 * summary['macro_f1']:.1f}",
         "ece": f"{calibration['expected_calibration_error']:.3f}",
         "n_ece": f"{len(held_out):,}",
@@ -148,9 +152,11 @@ def describe(clf, val, held_out):
 def describe_duplicates(clf, val, fer2013):
     """Count the validation images that also stand in train, and measure without them."""
     train = load_fer2013(fer2013, split="train")
-    images = np.concatenate([train.images, val.images])
-    twice = find_duplicates(images).redundant
-    known = twice[len(train.images) :]
+    n_train = len(train.images)
+    known = np.zeros(len(val.images), dtype=bool)
+    for group in find_duplicates(np.concatenate([train.images, val.images])).groups:
+        if group[0] < n_train:
+            known[group[group >= n_train] - n_train] = True
     score = clf.score(val.images[~known], val.target[~known])
     return {"n_known": int(known.sum()), "accuracy_new": f"{100 * score:.1f}"}
 

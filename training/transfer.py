@@ -83,7 +83,11 @@ def main(arguments=None):
     rows = json.loads(arguments.output.read_text()) if arguments.output.exists() else {}
     epochs, n_layers = arguments.epochs, arguments.fine_tune_layers
     for name, clf in ways(backbone, epochs, n_layers, arguments.seed).items():
-        key = f"{arguments.backbone}, {name}, {len(labels)} images, {epochs} epochs"
+        key = (
+            f"{arguments.backbone} at {arguments.image_size} pixels from "
+            f"{Path(arguments.weights).name}, {name}, {len(labels)} images, {epochs} epochs, "
+            f"{n_layers} layers fine-tuned, seed {arguments.seed}"
+        )
         if key not in rows:
             start = time.perf_counter(), time.process_time()
             clf.fit(images, labels)

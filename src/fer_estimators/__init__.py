@@ -33,6 +33,7 @@ _PUBLIC = {
     "load": "fer_estimators.persistence",
     "load_fer2013": "fer_estimators.datasets",
     "load_image_folder": "fer_estimators.datasets",
+    "load_pretrained": "fer_estimators.pretrained",
     "make_faces": "fer_estimators.datasets",
     "save": "fer_estimators.persistence",
     "selective_scores": "fer_estimators.evaluation",
@@ -51,6 +52,7 @@ _SUBMODULES = (
     "images",
     "persistence",
     "preprocessing",
+    "pretrained",
 )
 
 __all__ = sorted([*_PUBLIC, *_SUBMODULES, "__version__"])

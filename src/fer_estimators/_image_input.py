@@ -99,7 +99,7 @@ def convert_to_shape(images, shape):
             part = _as_grey(part)
         if part.shape[1:3] != shape[:2]:
             part = image_rules.resize_images(part, shape[:2])
-        converted[start : start + len(part)] = part
+        converted[start : start + len(part)] = np.rint(part)
     return converted
 
 

@@ -9,6 +9,7 @@ import pytest
 from fer_estimators.architectures import build_compact
 
 SGD = partial(keras.optimizers.SGD, use_ema=True)
+SGD_MOMENTUM = partial(SGD, momentum=0.9, nesterov=True)
 
 
 def weights_by_name(clf):
@@ -61,6 +62,28 @@ def test_average_from_a_checkpoint_is_the_same(train, tmp_path):
         found = weights_by_name(clf)
         for name, expected in whole.items():
             np.testing.assert_array_equal(found[name], expected)
+
+
+def test_average_is_taken_in_half_precision_too(cnn, faces):
+    params = {"epochs": 1, "validation_fraction": None, "learning_rate": 0.1}
+    clfs = [
+        cnn(architecture=build_compact, optimizer=o, dtype_policy="mixed_float16", **params)
+        for o in (lambda rate: keras.optimizers.SGD(rate), lambda rate: SGD(rate))
+    ]
+    last, averaged = (clf.fit(faces.images, faces.target).model_.get_weights() for clf in clfs)
+    assert np.abs(last[0] - averaged[0]).max() > 0
+
+
+def test_partial_fit_does_not_average(cnn, faces):
+    params = {"architecture": build_compact, "learning_rate": 0.1, "batch_size": 70}
+    plain, averaging = cnn(optimizer="sgd", **params), cnn(optimizer=SGD_MOMENTUM, **params)
+    for clf in (plain, averaging):
+        for _ in range(2):
+            clf.partial_fit(faces.images, faces.target, classes=np.unique(faces.target))
+    for first, second in zip(
+        plain.model_.get_weights(), averaging.model_.get_weights(), strict=True
+    ):
+        np.testing.assert_allclose(first, second, atol=1e-5)
 
 
 def test_average_and_best_epoch_exclude_each_other(cnn, faces):

@@ -1,6 +1,7 @@
 """Training on probabilities of the classes in place of one label."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from fer_estimators.exceptions import CheckpointError
@@ -18,7 +19,7 @@ def test_certain_probabilities_are_the_labels(make, faces):
 
 
 def test_network_learns_the_probabilities(cnn, faces):
-    # All images alike: the best answer is the mean.
+    # The same for each image.
     y_proba = np.tile([0.5, 0.3, 0.2, 0, 0, 0, 0], (len(faces.target), 1))
     clf = cnn(epochs=30, learning_rate=0.01, label_smoothing=0.0, validation_fraction=None)
     clf.fit(faces.images, faces.target, y_proba=y_proba)
@@ -50,6 +51,13 @@ def test_sample_weights_still_count(cnn, faces):
 def test_what_is_no_probability_is_refused(edit, message, cnn, faces):
     with pytest.raises(ValueError, match=message):
         cnn().fit(faces.images, faces.target, y_proba=edit(one_hot(faces.target)))
+
+
+def test_columns_of_a_data_frame_must_be_the_classes(cnn, faces):
+    frame = pd.DataFrame(one_hot(faces.target), columns=np.unique(faces.target))
+    cnn().fit(faces.images, faces.target, y_proba=frame)
+    with pytest.raises(ValueError, match=r"columns of y_proba are \['sad', .*in this order"):
+        cnn().fit(faces.images, faces.target, y_proba=frame[sorted(frame, reverse=True)[1:]])
 
 
 def test_checkpoint_knows_the_probabilities(cnn, faces, tmp_path):

@@ -60,11 +60,11 @@ def legend_texts(ax):
 # Training curves
 
 
-def test_training_curves_of_an_estimator_mark_the_best_epoch():
+def test_training_curves_of_an_estimator_mark_the_kept_epoch():
     display = TrainingCurvesDisplay.from_estimator(Trained().fit([[0]], [0]))
     assert [ax.get_ylabel() for ax in display.axes_] == ["accuracy", "loss"]
     for ax in display.axes_:
-        assert legend_texts(ax) == ["training", "validation", "best epoch (2)"]
+        assert legend_texts(ax) == ["training", "validation", "kept epoch (2)"]
     star = display.axes_[1].lines[-1]
     assert (list(star.get_xdata()), list(star.get_ydata())) == ([2], [1.3])
     assert display.figure_ is display.axes_[0].figure
@@ -82,7 +82,7 @@ def test_training_curves_of_a_pipeline_are_those_of_its_last_step():
 
 def test_training_curves_without_validation_show_training_only():
     display = TrainingCurvesDisplay.from_history({"loss": [1.0]}, best_epoch=1)
-    assert legend_texts(display.axes_[0]) == ["training", "best epoch (1)"]
+    assert legend_texts(display.axes_[0]) == ["training", "kept epoch (1)"]
 
 
 def test_training_curves_frame_counts_epochs_from_one():
@@ -190,7 +190,7 @@ def captions(display):
 
 def test_a_grid_of_samples_has_one_row_an_emotion(faces):
     display = FaceGridDisplay.from_bunch(faces, n_per_emotion=3, random_state=0)
-    assert captions(display) == [emotion for emotion in EMOTIONS for _ in range(3)]
+    assert captions(display) == list(EMOTIONS)
     assert len(display.ax_.images) == 21
     np.testing.assert_array_equal(display.images, faces.images[display.indices])
     again = FaceGridDisplay.from_bunch(faces, n_per_emotion=3, random_state=0)

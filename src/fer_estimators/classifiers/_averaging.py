@@ -17,6 +17,8 @@ def averages_weights(optimizer):
     -------
     bool
     """
+    # In half precision, Keras wraps it in one that scales the loss.
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     return bool(getattr(optimizer, "use_ema", False))
 
 
@@ -36,7 +38,11 @@ def take_average(model, batches):
     model.optimizer.finalize_variable_values(model.trainable_variables)
     # The same order however often the training was interrupted.
     batches.set_epoch(0)
-    layers = [layer for layer in _normalisations(model) if layer.trainable]
+    layers = [
+        layer
+        for layer in model._flatten_layers()
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+    ]
     momenta = [layer.momentum for layer in layers]
     try:
         for index in range(min(len(batches), _N_BATCHES) if layers else 0):
@@ -47,14 +53,6 @@ def take_average(model, batches):
     finally:
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
-
-
-def _normalisations(model):
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            yield layer
-        elif isinstance(layer, keras.Model):
-            yield from _normalisations(layer)
 
 
 def _run(model, images):

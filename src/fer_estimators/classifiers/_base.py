@@ -72,7 +72,9 @@ class BaseImageClassifier(NetworkPickling, ImagePredictor, BaseEstimator):
         y_proba : array-like of shape (n, n_classes), default=None
             Probability of each class, sorted, for each image, to train on in place of `y`: the
             shares of several people's votes, or what a larger network predicts (knowledge
-            distillation [1]_). `y` still tells the classes, and what is held out.
+            distillation [1]_). `y` still tells the classes, their weights and what is held out, and
+            the validation accuracy is that of its labels. The columns of a data frame must be the
+            classes.
         validation_data : tuple (X, y), default=None
             Images and labels to choose the best epoch on, in place of `validation_fraction`.
         checkpoint : path-like, default=None
@@ -128,8 +130,8 @@ class BaseImageClassifier(NetworkPickling, ImagePredictor, BaseEstimator):
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one more epoch on images and their labels.
 
-        The learning rate is constant, and no image is held out for validation. The optimizer's
-        state is kept from call to call, though not in pickles and copies.
+        The learning rate is constant, no image is held out for validation, and weights are not
+        averaged. The optimizer's state is kept from call to call, though not in pickles and copies.
 
         Parameters
         ----------
@@ -186,7 +188,7 @@ class BaseImageClassifier(NetworkPickling, ImagePredictor, BaseEstimator):
         yield Phase(self._settings()["epochs"], self.learning_rate, self.learning_rate_schedule)
 
     def _incremental_phase(self, keep_optimizer):
-        yield Phase(1, self.learning_rate, "constant", keep_optimizer)
+        yield Phase(1, self.learning_rate, "constant", keep_optimizer, averages=False)
 
     def _fit(self, X, y, sample_weight, **options):
         with self._all_or_nothing(options["warm"]):

@@ -110,8 +110,11 @@ class ImagePredictor(ClassifierMixin):
             warn_of_images_without_faces(images)
             self.n_features_in_ = int(np.prod(images.shape[1:]))
         else:
-            if self.handle_other_shapes == "convert" and images.shape[1:] != self.image_shape_:
-                return convert_to_shape(images, self.image_shape_)
+            if images.shape[1:] != self.image_shape_:
+                # It may have been set after the training.
+                self._validate_params()
+                if self.handle_other_shapes == "convert":
+                    return convert_to_shape(images, self.image_shape_)
             check_image_shape(images, self.image_shape_, estimator=self)
         return images
 

@@ -4,8 +4,7 @@ from fer_estimators._lookup import suggest
 
 AUTO = "auto"
 
-# What the constructor arguments that are "auto" stand for. The second is how the networks of
-# `load_pretrained` were trained.
+# What the constructor arguments that are "auto" stand for.
 RECIPES = {
     "fast": {
         "augmentation": "standard",

@@ -9,6 +9,7 @@ from sklearn.utils.validation import _check_sample_weight, check_consistent_leng
 
 from fer_estimators._label_column import flatten_labels
 from fer_estimators._warnings import warn
+from fer_estimators.datasets._report import name_some
 
 
 def check_labels(y, *, estimator_name):
@@ -115,8 +116,9 @@ def warn_of_unknown_labels(y, classes):
     unknown = sorted(set(np.ravel(y).tolist()) - set(classes.tolist()), key=str)
     if unknown:
         warn(
-            f"y holds the labels {unknown}, but this estimator knows {classes.tolist()}: images "
-            "that carry others count as mistakes. Rename the labels, or drop those images."
+            f"y holds the labels {name_some(unknown)}, but this estimator knows "
+            f"{classes.tolist()}: images that carry others count as mistakes. Rename the labels, "
+            "or drop those images."
         )
 
 
@@ -140,6 +142,12 @@ def check_soft_labels(y_proba, images, classes):
     """
     if y_proba is None:
         return None
+    columns = getattr(y_proba, "columns", None)
+    if columns is not None and list(columns) != classes.tolist():
+        raise ValueError(
+            f"The columns of y_proba are {list(columns)}, but {classes.tolist()} are expected, in "
+            "this order. Select them: y_proba[list(np.unique(y))]."
+        )
     y_proba = check_array(y_proba, input_name="y_proba", dtype=[np.float64, np.float32])
     expected = (len(images), len(classes))
     if y_proba.shape != expected:
@@ -152,8 +160,8 @@ def check_soft_labels(y_proba, images, classes):
         first = int(wrong[0])
         raise ValueError(
             f"{len(wrong)} rows of y_proba are no probabilities, the first is y_proba[{first}] = "
-            f"{y_proba[first].tolist()}; each row must be positive and sum to one. Divide votes by "
-            "their sum."
+            f"{y_proba[first].tolist()}; no number may be negative, and each row sums to one. "
+            "Divide votes by their sum."
         )
     return y_proba
 

@@ -37,12 +37,16 @@ class Phase(NamedTuple):
         As the classifiers' ``learning_rate_schedule``.
     keep_optimizer : bool, default=False
         Go on with the optimizer of the last training, if the model has one.
+    averages : bool, default=True
+        Whether the phase ends with averaged weights where the optimizer keeps them; a phase that is
+        one of many, each from where the last one ended, would hardly move.
     """
 
     epochs: int
     learning_rate: float
     schedule: str | Callable
     keep_optimizer: bool = False
+    averages: bool = True
 
 
 class Trained(NamedTuple):
@@ -123,7 +127,8 @@ def run_phases(
                         initial_epoch=progress.n_epochs,
                         verbose=verbose,
                     )
-                if averages_weights(model.optimizer) and number == progress.phase:
+                averages = phase.averages and averages_weights(model.optimizer)
+                if averages and number == progress.phase:
                     take_average(model, batches)
                     best.keep(model)
                 best.restore(model)

@@ -42,6 +42,11 @@ def average_over_views(infer, batch, tta):
     -------
     ndarray of shape (n, n_classes)
 
+    Raises
+    ------
+    ValueError
+        If `tta` is unknown.
+
     References
     ----------
     .. [1] Krizhevsky, A., Sutskever, I. and Hinton, G. (2012). "ImageNet classification with deep
@@ -49,5 +54,8 @@ def average_over_views(infer, batch, tta):
     """
     if tta is None:
         return infer(batch)
+    if tta not in VIEWS:
+        # It may have been set after the training, which checks all parameters.
+        raise ValueError(f"tta={tta!r} is unknown; expected None or one of {sorted(VIEWS)}.")
     outputs = [infer(view) for view in VIEWS[tta](batch)]
     return np.mean(outputs, axis=0)

@@ -1,5 +1,7 @@
 """A picture of faces: samples of a dataset, or predictions beside the truth."""
 
+from itertools import pairwise
+
 import numpy as np
 from sklearn.utils import check_random_state
 
@@ -17,8 +19,10 @@ from ._labels import (
 
 _SELECTIONS = ("random", "mistakes")
 # Distance between two faces, as shares of a face: beside each other, and one above the other
-# with one or two lines of text between.
+# with none, one or two lines of text between.
 _GAP_X, _GAP_TEXT = 0.08, 0.20
+# Side of a face in a new figure, in inches.
+_SIDE = 1.15
 
 
 class FaceGridDisplay:
@@ -247,6 +251,9 @@ class FaceGridDisplay:
     def plot(self, ax=None):
         """Draw the faces row by row.
 
+        Samples that stand by emotion have its name at the left of their first row, others the
+        names below each face.
+
         Parameters
         ----------
         ax : matplotlib Axes, default=None
@@ -257,51 +264,67 @@ class FaceGridDisplay:
         FaceGridDisplay
             This display, with ``ax_`` and ``figure_`` set.
         """
-        n_lines = 1 if self.y_pred is None else 2
+        by_emotion = self._stand_by_emotion()
+        n_lines = 0 if by_emotion else 1 if self.y_pred is None else 2
         aspect = self.images.shape[1] / self.images.shape[2]
-        pitch_y = aspect + 0.06 + _GAP_TEXT * n_lines
-        n_columns = min(self.n_columns, len(self.images))
-        cells = self._cells(n_columns)
+        pitch_y = aspect + 0.08 + _GAP_TEXT * n_lines
+        cells = self._cells(min(self.n_columns, len(self.images)), by_emotion)
         n_rows, n_columns = (max(places) + 1 for places in zip(*cells, strict=True))
-        self.figure_, self.ax_ = get_axes(ax, (1.05 * n_columns, 1.0 * n_rows * pitch_y))
+        left = -0.2 - 0.09 * max(map(len, map(str, self.y_true))) if by_emotion else -0.04
+        right, bottom = n_columns * (1 + _GAP_X) - 0.04, n_rows * pitch_y
+        self.figure_, self.ax_ = get_axes(ax, (_SIDE * (right - left), _SIDE * bottom))
         for i, (row, column) in enumerate(cells):
-            self._plot_face(i, column * (1 + _GAP_X), row * pitch_y, aspect)
-        self.ax_.set(xlim=(-0.04, n_columns * (1 + _GAP_X) - 0.04), ylim=(n_rows * pitch_y, -0.04))
+            x, y = column * (1 + _GAP_X), row * pitch_y
+            self._plot_face(i, x, y, aspect)
+            if not by_emotion:
+                self._plot_caption(i, x, y + aspect)
+            elif i == 0 or self.y_true[i] != self.y_true[i - 1]:
+                self.ax_.text(
+                    -0.1, y + aspect / 2, self.y_true[i], ha="right", va="center", fontsize=12
+                )
+        self.ax_.set(xlim=(left, right), ylim=(bottom, -0.04))
         self.ax_.set_aspect("equal")
         self.ax_.set_axis_off()
         return self
 
-    def _cells(self, n_columns):
-        """Return row and column of each face; emotions that stand together start a row each."""
+    def _stand_by_emotion(self):
+        """Tell whether these are samples, those of each emotion one after the other."""
         emotions = np.asarray(self.y_true)
-        starts = emotions[1:] != emotions[:-1]
-        together = starts.sum() + 1 == len(np.unique(emotions))
-        by_emotion = self.y_pred is None and together
+        n_changes = (emotions[1:] != emotions[:-1]).sum()
+        return self.y_pred is None and n_changes + 1 == len(np.unique(emotions))
+
+    def _cells(self, n_columns, by_emotion):
+        """Return row and column of each face; `by_emotion` starts a row for each emotion."""
         cells = [(0, 0)]
-        for starts_emotion in starts:
+        for last, emotion in pairwise(self.y_true):
             row, column = cells[-1]
-            ends = column + 1 == n_columns or (by_emotion and starts_emotion)
+            ends = column + 1 == n_columns or (by_emotion and emotion != last)
             cells.append((row + 1, 0) if ends else (row, column + 1))
         return cells
+
+    def _is_wrong(self, i):
+        return self.y_pred is not None and self.y_true[i] != self.y_pred[i]
 
     def _plot_face(self, i, left, top, aspect):
         from matplotlib.patches import Rectangle
 
         pixels = np.clip(self.images[i], 0, 255).astype(np.uint8)
-        wrong = self.y_pred is not None and self.y_true[i] != self.y_pred[i]
         self.ax_.imshow(
             pixels, cmap="gray", vmin=0, vmax=255, extent=(left, left + 1, top + aspect, top)
         )
-        if wrong:
+        if self._is_wrong(i):
             frame = Rectangle((left, top), 1, aspect, fill=False, linewidth=2.5)
             self.ax_.add_patch(frame)
+
+    def _plot_caption(self, i, left, top):
+        wrong = self._is_wrong(i)
         self.ax_.text(
             left + 0.5,
-            top + aspect + 0.03,
+            top + 0.03,
             self._caption(i, wrong),
             horizontalalignment="center",
             verticalalignment="top",
-            fontsize=7,
+            fontsize=8,
             fontweight="bold" if wrong else "normal",
         )
 

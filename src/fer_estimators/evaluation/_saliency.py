@@ -174,7 +174,7 @@ class SaliencyDisplay:
         pitch_x, pitch_y = 1 + _GAP_X, 2 * aspect + 2 * _GAP_Y + _TEXT * n_lines
         n_columns = min(self.n_columns, len(self.images))
         n_rows = -(-len(self.images) // n_columns)
-        self.figure_, self.ax_ = get_axes(ax, (1.05 * n_columns, 1.0 * n_rows * pitch_y))
+        self.figure_, self.ax_ = get_axes(ax, (1.2 * n_columns, 1.12 * n_rows * pitch_y))
         for i in range(len(self.images)):
             row, column = divmod(i, n_columns)
             self._plot_face(i, column * pitch_x, row * pitch_y, aspect)
@@ -201,7 +201,7 @@ class SaliencyDisplay:
             self._caption(i),
             horizontalalignment="center",
             verticalalignment="top",
-            fontsize=7,
+            fontsize=8,
         )
 
     def _enclose(self, evidence, left, top, aspect):

@@ -164,7 +164,7 @@ class TrainingCurvesDisplay:
                 marker="*",
                 markersize=13,
                 color="black",
-                label=f"best epoch ({self.best_epoch})",
+                label=f"kept epoch ({self.best_epoch})",
             )
         ax.set(xlabel="epoch", ylabel=panel)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))

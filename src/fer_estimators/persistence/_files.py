@@ -46,8 +46,8 @@ def save(clf, path, *, half_precision=False):
     path : str or path-like
         Where to; a file that is there is replaced. Any suffix will do, ``.fer`` is suggested.
     half_precision : bool, default=False
-        Write the weights as float16, in half of the space. They are float32 again when they are
-        loaded, rounded to three decimal digits.
+        Write weights of float32 as float16, in half of the space. They are float32 again when they
+        are loaded, rounded to three decimal digits. Those of other precisions stay as they are.
 
     Raises
     ------
@@ -129,7 +129,8 @@ def load(path):
     Returns
     -------
     CNNClassifier or TransferClassifier
-        Fitted; on the same machine it predicts what the saved one predicts, equal to the bit.
+        Fitted; on the same machine it predicts what the saved one predicts, equal to the bit unless
+        it was saved in half precision.
 
     Raises
     ------
@@ -192,8 +193,8 @@ def _halve(array):
         halved = array.astype(np.float16)
     if not np.isfinite(halved).all():
         raise ValueError(
-            f"A weight of {np.abs(array).max():.3g} does not fit into float16, whose largest "
-            "number is 65504. Save with half_precision=False."
+            f"A weight of {np.abs(array).max():.3g} does not fit into float16, which holds numbers "
+            "up to 65504. Save with half_precision=False."
         )
     return halved
 

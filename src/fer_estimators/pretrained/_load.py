@@ -1,0 +1,101 @@
+"""Load what was trained before."""
+
+from pathlib import Path
+
+from fer_estimators._file_content import describe_bytes, file_digest
+from fer_estimators._lookup import suggest
+from fer_estimators.exceptions import ModelFileError
+
+_FOLDER = Path(__file__).parent
+
+# The SHA-256 digest of each network's weights.
+PRETRAINED = {
+    "fer2013-base": "70d1f3edad853857fedc363b841677dd96ea63423581adfd8b521a869fa237dd",
+    "fer2013-compact": "fa0b27e9de0768f54c31206a5cbc84a475507776d8ce7366608405f6b50b099d",
+}
+
+
+def load_pretrained(name):
+    """Load a classifier of this library that was trained on FER2013.
+
+    Nothing is downloaded: the weights are part of the package.
+
+    Parameters
+    ----------
+    name : {"fer2013-base", "fer2013-compact"}
+        The first is the more accurate one, the second the faster one, which learned from it; their
+        model cards tell by how much.
+
+    Returns
+    -------
+    CNNClassifier
+        Fitted, of the seven emotions of FER2013. Its temperature was chosen on validation data, so
+        that its probabilities can be taken at their word. Faces that are not 48 x 48 grey pixels
+        are converted: colour to grey (Pillow's ``L``), then the size, with Pillow's antialiased
+        bilinear filter. Cut the face out first, as FER2013's faces are.
+
+    Raises
+    ------
+    ValueError
+        If there is no network of this name; the nearest one is suggested.
+    ModelFileError
+        If the installed file is missing or damaged.
+
+    See Also
+    --------
+    load_model_card : What it was trained on, how good it is, and what it must not be used for.
+
+    Examples
+    --------
+    >>> from fer_estimators import load_pretrained, make_faces
+    >>> clf = load_pretrained("fer2013-compact")
+    >>> clf.predict(make_faces(3, random_state=0).images).shape
+    (3,)
+    """
+    from fer_estimators.persistence import load
+
+    path = _find(name, ".fer")
+    if not path.exists() or file_digest(path) != PRETRAINED[name]:
+        found = describe_bytes(path) if path.exists() else "missing"
+        raise ModelFileError(
+            f"{str(path)!r} is not the file that was published: it is {found}, but SHA-256 "
+            f"{PRETRAINED[name]} is expected. Install anew: `pip install --force-reinstall "
+            "--no-deps fer-estimators`."
+        )
+    return load(path)
+
+
+def load_model_card(name):
+    """Load the model card of a pretrained classifier.
+
+    Parameters
+    ----------
+    name : {"fer2013-base", "fer2013-compact"}
+
+    Returns
+    -------
+    str
+        Markdown: data and split, the command that made it, versions, accuracy, macro-F1 and
+        recalls with intervals, calibration, speed, limits, and what it must not be used for.
+
+    Raises
+    ------
+    ValueError
+        If there is no network of this name; the nearest one is suggested.
+
+    Examples
+    --------
+    >>> from fer_estimators.pretrained import load_model_card
+    >>> print(load_model_card("fer2013-compact").splitlines()[0])
+    # fer2013-compact
+    """
+    return _find(name, ".md").read_text(encoding="utf-8")
+
+
+def _find(name, suffix):
+    if name not in PRETRAINED:
+        raise ValueError(
+            f"name={name!r} is no pretrained classifier; expected one of {sorted(PRETRAINED)}."
+            + suggest(name, PRETRAINED)
+        )
+    return _FOLDER / f"{name}{suffix}"
