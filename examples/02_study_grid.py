@@ -114,6 +114,7 @@ plt.show()
 # %%
 # **What was learned.** Networks of one's own and backbones are values in one grid, and each
 # candidate is scored on faces that it was not trained on. Scores on the training faces, which
-# papers sometimes report, would have chosen by how well a network remembers. A backbone without
-# pretrained weights has nothing to transfer: :doc:`05_transfer_learning` gives it some.
+# papers sometimes report, say how well a network remembers. On this page the study's CNN has not
+# trained to its end: :doc:`04_overfitting` does that. A backbone without pretrained weights has
+# nothing to transfer: :doc:`05_transfer_learning` gives it some.
 print("best:", names[search.best_index_])

@@ -203,8 +203,9 @@ def _check_saveable(clf):
     if type(clf) not in _CLASSES.values():
         raise TypeError(
             f"save got an object of type {type(clf).__name__}, but a fitted "
-            f"{' or '.join(_CLASSES)} is expected. Of a pipeline or a search, save the classifier "
-            "in it (`pipeline[-1]`, `search.best_estimator_`), or keep the whole with joblib."
+            f"{' or '.join(_CLASSES)} is expected. Of a pipeline, a search or an "
+            "AbstainingClassifier, save the classifier in it (`pipeline[-1]`, "
+            "`search.best_estimator_`, `abstaining.estimator_`), or keep the whole with joblib."
         )
     check_is_fitted(clf, ["model_", "n_epochs_", "best_epoch_"])
     clf._validate_params()
