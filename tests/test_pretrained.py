@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from fer_estimators import load_pretrained, make_faces
-from fer_estimators.datasets import EMOTIONS
 from fer_estimators.exceptions import ModelFileError
 from fer_estimators.pretrained import PRETRAINED, _load, load_model_card
 
@@ -22,8 +21,9 @@ def shipped(request):
 
 def test_predicts_the_seven_emotions_at_once(shipped):
     _, clf = shipped
-    assert clf.classes_.tolist() == sorted(EMOTIONS)
-    probabilities = clf.predict_proba(make_faces(7, random_state=0).images)
+    faces = make_faces(7, random_state=0)
+    assert clf.classes_.tolist() == sorted(faces.target_names)
+    probabilities = clf.predict_proba(faces.images)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
 
 
