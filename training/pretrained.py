@@ -59,11 +59,14 @@ def main(arguments=None):
     clf = CNNClassifier(**NETWORKS[arguments.name], random_state=arguments.seed, verbose=2)
     if arguments.epochs is not None:
         clf.set_params(epochs=arguments.epochs)
+    y_proba = None
+    if arguments.teacher:
+        y_proba = learn_from(arguments.teacher, train, arguments.output)
     start = time.perf_counter(), time.process_time()
     clf.fit(
         train.images,
         train.target,
-        y_proba=learn_from(arguments.teacher, train) if arguments.teacher else None,
+        y_proba=y_proba,
         validation_data=(val.images, val.target),
         checkpoint=arguments.output / "checkpoint",
     )
@@ -81,11 +84,19 @@ def main(arguments=None):
     )
 
 
-def learn_from(teacher, train):
+def learn_from(teacher, train, output):
     """Mix the labels with what a teacher sees in the images and their mirror images."""
+    path = output / "y_proba.npy"
+    if path.exists():
+        # Computed by another number of threads, it would differ in the last digit, and a training
+        # go on with no other data than those with which it began.
+        return np.load(path)
     clf = fer_estimators.load(teacher).set_params(tta="flip")
     labels = np.eye(len(clf.classes_))[np.searchsorted(clf.classes_, train.target)]
-    return (1 - TEACHER_SHARE) * labels + TEACHER_SHARE * clf.predict_proba(train.images)
+    y_proba = (1 - TEACHER_SHARE) * labels + TEACHER_SHARE * clf.predict_proba(train.images)
+    output.mkdir(parents=True, exist_ok=True)
+    np.save(path, y_proba)
+    return y_proba
 
 
 if __name__ == "__main__":
