@@ -48,7 +48,6 @@ def main(arguments=None):
     parser.add_argument("name", choices=sorted(NETWORKS))
     parser.add_argument("fer2013", help="folder, zip or csv of FER2013")
     parser.add_argument("--teacher", help="model file of a larger network to learn from")
-    parser.add_argument("--epochs", type=int, help="in place of the network's own number")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args(arguments)
@@ -57,16 +56,14 @@ def main(arguments=None):
     train = load_fer2013(arguments.fer2013, split="train")
     val = load_fer2013(arguments.fer2013, split="val")
     clf = CNNClassifier(**NETWORKS[arguments.name], random_state=arguments.seed, verbose=2)
-    if arguments.epochs is not None:
-        clf.set_params(epochs=arguments.epochs)
-    y_proba = None
+    soft_labels = None
     if arguments.teacher:
-        y_proba = learn_from(arguments.teacher, train, arguments.output)
+        soft_labels = learn_from(arguments.teacher, train, arguments.output)
     start = time.perf_counter(), time.process_time()
     clf.fit(
         train.images,
         train.target,
-        y_proba=y_proba,
+        y_proba=soft_labels,
         validation_data=(val.images, val.target),
         checkpoint=arguments.output / "checkpoint",
     )

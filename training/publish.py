@@ -12,7 +12,6 @@ import os
 import platform
 import subprocess
 import sys
-import time
 from importlib.metadata import version
 from pathlib import Path
 from string import Template
@@ -112,9 +111,7 @@ def scale_logits(clf, factor):
 
 def describe(clf, val, held_out):
     """Measure on the validation split; the calibration on the half that set no temperature."""
-    start = time.perf_counter()
     y_proba = clf.predict_proba(val.images)
-    print(f"val: {time.perf_counter() - start:.1f} s")
     y_pred = clf.classes_[y_proba.argmax(axis=1)]
     summary = classification_report(
         val.target, y_pred, y_proba=y_proba, zero_division=0, output="dict"

@@ -49,14 +49,15 @@ def recognise(start):
     Parameters
     ----------
     start : bytes
-        Its beginning, 64 bytes or more.
+        Its beginning, 64 bytes or more; 262 to tell a tar archive.
 
     Returns
     -------
     str or None
     """
     known = (what for magic, what in _FILES.items() if start.startswith(magic))
-    return find_stand_in(start) or next(known, None)
+    tar = "a tar archive; unpack it" if is_tar(start) else None
+    return find_stand_in(start) or next(known, tar)
 
 
 def is_tar(start):

@@ -99,10 +99,8 @@ def _kind_of(path, *, tables):
 
 def _refuse(path, head, tables):
     what = f"begins with {head[:12]!r}" if head else "is empty"
-    if recognise(head):
-        what = f"is {recognise(head)}"
-    elif is_tar(head):
-        what = "is a tar archive; unpack it"
+    if known := recognise(head):
+        what = f"is {known}"
     elif head.startswith((b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM")):
         what = "is one image; pass the folder that holds the class folders"
     kinds = "a folder, a .zip archive" + (", a .csv or a .csv.gz table" if tables else "")
