@@ -26,14 +26,21 @@ def _constant(learning_rate, n_steps):
 
 
 def _adamw(learning_rate):
-    optimizer = optimizers.AdamW(learning_rate, weight_decay=0.05)
-    # Biases and the scales of batch normalisation need not be small.
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
+    return _decaying_kernels(optimizers.AdamW(learning_rate, weight_decay=0.05))
 
 
 def _sgd(learning_rate):
-    return optimizers.SGD(learning_rate, momentum=0.9, nesterov=True)
+    # Keras takes the decay off the weights, past the momentum: ten times what papers that add it
+    # to the gradient, usually 5e-4, call weight decay.
+    return _decaying_kernels(
+        optimizers.SGD(learning_rate, momentum=0.9, nesterov=True, weight_decay=0.005)
+    )
+
+
+def _decaying_kernels(optimizer):
+    # Biases and the scales of batch normalisation need not be small.
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
 
 
 # Each takes the learning rate, a number or a schedule.

@@ -23,7 +23,7 @@ class Options:
     n_jobs: int | None
 
     def key(self):
-        """Return what makes the result another one; the number of threads does not."""
+        """Return what makes the result another one; the number of processes does not."""
         shown = (self.splits, self.classes, self.image_size, self.color)
         return (*shown, self.on_error, self.follow_links, self.verify)
 

@@ -4,7 +4,8 @@ import hashlib
 import zipfile
 import zlib
 from collections import Counter
-from itertools import islice
+from functools import partial
+from itertools import chain, starmap
 
 import numpy as np
 from PIL import ImageFile
@@ -19,8 +20,9 @@ MANIFEST = "SHA256SUMS"
 #: Largest manifest that is read, in bytes: a line takes about 100.
 MAX_MANIFEST_BYTES = 64 * 2**20
 
-# Files that one thread takes at a time: enough to outweigh the hand-over.
-_CHUNK = 64
+# Files that a process takes at a time: enough to outweigh the hand-over, and few if they are large.
+_CHUNK = 256
+_CHUNK_BYTES = 2**23
 
 
 def stack_images(source, paths, options, report):
@@ -33,7 +35,7 @@ def stack_images(source, paths, options, report):
     paths : list of str
         Files in the order of the result.
     options : Options
-        Size, colour, what to do with faults, threads.
+        Size, colour, what to do with faults, processes.
     report : LoadReport
         Gets a line for each file that was skipped or converted.
 
@@ -54,20 +56,22 @@ def stack_images(source, paths, options, report):
     _refuse_filling()
     sums = _read_manifest(source) if options.verify else None
 
-    def attempt(path):
+    def read(path):
         try:
             data = source.read(path)
             if sums is not None:
                 _verify(data, sums.get(path))
-            return decode(data, color=options.color, image_size=options.image_size, name=path)
+            return data
         except ImageReadError as error:
             return error
 
+    decode_one = partial(_decode_if_read, color=options.color, image_size=options.image_size)
+    results = _map(decode_one, ((read(path), path) for path in paths), options.n_jobs)
     # One growing buffer serves every source: it ends at the size of the result, and the
     # system moves large blocks by remapping rather than by copying.
     pixels, kept, faults, sizes = bytearray(), [], [], Counter()
     examples = {}
-    for index, result in enumerate(_map(attempt, paths, options.n_jobs)):
+    for index, result in enumerate(results):
         if isinstance(result, ImageReadError):
             faults.append((paths[index], str(result)))
             continue
@@ -95,22 +99,45 @@ def _refuse_filling():
         )
 
 
-def _map(function, items, n_jobs):
-    """Apply `function` to `items` in order, on `n_jobs` threads."""
+def _decode_if_read(data, name, *, color, image_size):
+    """Return the image, or why there is none."""
+    if isinstance(data, ImageReadError):
+        return data
+    try:
+        return decode(data, color=color, image_size=image_size, name=name)
+    except ImageReadError as error:
+        return error
+
+
+def _map(function, arguments, n_jobs):
+    """Apply `function` to tuples of arguments in order, in `n_jobs` processes."""
     if n_jobs in (None, 1):
-        return map(function, items)
+        return starmap(function, arguments)
     from joblib import Parallel, delayed
 
-    def chunks():
-        remaining = iter(items)
-        while chunk := list(islice(remaining, _CHUNK)):
-            yield chunk
+    # Processes, as threads are slower than one: Pillow gives up the interpreter's lock for the
+    # 40 microseconds of each small image, and then waits for it. Files are read here, since
+    # processes cannot share an open archive.
+    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
+    done = parallel(delayed(_starmap_chunk)(function, chunk) for chunk in _chunks(arguments))
+    return chain.from_iterable(done)
 
-    # Pillow decodes outside the interpreter lock; processes would copy the pixels, and cannot
-    # share an open archive. A preference for threads would give way to a chosen backend.
-    parallel = Parallel(n_jobs=n_jobs, require="sharedmem", return_as="generator")
-    done = parallel(delayed(lambda chunk: [function(i) for i in chunk])(c) for c in chunks())
-    return (result for chunk in done for result in chunk)
+
+def _starmap_chunk(function, chunk):
+    return list(starmap(function, chunk))
+
+
+def _chunks(arguments):
+    """Yield lists of (data, name) that are worth the hand-over to a process."""
+    chunk, n_bytes = [], 0
+    for data, name in arguments:
+        chunk.append((data, name))
+        n_bytes += 0 if isinstance(data, ImageReadError) else len(data)
+        if len(chunk) == _CHUNK or n_bytes > _CHUNK_BYTES:
+            yield chunk
+            chunk, n_bytes = [], 0
+    if chunk:
+        yield chunk
 
 
 def _settle_faults(faults, n_paths, on_error, report):
