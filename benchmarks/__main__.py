@@ -59,6 +59,20 @@ def write_table(results):
     return "\n".join(lines)
 
 
+def write_markdown(machine, results):
+    """Make the table for the documentation."""
+    lines = ["| | ours | peer | ratio | to reach |", "|---|---|---|---|---|"]
+    for row in results:
+        ratio = f"{row['ratio']:.2f}" if row["reached"] else f"**{row['ratio']:.2f}**"
+        note = f" ({row['note']})" if row["note"] else ""
+        sign = "at most" if row["at_most"] else "at least"
+        lines.append(
+            f"| {row['name']}{note} | {spread(row['ours'])} {row['unit']} | {spread(row['peer'])} "
+            f"{row['unit']} | {ratio} | {sign} {row['reach']:g} |"
+        )
+    return "\n".join([f"{machine}. Bold: not reached.", "", *lines, ""])
+
+
 def draw(results, path):
     """Draw each ratio against what it should reach."""
     import matplotlib as mpl
@@ -109,6 +123,7 @@ def main():
     (arguments.output / "results.json").write_text(
         json.dumps({"machine": machine, "results": results}, indent=1)
     )
+    (arguments.output / "results.md").write_text(write_markdown(machine, results))
     draw(results, arguments.output / "results.png")
 
 

@@ -16,7 +16,7 @@ def training_limit(folder, rounds):
     from fer_estimators import CNNClassifier
     from fer_estimators.architectures import ARCHITECTURES
 
-    images, target = (array[:4096] for array in _data.load(folder))
+    images, target = (array[:2048] for array in _data.load(folder))
     matrix = tf.random.normal((_SIDE, _SIDE))
     product = tf.function(tf.matmul)
 
