@@ -26,10 +26,8 @@ NETWORKS = {
     "fer2013-base": {
         "architecture": "residual",
         "recipe": "best",
-        "optimizer": "sgd",
-        "learning_rate": 0.05,
-        "label_smoothing": 0.0,
-        "epochs": 40,
+        "learning_rate": 2e-3,
+        "epochs": 36,
     },
     "fer2013-compact": {
         "architecture": "residual_small",

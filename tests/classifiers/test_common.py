@@ -261,6 +261,20 @@ def test_optimizers_and_schedules_by_name(cnn, faces, optimizer, schedule):
         assert all(np.diff(rates[3:]) < 0)
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_weight_decay_is_on_kernels_alone(optimizer):
+    import keras
+
+    from fer_estimators.classifiers._optimizers import make_optimizer
+
+    variables = [keras.Variable([1.0], name=name) for name in ("kernel", "bias", "gamma", "beta")]
+    optimizer = make_optimizer(optimizer, 0.1, "constant", 1)
+    optimizer.apply([keras.ops.zeros(1)] * 4, variables)
+    kernel, *others = (float(keras.ops.squeeze(variable)) for variable in variables)
+    assert kernel < 1
+    assert others == [1, 1, 1]
+
+
 def test_optimizer_instance_is_copied_with_its_own_learning_rate(cnn, faces):
     import keras
 

@@ -225,14 +225,33 @@ def test_mixed_sizes_are_listed_unless_image_size_is_given(fer_folder, fakes):
         assert len(load_fer2013(fer_folder, image_size=48).images) == 15
 
 
-def test_threads_give_the_same_set(fer_folder):
+def test_processes_give_the_same_set(fer_folder, tmp_path, fakes, monkeypatch):
+    # Several chunks, of which the last is not full.
+    monkeypatch.setattr("fer_estimators.datasets._stack._CHUNK", 4)
+    assert_same(load_fer2013(fer_folder, n_jobs=2), load_fer2013(fer_folder))
+    path = fakes.zip(tmp_path / "set.zip", fakes.files())
+    assert_same(load_fer2013(path, n_jobs=2), load_fer2013(path))
+
+
+def test_large_files_are_handed_over_in_small_chunks(fer_folder, monkeypatch):
+    monkeypatch.setattr("fer_estimators.datasets._stack._CHUNK_BYTES", 1)
     assert_same(load_fer2013(fer_folder, n_jobs=2), load_fer2013(fer_folder))
 
 
-def test_threads_are_used_whatever_backend_is_preferred(tmp_path, fakes):
-    path = fakes.zip(tmp_path / "set.zip", fakes.files())
-    with joblib.parallel_config(backend="loky"):
-        assert_same(load_fer2013(path, n_jobs=2), load_fer2013(path))
+def test_processes_name_the_same_faults(fer_folder):
+    (fer_folder / "train/fear/Training_0.jpg").write_bytes(b"no image")
+    (fer_folder / "train/sad/Training_1.jpg").write_bytes(b"")
+    messages = []
+    for n_jobs in (None, 2):
+        with pytest.raises(ImageReadError, match="2 of 14 images") as info:
+            load_fer2013(fer_folder, n_jobs=n_jobs)
+        messages.append(str(info.value))
+    assert messages[0] == messages[1]
+
+
+def test_processes_follow_the_chosen_backend(fer_folder):
+    with joblib.parallel_config(backend="threading"):
+        assert_same(load_fer2013(fer_folder, n_jobs=2), load_fer2013(fer_folder))
 
 
 def test_classes_choose_emotions_in_code_order(fer_folder):
