@@ -35,9 +35,19 @@ def measure(names, folder, rounds):
         )
         if finished.returncode:
             print(f"\n{name} failed; the others go on", file=sys.stderr)
-        results += [json.loads(line) for line in finished.stdout.splitlines() if line[:1] == "{"]
+        lines = [line for line in finished.stdout.splitlines() if line[:1] == "{"]
+        results += [{"row": name, **json.loads(line)} for line in lines]
     print(file=sys.stderr)
     return results
+
+
+def replace_rows(before, results):
+    """Put rows that were measured again in the place of what an earlier run has of them."""
+    from benchmarks._rows import ROWS
+
+    again = {result["row"] for result in results}
+    kept = [result for result in before if result["row"] not in again]
+    return sorted(kept + results, key=lambda result: list(ROWS).index(result["row"]))
 
 
 def spread(values):
@@ -120,9 +130,10 @@ def main():
     )
     print(machine, write_table(results), sep="\n")
     arguments.output.mkdir(parents=True, exist_ok=True)
-    (arguments.output / "results.json").write_text(
-        json.dumps({"machine": machine, "results": results}, indent=1)
-    )
+    path = arguments.output / "results.json"
+    if path.exists():
+        results = replace_rows(json.loads(path.read_text())["results"], results)
+    path.write_text(json.dumps({"machine": machine, "results": results}, indent=1))
     (arguments.output / "results.md").write_text(write_markdown(machine, results))
     draw(results, arguments.output / "results.png")
 

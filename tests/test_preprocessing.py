@@ -111,7 +111,7 @@ def test_absolute_names_need_no_root(folder, names, faces):
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2, -1])
-def test_threads_do_not_change_the_images(folder, names, faces, n_jobs):
+def test_processes_do_not_change_the_images(folder, names, faces, n_jobs):
     assert np.array_equal(
         ImageReader(16, root=folder, n_jobs=n_jobs).fit_transform(names), faces.images
     )

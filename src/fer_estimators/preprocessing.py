@@ -2,7 +2,6 @@
 
 import os
 from collections import Counter
-from functools import partial
 from numbers import Integral
 
 import numpy as np
@@ -10,10 +9,10 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval
 
 from fer_estimators._image_input import check_input_images
-from fer_estimators.datasets import _stack
-from fer_estimators.datasets._decode import decode
+from fer_estimators.datasets._decode_many import decode_many
 from fer_estimators.datasets._report import name_some
 from fer_estimators.datasets._sources import MAX_FILE_BYTES
+from fer_estimators.datasets._stack import check_sizes, refuse_filling
 from fer_estimators.exceptions import ImageReadError
 from fer_estimators.images import as_numeric_array, height_and_width, resize_images
 
@@ -84,7 +83,8 @@ class ImageReader(_ImageTransformer):
     root : str, path-like or None, default=None
         Folder from which relative names start; None takes the current one.
     n_jobs : int, default=None
-        Number of threads that read and decode; None means one, -1 one for each core.
+        Number of processes that decode; None means this one, -1 one for each core. The first
+        call with several takes half a second to start them.
 
     See Also
     --------
@@ -176,12 +176,16 @@ class ImageReader(_ImageTransformer):
             If an entry of `X` is no file name.
         """
         self._validate_params()
-        _stack._refuse_filling()
+        refuse_filling()
         paths = _as_paths(X)
         root = "" if self.root is None else os.path.expanduser(os.fspath(self.root))
-        size = height_and_width(self.image_size)
-        read = partial(_read_image, root=root, color=self.color, image_size=size)
-        return _fill(_stack._map(read, paths, self.n_jobs), paths, root)
+        results = decode_many(
+            ((_read(path, root), path) for path in paths),
+            color=self.color,
+            image_size=height_and_width(self.image_size),
+            n_jobs=self.n_jobs,
+        )
+        return _fill(results, paths, root)
 
     def __sklearn_tags__(self):
         """Describe the transformer to scikit-learn."""
@@ -329,28 +333,20 @@ def _as_paths(X):
     return [os.fspath(name) for name in names]
 
 
-def _read_image(path, *, root, color, image_size):
-    """Return the decoded image, or the error that stands for it."""
+def _read(path, root):
+    """Return the bytes of a file, or the error that stands for it."""
     full_path = os.path.join(root, path)
     if not os.path.exists(full_path):
         return FileNotFoundError(path)
+    if not os.path.isfile(full_path):
+        return ImageReadError("no regular file")
+    if os.path.getsize(full_path) > MAX_FILE_BYTES:
+        return ImageReadError(f"larger than {MAX_FILE_BYTES:,} bytes, the limit for one image")
     try:
-        data = _read_bytes(full_path)
-        return decode(data, color=color, image_size=image_size, name=path)
-    except ImageReadError as error:
-        return error
-
-
-def _read_bytes(path):
-    if not os.path.isfile(path):
-        raise ImageReadError("no regular file")
-    if os.path.getsize(path) > MAX_FILE_BYTES:
-        raise ImageReadError(f"larger than {MAX_FILE_BYTES:,} bytes, the limit for one image")
-    try:
-        with open(path, "rb") as file:
+        with open(full_path, "rb") as file:
             return file.read()
     except OSError as error:
-        raise ImageReadError(f"cannot be read ({error.strerror})") from error
+        return ImageReadError(f"cannot be read ({error.strerror})")
 
 
 def _fill(results, paths, root):
@@ -368,7 +364,7 @@ def _fill(results, paths, root):
         if len(sizes) == 1:
             images[row] = pixels
     _refuse_faults(faults, len(paths), root)
-    _stack._check_sizes(sizes, examples)
+    check_sizes(sizes, examples)
     return images if images.shape[-1] > 1 else images[..., 0]
 
 

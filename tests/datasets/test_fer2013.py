@@ -1,6 +1,7 @@
 """load_fer2013: every form of the set gives the same images and labels."""
 
 import gzip
+import hashlib
 import logging
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import joblib
 import numpy as np
 import pytest
 
-from fer_estimators.datasets import load_fer2013
+from fer_estimators.datasets import _decode_many, load_fer2013, load_image_folder
 from fer_estimators.exceptions import BadImageWarning, DatasetError, ImageReadError, LabelError
 
 
@@ -227,30 +228,60 @@ def test_mixed_sizes_are_listed_unless_image_size_is_given(fer_folder, fakes):
 
 def test_processes_give_the_same_set(fer_folder, tmp_path, fakes, monkeypatch):
     # Several chunks, of which the last is not full.
-    monkeypatch.setattr("fer_estimators.datasets._stack._CHUNK", 4)
-    assert_same(load_fer2013(fer_folder, n_jobs=2), load_fer2013(fer_folder))
+    monkeypatch.setattr("fer_estimators.datasets._decode_many._CHUNK", 4)
     path = fakes.zip(tmp_path / "set.zip", fakes.files())
-    assert_same(load_fer2013(path, n_jobs=2), load_fer2013(path))
+    for source in (fer_folder, path):
+        assert_same(load_fer2013(source, n_jobs=2), load_fer2013(source))
+    rgb = {"color": True, "image_size": 20}
+    assert_same(
+        load_image_folder(fer_folder, n_jobs=2, **rgb), load_image_folder(fer_folder, **rgb)
+    )
 
 
-def test_large_files_are_handed_over_in_small_chunks(fer_folder, monkeypatch):
-    monkeypatch.setattr("fer_estimators.datasets._stack._CHUNK_BYTES", 1)
-    assert_same(load_fer2013(fer_folder, n_jobs=2), load_fer2013(fer_folder))
+def test_few_large_files_go_to_a_process_at_a_time(monkeypatch):
+    monkeypatch.setattr(_decode_many, "_CHUNK", 3)
+    monkeypatch.setattr(_decode_many, "_CHUNK_BYTES", 10)
+    files = [b"12345", ImageReadError("no file"), b"123456", b"1", b"1", b"1", b"1234567890"]
+    chunks = _decode_many._chunks((data, "name") for data in files)
+    assert [len(chunk) for chunk in chunks] == [3, 3, 1]
+    chunks = _decode_many._chunks((b"12345678901", "name") for _ in range(2))
+    assert [len(chunk) for chunk in chunks] == [1, 1]
 
 
-def test_processes_name_the_same_faults(fer_folder):
+@pytest.mark.parametrize("on_error", ["raise", "skip"])
+def test_processes_tell_the_same_faults(fer_folder, on_error):
     (fer_folder / "train/fear/Training_0.jpg").write_bytes(b"no image")
-    (fer_folder / "train/sad/Training_1.jpg").write_bytes(b"")
-    messages = []
-    for n_jobs in (None, 2):
-        with pytest.raises(ImageReadError, match="2 of 14 images") as info:
-            load_fer2013(fer_folder, n_jobs=n_jobs)
-        messages.append(str(info.value))
-    assert messages[0] == messages[1]
+    lines = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(fer_folder)}"
+        for path in fer_folder.rglob("*.jpg")
+    ]
+    (fer_folder / "SHA256SUMS").write_text("\n".join(lines))
+    # The one is found where files are decoded, the other where they are read.
+    (fer_folder / "train/sad/Training_1.jpg").write_bytes(b"changed")
+
+    def load(n_jobs):
+        return load_fer2013(fer_folder, n_jobs=n_jobs, on_error=on_error, verify="sha256")
+
+    if on_error == "raise":
+        messages = []
+        for n_jobs in (None, 2):
+            with pytest.raises(ImageReadError, match="2 of 14 images") as info:
+                load(n_jobs)
+            messages.append(str(info.value))
+        assert messages[0] == messages[1]
+    else:
+        with pytest.warns(BadImageWarning, match="skipped 2 of 14"):
+            one = load(None)
+        with pytest.warns(BadImageWarning, match="skipped 2 of 14"):
+            two = load(2)
+        assert_same(one, two)
+        assert list(one.filenames) == list(two.filenames)
+        assert one.report.counts() == two.report.counts()
 
 
-def test_processes_follow_the_chosen_backend(fer_folder):
-    with joblib.parallel_config(backend="threading"):
+@pytest.mark.parametrize("backend", ["threading", "multiprocessing"])
+def test_processes_are_used_whatever_backend_is_preferred(fer_folder, backend):
+    with joblib.parallel_config(backend=backend):
         assert_same(load_fer2013(fer_folder, n_jobs=2), load_fer2013(fer_folder))
 
 

@@ -36,9 +36,9 @@ default="compact"
 default="adamw"
         A name ("adamw" has a weight decay of 0.05 on kernels, "sgd" one of 0.005 and a Nesterov
         momentum of 0.9), a function of the learning rate, or an instance, which is copied and
-        brings its own learning rate. One with Keras' ``use_ema=True`` ends with the average of the weights, for
-        which batch normalisation is measured anew; it needs ``patience=None``. A training that is
-        broken off keeps the last epoch's weights as they are.
+        brings its own learning rate. One with Keras' ``use_ema=True`` ends with the average of
+        the weights, for which batch normalisation is measured anew; it needs ``patience=None``. A
+        training that is broken off keeps the last epoch's weights as they are.
     learning_rate : float, default=0.003
         Step size of the optimizer, at its highest.
     learning_rate_schedule : {"cosine", "constant"} or callable, default="cosine"

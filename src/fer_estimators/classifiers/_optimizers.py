@@ -30,8 +30,8 @@ def _adamw(learning_rate):
 
 
 def _sgd(learning_rate):
-    # Keras takes the decay off the weights, past the momentum: ten times what papers that add it
-    # to the gradient, usually 5e-4, call weight decay.
+    # Keras shrinks the weights directly. Added to the gradient, as in most papers, the usual 5e-4
+    # passes through the momentum, which multiplies it by 1 / (1 - 0.9).
     return _decaying_kernels(
         optimizers.SGD(learning_rate, momentum=0.9, nesterov=True, weight_decay=0.005)
     )

@@ -5,7 +5,6 @@ import os
 import re
 import stat
 import struct
-import threading
 import zipfile
 import zlib
 
@@ -79,7 +78,7 @@ class Archive:
         del members, numbers
         self.names = names.split("\0") if names else []
         self._rows = {name: row for row, name in enumerate(self.names)}
-        self._file, self._lock = open(path, "rb"), threading.Lock()  # noqa: SIM115
+        self._file = open(path, "rb")  # noqa: SIM115
 
     def size(self, name):
         """Return the unpacked size of a member in bytes, as the table of contents has it."""
@@ -89,13 +88,12 @@ class Archive:
         """Return the bytes of one member, or raise ``zipfile.BadZipFile`` or ``zlib.error``."""
         row = self._rows[name]
         offset, packed_size, size, checksum = self._numbers[row].tolist()
-        with self._lock:
-            self._file.seek(offset)
-            header = self._file.read(_LOCAL_HEADER.size)
-            if len(header) < _LOCAL_HEADER.size or not header.startswith(b"PK\3\4"):
-                raise zipfile.BadZipFile("no member where the table of contents has one")
-            self._file.seek(sum(_LOCAL_HEADER.unpack(header)), os.SEEK_CUR)
-            data = self._file.read(packed_size)
+        self._file.seek(offset)
+        header = self._file.read(_LOCAL_HEADER.size)
+        if len(header) < _LOCAL_HEADER.size or not header.startswith(b"PK\3\4"):
+            raise zipfile.BadZipFile("no member where the table of contents has one")
+        self._file.seek(sum(_LOCAL_HEADER.unpack(header)), os.SEEK_CUR)
+        data = self._file.read(packed_size)
         if self._deflated[row]:
             # One byte more than promised is asked for, to see that there is none.
             data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, size + 1)

@@ -76,8 +76,8 @@ def load_fer2013(
         arguments and the versions of this library and of Pillow are the same; entries are
         never removed. None writes nothing.
     n_jobs : int, default=None
-        Number of processes that decode; -1 means one for each core. The first call with several
-        takes half a second to start them.
+        Number of processes that decode; None means this one, -1 one for each core. The first
+        call with several takes half a second to start them.
     return_X_y : bool, default=False
         Return ``(data, target)`` instead of a Bunch.
 

@@ -55,7 +55,8 @@ def load_image_folder(
     cache : str or path-like, default=None
         Folder in which to keep the loaded array; see :func:`load_fer2013`.
     n_jobs : int, default=None
-        Number of processes that decode; -1 means one for each core.
+        Number of processes that decode; None means this one, -1 one for each core. The first
+        call with several takes half a second to start them.
     return_X_y : bool, default=False
         Return ``(data, target)`` instead of a Bunch.
 

@@ -4,14 +4,12 @@ import hashlib
 import zipfile
 import zlib
 from collections import Counter
-from functools import partial
-from itertools import chain, starmap
 
 import numpy as np
 from PIL import ImageFile
 
 from ..exceptions import BadImageWarning, DatasetError, ImageReadError
-from ._decode import decode
+from ._decode_many import decode_many
 from ._report import name_some
 
 #: Name of the manifest that ``verify="sha256"`` reads, at the root of the set.
@@ -19,10 +17,6 @@ MANIFEST = "SHA256SUMS"
 
 #: Largest manifest that is read, in bytes: a line takes about 100.
 MAX_MANIFEST_BYTES = 64 * 2**20
-
-# Files that a process takes at a time: enough to outweigh the hand-over, and few if they are large.
-_CHUNK = 256
-_CHUNK_BYTES = 2**23
 
 
 def stack_images(source, paths, options, report):
@@ -53,7 +47,7 @@ def stack_images(source, paths, options, report):
     DatasetError
         If sizes are mixed and `options.image_size` is None, or if no image could be read.
     """
-    _refuse_filling()
+    refuse_filling()
     sums = _read_manifest(source) if options.verify else None
 
     def read(path):
@@ -65,8 +59,12 @@ def stack_images(source, paths, options, report):
         except ImageReadError as error:
             return error
 
-    decode_one = partial(_decode_if_read, color=options.color, image_size=options.image_size)
-    results = _map(decode_one, ((read(path), path) for path in paths), options.n_jobs)
+    results = decode_many(
+        ((read(path), path) for path in paths),
+        color=options.color,
+        image_size=options.image_size,
+        n_jobs=options.n_jobs,
+    )
     # One growing buffer serves every source: it ends at the size of the result, and the
     # system moves large blocks by remapping rather than by copying.
     pixels, kept, faults, sizes = bytearray(), [], [], Counter()
@@ -83,13 +81,13 @@ def stack_images(source, paths, options, report):
             pixels += result.pixels
         kept.append(index)
     _settle_faults(faults, len(paths), options.on_error, report)
-    _check_sizes(sizes, examples)
+    check_sizes(sizes, examples)
     (size,) = sizes
     shape = (len(kept), *size, 3) if options.color else (len(kept), *size)
     return np.frombuffer(pixels, dtype=np.uint8).reshape(shape), kept
 
 
-def _refuse_filling():
+def refuse_filling():
     """Refuse Pillow's switch that fills what is missing of an image with grey."""
     if ImageFile.LOAD_TRUNCATED_IMAGES:
         raise DatasetError(
@@ -97,47 +95,6 @@ def _refuse_filling():
             "come half grey and unnoticed; set it to False, and pass on_error='skip' to leave "
             "such images out"
         )
-
-
-def _decode_if_read(data, name, *, color, image_size):
-    """Return the image, or why there is none."""
-    if isinstance(data, ImageReadError):
-        return data
-    try:
-        return decode(data, color=color, image_size=image_size, name=name)
-    except ImageReadError as error:
-        return error
-
-
-def _map(function, arguments, n_jobs):
-    """Apply `function` to tuples of arguments in order, in `n_jobs` processes."""
-    if n_jobs in (None, 1):
-        return starmap(function, arguments)
-    from joblib import Parallel, delayed
-
-    # Processes, as threads are slower than one: Pillow gives up the interpreter's lock for the
-    # 40 microseconds of each small image, and then waits for it. Files are read here, since
-    # processes cannot share an open archive.
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
-    done = parallel(delayed(_starmap_chunk)(function, chunk) for chunk in _chunks(arguments))
-    return chain.from_iterable(done)
-
-
-def _starmap_chunk(function, chunk):
-    return list(starmap(function, chunk))
-
-
-def _chunks(arguments):
-    """Yield lists of (data, name) that are worth the hand-over to a process."""
-    chunk, n_bytes = [], 0
-    for data, name in arguments:
-        chunk.append((data, name))
-        n_bytes += 0 if isinstance(data, ImageReadError) else len(data)
-        if len(chunk) == _CHUNK or n_bytes > _CHUNK_BYTES:
-            yield chunk
-            chunk, n_bytes = [], 0
-    if chunk:
-        yield chunk
 
 
 def _settle_faults(faults, n_paths, on_error, report):
@@ -156,7 +113,8 @@ def _settle_faults(faults, n_paths, on_error, report):
     )
 
 
-def _check_sizes(sizes, examples):
+def check_sizes(sizes, examples):
+    """Refuse images of several sizes; `examples` has the name of one image of each."""
     if len(sizes) < 2:
         return
     named = name_some(
