@@ -10,8 +10,9 @@ import warnings
 # Before TensorFlow is imported by an example: its start-up messages are no part of a page.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "Agg")
-# Pages show drawn faces, on every machine alike.
+# Pages show the same faces on every machine, and nobody's own pictures.
 os.environ.pop("FER2013", None)
+os.environ.pop("PHOTO", None)
 
 # The gallery looks up what the examples import, and scikit-learn hides its experimental names.
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
