@@ -139,7 +139,6 @@ plt.show()
 # %%
 # Where it looked
 # ---------------
-# The cut-out face as the network gets it, and what its answer rests on.
 SaliencyDisplay.from_estimator(network, faces[:6])
 plt.show()
 
