@@ -52,8 +52,8 @@ def replace_rows(before, results):
 
 def spread(values):
     """Write the median and the range of some values."""
-    values = sorted(values)
-    return f"{values[len(values) // 2]:,.4g} ({values[0]:,.3g}-{values[-1]:,.3g})"
+    values = [f"{v:,.0f}" if v >= 100 else f"{v:.3g}" for v in sorted(values)]
+    return f"{values[len(values) // 2]} ({values[0]}-{values[-1]})"
 
 
 def write_table(results):
@@ -100,6 +100,7 @@ def draw(results, path):
     ax.bar_label(bars, [f"{row['ratio']:.2f}" for row in results], padding=3)
     ax.axvline(1, color="black", linestyle="--")
     ax.set(xscale="log", xlabel="as a multiple of what was to be reached")
+    ax.xaxis.set_major_formatter("{x:g}")
     ax.invert_yaxis()
     ax.margins(x=0.2, y=0.01)
     figure.savefig(path, dpi=120)
