@@ -75,7 +75,7 @@ def write_markdown(machine, results):
     for row in results:
         ratio = f"{row['ratio']:.2f}" if row["reached"] else f"**{row['ratio']:.2f}**"
         note = f" ({row['note']})" if row["note"] else ""
-        sign = "at most" if row["at_most"] else "at least"
+        sign = "≤" if row["at_most"] else "≥"
         lines.append(
             f"| {row['name']}{note} | {spread(row['ours'])} {row['unit']} | {spread(row['peer'])} "
             f"{row['unit']} | {ratio} | {sign} {row['reach']:g} |"
@@ -135,7 +135,7 @@ def main():
     if path.exists():
         results = replace_rows(json.loads(path.read_text())["results"], results)
     path.write_text(json.dumps({"machine": machine, "results": results}, indent=1))
-    (arguments.output / "results.md").write_text(write_markdown(machine, results))
+    (arguments.output / "results.md").write_text(write_markdown(machine, results), encoding="utf-8")
     draw(results, arguments.output / "results.png")
 
 

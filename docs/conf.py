@@ -33,7 +33,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "auto_examples/**/*.ipynb"]
+exclude_patterns = ["_build", "auto_examples/**/*.ipynb", "benchmark"]
 templates_path = ["_templates"]
 default_role = "code"
 # Names in quotes are to be copied.

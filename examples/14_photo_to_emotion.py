@@ -132,7 +132,7 @@ for box, answer, share in zip(boxes, answers, confidence, strict=True):
     left, top, width, height = box
     style = "--" if answer == "not sure" else "-"
     ax.add_patch(Rectangle((left, top), width, height, fill=False, color="white", linestyle=style))
-    ax.text(left, top - 6, f"{answer} ({share:.0%})", color="white", weight="bold")
+    ax.text(left + width / 2, top - 6, f"{answer} ({share:.0%})", color="white", ha="center")
 ax.set_axis_off()
 plt.show()
 
