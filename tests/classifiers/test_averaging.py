@@ -76,7 +76,8 @@ def test_average_is_taken_in_half_precision_too(cnn, faces):
 
 def test_partial_fit_does_not_average(cnn, faces):
     params = {"architecture": build_compact, "learning_rate": 0.1, "batch_size": 70}
-    plain, averaging = cnn(optimizer="sgd", **params), cnn(optimizer=SGD_MOMENTUM, **params)
+    averages_not = partial(SGD_MOMENTUM, use_ema=False)
+    plain, averaging = (cnn(optimizer=o, **params) for o in (averages_not, SGD_MOMENTUM))
     for clf in (plain, averaging):
         for _ in range(2):
             clf.partial_fit(faces.images, faces.target, classes=np.unique(faces.target))
