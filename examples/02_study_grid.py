@@ -29,7 +29,7 @@ if "FER2013" in os.environ:
 else:
     emotions = {"happy": 1, "sad": 1, "surprise": 1, "neutral": 1}
     faces = make_faces(320, image_size=16, weights=emotions, random_state=0)
-    augmentation, epochs, batch_size, learning_rate = None, 12, 8, 0.002
+    augmentation, epochs, batch_size, learning_rate = None, 20, 8, 0.002
     backbones, weights, image_size = ["mobilenet_025"], None, 32
 
 study = {
