@@ -261,20 +261,6 @@ def test_optimizers_and_schedules_by_name(cnn, faces, optimizer, schedule):
         assert all(np.diff(rates[3:]) < 0)
 
 
-@pytest.mark.parametrize(("optimizer", "decay"), [("adamw", 0.05), ("sgd", 0.005)])
-def test_weight_decay_is_on_kernels_alone(optimizer, decay):
-    import keras
-
-    from fer_estimators.classifiers._optimizers import make_optimizer
-
-    variables = [keras.Variable([1.0], name=name) for name in ("kernel", "bias", "gamma", "beta")]
-    optimizer = make_optimizer(optimizer, 0.1, "constant", 1)
-    optimizer.apply([keras.ops.zeros(1)] * 4, variables)
-    kernel, *others = (float(keras.ops.squeeze(variable)) for variable in variables)
-    assert kernel == pytest.approx(1 - 0.1 * decay)
-    assert others == [1, 1, 1]
-
-
 def test_optimizer_instance_is_copied_with_its_own_learning_rate(cnn, faces):
     import keras
 

@@ -10,7 +10,7 @@ import joblib
 import numpy as np
 import pytest
 
-from fer_estimators.datasets import _decode_many, load_fer2013, load_image_folder
+from fer_estimators.datasets import load_fer2013, load_image_folder
 from fer_estimators.exceptions import BadImageWarning, DatasetError, ImageReadError, LabelError
 
 
@@ -236,16 +236,6 @@ def test_processes_give_the_same_set(fer_folder, tmp_path, fakes, monkeypatch):
     assert_same(
         load_image_folder(fer_folder, n_jobs=2, **rgb), load_image_folder(fer_folder, **rgb)
     )
-
-
-def test_few_large_files_go_to_a_process_at_a_time(monkeypatch):
-    monkeypatch.setattr(_decode_many, "_CHUNK", 3)
-    monkeypatch.setattr(_decode_many, "_CHUNK_BYTES", 10)
-    files = [b"12345", ImageReadError("no file"), b"123456", b"1", b"1", b"1", b"1234567890"]
-    chunks = _decode_many._chunks((data, "name") for data in files)
-    assert [len(chunk) for chunk in chunks] == [3, 3, 1]
-    chunks = _decode_many._chunks((b"12345678901", "name") for _ in range(2))
-    assert [len(chunk) for chunk in chunks] == [1, 1]
 
 
 @pytest.mark.parametrize("on_error", ["raise", "skip"])
