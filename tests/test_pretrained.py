@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fer_estimators import load_pretrained, make_faces
+from fer_estimators.architectures import ARCHITECTURES
 from fer_estimators.exceptions import ModelFileError
 from fer_estimators.pretrained import PRETRAINED, _load, load_model_card
 
@@ -31,6 +32,12 @@ def test_takes_faces_of_any_size_and_colour(shipped):
     _, clf = shipped
     photo = make_faces(1, image_size=96, random_state=0).images
     assert clf.predict(np.repeat(photo[..., np.newaxis], 3, axis=-1)).shape == (1,)
+
+
+def test_architecture_is_still_that_of_the_weights(shipped):
+    _, clf = shipped
+    network = ARCHITECTURES[clf.architecture](clf.image_shape_, len(clf.classes_))
+    assert network.count_params() == clf.model_.count_params()
 
 
 def test_sizes_are_those_that_were_promised(shipped):

@@ -14,6 +14,9 @@ import publish
 import transfer
 from fer_estimators import CNNClassifier, make_faces
 
+# The other tests put smaller networks there.
+NETWORKS = dict(pretrained.NETWORKS)
+
 
 @pytest.fixture(scope="module")
 def fer2013(tmp_path_factory):
@@ -39,6 +42,14 @@ def tiny_networks():
     pretrained.NETWORKS.update(dict.fromkeys(before, tiny))
     yield
     pretrained.NETWORKS.update(before)
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_settings_are_valid(name):
+    settings = {**NETWORKS[name], "architecture": "tiny", "epochs": 1}
+    faces = make_faces(14, image_size=16, random_state=0)
+    clf = CNNClassifier(**settings, random_state=0)
+    assert clf.fit(faces.images, faces.target).n_epochs_ == 1
 
 
 @pytest.fixture(scope="module")

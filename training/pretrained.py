@@ -26,8 +26,10 @@ NETWORKS = {
     "fer2013-base": {
         "architecture": "residual",
         "recipe": "best",
-        "learning_rate": 2e-3,
-        "epochs": 36,
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+        "batch_size": 128,
+        "epochs": 46,
     },
     "fer2013-compact": {
         "architecture": "residual_small",

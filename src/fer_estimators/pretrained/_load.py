@@ -10,7 +10,7 @@ _FOLDER = Path(__file__).parent
 
 # The SHA-256 digest of each network's weights.
 PRETRAINED = {
-    "fer2013-base": "70d1f3edad853857fedc363b841677dd96ea63423581adfd8b521a869fa237dd",
+    "fer2013-base": "4153f12a742b0aff5cdd529ad3aea3bcd2c5f86247f610c6faadd6eba482b6d1",
     "fer2013-compact": "fa0b27e9de0768f54c31206a5cbc84a475507776d8ce7366608405f6b50b099d",
 }
 
