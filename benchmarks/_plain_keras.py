@@ -1,4 +1,4 @@
-"""The same work written by hand with Keras alone: what the library is compared with."""
+"""The same network and augmentation, trained by hand with Keras, to compare the library with."""
 
 import keras
 import numpy as np
