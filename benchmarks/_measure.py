@@ -61,10 +61,20 @@ def seconds(function):
     return time.perf_counter() - start
 
 
-def in_turns(*functions, rounds, warm_up=True):
+def in_turns(*functions, rounds, warm_up=True, measure=seconds):
     """Time functions one after the other, several rounds long.
 
     What disturbs one round disturbs all of them, and the machine's speed cancels in the ratio.
+
+    Parameters
+    ----------
+    *functions : callable
+        Without arguments.
+    rounds : int
+    warm_up : bool
+        Whether to call each once before.
+    measure : callable
+        Calls one of the functions, and returns its seconds.
 
     Returns
     -------
@@ -79,7 +89,7 @@ def in_turns(*functions, rounds, warm_up=True):
         # Whoever comes first may pay for what the others left behind.
         order = range(len(functions)) if turn % 2 == 0 else reversed(range(len(functions)))
         for index in order:
-            times[index].append(seconds(functions[index]))
+            times[index].append(measure(functions[index]))
     return times
 
 

@@ -1,5 +1,6 @@
 """What is measured; each function is run in a process of its own."""
 
+import operator
 import subprocess
 import sys
 from functools import partial
@@ -256,11 +257,18 @@ def scaling(folder, rounds, largest=80_000):
                 measured(n)
             added.append(memory_used.added)
         for times, n in zip((2, 4, 8), sizes[1:], strict=True):
-            # In turns of the same length: the machine's speed drifts within seconds.
-            pairs = [(measured(n), measured(sizes[0], times)) for _ in range(rounds)]
+            # In turns of the same length, and more of the shorter ones: the machine's speed drifts
+            # within seconds.
+            pairs = in_turns(
+                partial(measured, n),
+                partial(measured, sizes[0], times),
+                rounds=rounds * 8 // times,
+                warm_up=False,
+                measure=operator.call,  # Which tells its own seconds.
+            )
             yield Comparison(
                 f"{name} of {times} times the images / {times} times one",
-                *zip(*pairs, strict=True),
+                *pairs,
                 unit="s",
                 reach=1.1,
                 at_most=True,

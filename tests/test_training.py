@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import keras
 import numpy as np
@@ -38,10 +39,12 @@ def fer2013(tmp_path_factory):
 def tiny_networks():
     """Train the smallest network in place of the shipped ones."""
     tiny = {"architecture": "tiny", "augmentation": None, "epochs": 3, "recipe": "best"}
-    before = dict(pretrained.NETWORKS)
+    before, averaging = dict(pretrained.NETWORKS), dict(pretrained.AVERAGING)
     pretrained.NETWORKS.update(dict.fromkeys(before, tiny))
+    pretrained.AVERAGING["epochs"] = 2
     yield
     pretrained.NETWORKS.update(before)
+    pretrained.AVERAGING.update(averaging)
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
@@ -65,9 +68,31 @@ def trained(fer2013, tiny_networks, tmp_path_factory):
 
 def test_training_leaves_the_network_and_its_curves(trained):
     clf = fer_estimators.load(trained / "model.fer")
-    assert clf.n_epochs_ == 3
-    assert len(json.loads((trained / "curves.json").read_text())["val_accuracy"]) == 3
+    assert clf.n_epochs_ == 5
+    rates = json.loads((trained / "curves.json").read_text())["learning_rate"]
+    assert rates[2] == pytest.approx(0, abs=1e-6)
+    assert rates[3:] == pytest.approx([pretrained.AVERAGING["learning_rate"]] * 2)
     assert (trained / "curves.png").stat().st_size > 1000
+
+
+def test_training_goes_on_after_a_kill_between_its_parts(fer2013, tiny_networks, tmp_path):
+    whole = train_base(fer2013, tmp_path)
+    shutil.rmtree(tmp_path / "averaging")
+    for before, after in zip(whole, train_base(fer2013, tmp_path), strict=True):
+        np.testing.assert_array_equal(after, before)
+
+
+def test_training_ends_with_an_average(fer2013, tiny_networks, tmp_path, monkeypatch):
+    average = train_base(fer2013, tmp_path)
+    shutil.rmtree(tmp_path / "averaging")
+    monkeypatch.setattr(pretrained, "averaging_sgd", keras.optimizers.SGD)
+    assert not np.array_equal(train_base(fer2013, tmp_path)[0], average[0])
+
+
+def train_base(fer2013, folder):
+    """Return the trained weights."""
+    pretrained.main(["fer2013-base", fer2013, "--output", str(folder)])
+    return fer_estimators.load(folder / "model.fer").model_.get_weights()
 
 
 def test_network_learned_from_the_teacher(trained, fer2013, tmp_path):

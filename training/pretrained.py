@@ -13,13 +13,16 @@ runs/base/model.fer --output runs/compact``.
 import argparse
 import json
 import time
+from functools import partial
 from pathlib import Path
 
+import keras
 import matplotlib as mpl
 import numpy as np
 
 import fer_estimators
 from fer_estimators import CNNClassifier, TrainingCurvesDisplay, classification_report
+from fer_estimators._atomic import written_whole
 from fer_estimators.datasets import load_fer2013
 
 NETWORKS = {
@@ -37,9 +40,14 @@ NETWORKS = {
         # A small network that learns from soft labels hardly over-fits.
         "augmentation": "standard",
         "label_smoothing": 0.0,
-        "epochs": 32,
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+        "batch_size": 128,
+        "epochs": 46,
     },
 }
+# Then each goes on at a constant learning rate, for the average of the weights on the way.
+AVERAGING = {"learning_rate": 0.03, "learning_rate_schedule": "constant", "epochs": 20}
 # Of what the smaller network learns from; the rest is the label.
 TEACHER_SHARE = 0.7
 
@@ -62,13 +70,19 @@ def main(arguments=None):
     if arguments.teacher:
         soft_labels = learn_from(arguments.teacher, train, arguments.output)
     start = time.perf_counter(), time.process_time()
-    clf.fit(
+    fit = partial(
+        clf.fit,
         train.images,
         train.target,
         y_proba=soft_labels,
         validation_data=(val.images, val.target),
-        checkpoint=arguments.output / "checkpoint",
     )
+    fit(checkpoint=arguments.output / "checkpoint")
+    params = clf.get_params()
+    clf.set_params(optimizer=averaging_sgd, warm_start=True, **AVERAGING)
+    fit(checkpoint=arguments.output / "averaging")
+    # A model file holds no functions.
+    clf.set_params(**params)
     hours = (time.perf_counter() - start[0]) / 3600, (time.process_time() - start[1]) / 3600
     fer_estimators.save(clf, arguments.output / "model.fer")
     (arguments.output / "curves.json").write_text(json.dumps(clf.history_))
@@ -83,6 +97,26 @@ def main(arguments=None):
     )
 
 
+def averaging_sgd(learning_rate):
+    """Average the weights over some ten epochs of a training that goes on [1]_.
+
+    References
+    ----------
+    .. [1] Izmailov, P. et al. (2018). "Averaging weights leads to wider optima and better
+       generalization." UAI.
+    """
+    optimizer = keras.optimizers.SGD(
+        learning_rate,
+        momentum=0.9,
+        nesterov=True,
+        weight_decay=0.005,
+        use_ema=True,
+        ema_momentum=0.9995,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
 def learn_from(teacher, train, output):
     """Mix the labels with what a teacher sees in the images and their mirror images."""
     path = output / "y_proba.npy"
@@ -94,7 +128,8 @@ def learn_from(teacher, train, output):
     labels = np.eye(len(clf.classes_))[np.searchsorted(clf.classes_, train.target)]
     y_proba = (1 - TEACHER_SHARE) * labels + TEACHER_SHARE * clf.predict_proba(train.images)
     output.mkdir(parents=True, exist_ok=True)
-    np.save(path, y_proba)
+    with written_whole(path) as file:
+        np.save(file, y_proba)
     return y_proba
 
 

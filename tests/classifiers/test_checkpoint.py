@@ -15,6 +15,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 
+from fer_estimators import load, save
 from fer_estimators.classifiers import _checkpoint
 from fer_estimators.exceptions import CheckpointError, OutOfMemoryError, TrainingDivergedError
 
@@ -208,10 +209,26 @@ def test_a_disk_that_fills_up_leaves_the_last_checkpoint(cnn, faces, tmp_path, m
     assert_equal_fits(cnn(**PARAMS).fit(faces.images, faces.target, checkpoint=tmp_path), clf)
 
 
-def test_a_warm_start_keeps_no_checkpoint(cnn, faces, tmp_path):
-    clf = cnn(warm_start=True).fit(faces.images, faces.target)
-    with pytest.raises(ValueError, match="cannot be kept of a warm start"):
+def test_a_warm_start_goes_on_after_a_kill(cnn, faces, tmp_path):
+    first = cnn(**PARAMS).fit(faces.images, faces.target).set_params(warm_start=True)
+    save(first, tmp_path / "first.fer")
+    folder = tmp_path / "checkpoint"
+    whole = load(tmp_path / "first.fer").fit(faces.images, faces.target)
+    killed = load(tmp_path / "first.fer").set_params(callbacks=[At(5, stop)])
+    with pytest.raises(Stop):
+        killed.fit(faces.images, faces.target, checkpoint=folder)
+    again = load(tmp_path / "first.fer").fit(faces.images, faces.target, checkpoint=folder)
+    assert again.n_epochs_ == 2 * first.n_epochs_
+    assert_equal_fits(again, whole)
+
+
+def test_a_warm_start_from_other_weights_is_another_training(cnn, faces, tmp_path):
+    clf = cnn(**PARAMS, warm_start=True).fit(faces.images, faces.target)
+    clf.fit(faces.images, faces.target, checkpoint=tmp_path)
+    weights = clf.model_.get_weights()
+    with pytest.raises(CheckpointError, match="the weights before changed"):
         clf.fit(faces.images, faces.target, checkpoint=tmp_path)
+    np.testing.assert_array_equal(clf.model_.get_weights()[0], weights[0])
 
 
 def test_ctrl_c_keeps_what_was_learned(make, faces):

@@ -79,9 +79,9 @@ class BaseImageClassifier(NetworkPickling, ImagePredictor, BaseEstimator):
             Images and labels to choose the best epoch on, in place of `validation_fraction`.
         checkpoint : path-like, default=None
             A folder in which to keep the training's state after each epoch. Called again with
-            the same folder, parameters and data, :meth:`fit` goes on from there, to the
-            same weights (to the bit on the same CPU with as many threads). State of your own
-            `callbacks` is not kept.
+            the same folder, parameters and data (and, for a warm start, the same classifier as it
+            was at first), :meth:`fit` goes on from there, to the same weights (to the bit on the
+            same CPU with as many threads). State of your own `callbacks` is not kept.
 
         Returns
         -------
@@ -112,11 +112,6 @@ class BaseImageClassifier(NetworkPickling, ImagePredictor, BaseEstimator):
            network." arXiv:1503.02531.
         """
         warm = self.warm_start and hasattr(self, "model_")
-        if warm and checkpoint is not None:
-            raise ValueError(
-                f"checkpoint={str(checkpoint)!r} cannot be kept of a warm start, whose first "
-                "weights it does not know. Fit a clone, or leave the checkpoint out."
-            )
         return self._fit(
             X,
             y,
@@ -224,7 +219,10 @@ class BaseImageClassifier(NetworkPickling, ImagePredictor, BaseEstimator):
         arrays = {"X": images, "y": codes, "y_proba": soft, "weights": weights}
         if validation is not None:
             arrays["validation X"], arrays["validation y"] = validation
-        described = None if folder is None else fingerprint(self, classes=classes, arrays=arrays)
+        described = None
+        if folder is not None:
+            first = self.model_.get_weights() if warm else ()
+            described = fingerprint(self, classes=classes, arrays=arrays, first_weights=first)
         with open_checkpoint(folder, described) as checkpoint:
             self._draw_seed(warm, checkpoint)
             holds_out = not incremental and validation is None

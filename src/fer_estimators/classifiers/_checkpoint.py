@@ -31,7 +31,7 @@ _MAY_CHANGE = {
 }
 
 
-def fingerprint(estimator, *, classes, arrays):
+def fingerprint(estimator, *, classes, arrays, first_weights=()):
     """Describe everything on which a training depends.
 
     Parameters
@@ -40,6 +40,8 @@ def fingerprint(estimator, *, classes, arrays):
     classes : ndarray of shape (n_classes,)
     arrays : dict of str to ndarray or None
         The images, class codes and weights.
+    first_weights : sequence of ndarray, default=()
+        Of the network that a warm start goes on from.
 
     Returns
     -------
@@ -55,6 +57,8 @@ def fingerprint(estimator, *, classes, arrays):
     described["classes"] = repr(classes.tolist())
     for name, array in arrays.items():
         described[name] = "None" if array is None else _digest(array)
+    if first_weights:
+        described["the weights before"] = " ".join(_digest(w[None])[-8:] for w in first_weights)
     return described
 
 
