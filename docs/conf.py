@@ -16,6 +16,8 @@ os.environ.pop("PHOTO", None)
 
 # The gallery looks up what the examples import, and scikit-learn hides its experimental names.
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sphinx.util import inspect
+from sphinx.util.inspect import stringify_signature
 
 import fer_estimators
 
@@ -78,6 +80,7 @@ html_theme_options = {
 html_sidebars = {
     "index": [],
     "getting_started": [],
+    "model_cards": [],
     "responsible_use": [],
     "changelog": [],
 }
@@ -117,6 +120,15 @@ def adapt_docstring(app, what, name, obj, options, lines):
     lines[:] = text.split("\n")
 
 
+def show_constructor(app, what, name, obj, options, signature, return_annotation):
+    """Give Keras' layers the signature of their ``__init__``; a ``__new__`` of Keras hides it."""
+    if what != "class" or signature != "(*args, **kwargs)":
+        return None
+    constructor = inspect.signature(obj.__init__, bound_method=True)
+    return stringify_signature(constructor), return_annotation
+
+
 def setup(app):
     """Run before numpydoc, which connects with the default priority."""
     app.connect("autodoc-process-docstring", adapt_docstring, priority=400)
+    app.connect("autodoc-process-signature", show_constructor)

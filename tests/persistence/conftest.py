@@ -1,0 +1,66 @@
+"""A fitted network and its file."""
+
+import json
+
+import fuzz_model_files as fuzz
+import pytest
+
+from fer_estimators import CNNClassifier
+from fer_estimators.persistence import save
+
+SMALL = {"augmentation": None, "epochs": 1, "validation_fraction": None, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def make_cnn():
+    def make(**params):
+        return CNNClassifier(**{"architecture": "tiny", **SMALL, **params})
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def fitted(make_cnn, faces):
+    """Not to be changed."""
+    return make_cnn(validation_fraction=0.2).fit(faces.images, faces.target)
+
+
+@pytest.fixture(scope="module")
+def good(fitted, tmp_path_factory):
+    path = tmp_path_factory.mktemp("good") / "faces.fer"
+    save(fitted, path)
+    return path
+
+
+@pytest.fixture
+def changed(good, tmp_path):
+    """Write a file like the good one, but for one member, with checksums to match."""
+
+    def change(name, edit):
+        members = fuzz.read_members(good.read_bytes())
+        if name.endswith(".json"):
+            content = json.loads(members[name])
+            edit(content)
+            members[name] = json.dumps(content).encode()
+        else:
+            members[name] = edit(members[name])
+        path = tmp_path / "changed.fer"
+        members = members if name == "manifest.json" else fuzz.sign(members)
+        path.write_bytes(fuzz.write_members(members))
+        return path
+
+    return change
+
+
+@pytest.fixture
+def like(fitted):
+    """Make a classifier with other parameters that shares what `fitted` learned."""
+
+    def make(cls=CNNClassifier, **params):
+        learned = {k: v for k, v in vars(fitted).items() if k not in fitted.get_params()}
+        own = {"architecture": "tiny"} if cls is CNNClassifier else {}
+        clf = cls(**{**SMALL, **own, **params})
+        vars(clf).update(learned)
+        return clf
+
+    return make
