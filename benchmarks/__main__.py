@@ -56,21 +56,8 @@ def spread(values):
     return f"{values[len(values) // 2]} ({values[0]}-{values[-1]})"
 
 
-def write_table(results):
-    """Make the table that is printed."""
-    lines = [f"{'row':66s} {'ours':>28s} {'peer':>28s} {'ratio':>7s}  reach"]
-    for row in results:
-        sign = "<=" if row["at_most"] else ">="
-        verdict = "yes" if row["reached"] else "NO"
-        lines.append(
-            f"{row['name']:66s} {spread(row['ours']):>28s} {spread(row['peer']):>28s} "
-            f"{row['ratio']:7.2f}  {sign} {row['reach']} {verdict} {row['unit']} {row['note']}"
-        )
-    return "\n".join(lines)
-
-
-def write_markdown(machine, results):
-    """Make the table for the documentation."""
+def write_table(machine, results):
+    """Make the table, for the screen and for the documentation."""
     lines = ["| | ours | peer | ratio | to reach |", "|---|---|---|---|---|"]
     for row in results:
         ratio = f"{row['ratio']:.2f}" if row["reached"] else f"**{row['ratio']:.2f}**"
@@ -129,13 +116,13 @@ def main():
     machine = (
         f"{faces}; {os.cpu_count()} cores, {platform.system()}, Python {sys.version.split()[0]}"
     )
-    print(machine, write_table(results), sep="\n")
+    print(write_table(machine, results))
     arguments.output.mkdir(parents=True, exist_ok=True)
     path = arguments.output / "results.json"
     if path.exists():
         results = replace_rows(json.loads(path.read_text())["results"], results)
     path.write_text(json.dumps({"machine": machine, "results": results}, indent=1))
-    (arguments.output / "results.md").write_text(write_markdown(machine, results), encoding="utf-8")
+    (arguments.output / "results.md").write_text(write_table(machine, results), encoding="utf-8")
     draw(results, arguments.output / "results.png")
 
 

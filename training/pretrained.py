@@ -2,12 +2,12 @@
 
 ``python training/pretrained.py fer2013-base FER2013 --output runs/base`` trains to the last epoch;
 the validation split is only watched. Killed and called again, it goes on after the last whole
-epoch. It leaves ``curves.json``, ``curves.png`` and ``model.fer``, of which
-``training/publish.py`` makes what is shipped.
+epoch. It leaves ``curves.json``, ``curves.png``, ``before_averaging.fer`` and ``model.fer``, of
+which ``training/publish.py`` makes what is shipped.
 
 ``fer2013-compact`` learns from the larger network as well as from the labels (knowledge
 distillation): ``python training/pretrained.py fer2013-compact FER2013 --teacher
-runs/base/model.fer --output runs/compact``.
+runs/base/before_averaging.fer --output runs/compact``.
 """
 
 import argparse
@@ -78,6 +78,7 @@ def main(arguments=None):
         validation_data=(val.images, val.target),
     )
     fit(checkpoint=arguments.output / "checkpoint")
+    fer_estimators.save(clf, arguments.output / "before_averaging.fer")
     params = clf.get_params()
     clf.set_params(optimizer=averaging_sgd, warm_start=True, **AVERAGING)
     fit(checkpoint=arguments.output / "averaging")

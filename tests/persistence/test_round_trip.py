@@ -4,6 +4,8 @@ import hashlib
 import json
 import pickle
 import random
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from sklearn.base import clone
 
 from fer_estimators import CNNClassifier, TransferClassifier
 from fer_estimators.architectures import ARCHITECTURES
+from fer_estimators.augmentation import without_augmentation
 from fer_estimators.backbones import BACKBONES, Backbone
 from fer_estimators.classifiers._heads import HEADS
 from fer_estimators.persistence import load, save
@@ -275,3 +278,16 @@ def test_weights_too_large_for_half_precision_are_not_cut(faces, tmp_path):
     with pytest.raises(ValueError, match="1e\\+05 does not fit into float16"):
         save(clf, tmp_path / "half.fer", half_precision=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_network_alone_is_read_by_keras_without_this_library(fitted, faces, tmp_path):
+    without_augmentation(fitted.model_).save(tmp_path / "faces.keras")
+    np.save(tmp_path / "faces.npy", faces.images[:5, ..., None])
+    code = (
+        "import keras, numpy as np, sys; model = keras.saving.load_model('faces.keras'); "
+        "np.save('y_proba.npy', model.predict(np.load('faces.npy'), verbose=0)); "
+        "assert 'fer_estimators' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+    y_proba = np.load(tmp_path / "y_proba.npy")
+    np.testing.assert_allclose(y_proba, fitted.predict_proba(faces.images[:5]), atol=1e-5)
