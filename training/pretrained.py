@@ -16,7 +16,6 @@ import time
 from functools import partial
 from pathlib import Path
 
-import keras
 import matplotlib as mpl
 import numpy as np
 
@@ -106,6 +105,9 @@ def averaging_sgd(learning_rate):
     .. [1] Izmailov, P. et al. (2018). "Averaging weights leads to wider optima and better
        generalization." UAI.
     """
+    # Imported before fer_estimators, it would be without oneDNN on some processors, and slower.
+    import keras
+
     optimizer = keras.optimizers.SGD(
         learning_rate,
         momentum=0.9,
