@@ -10,8 +10,8 @@ _FOLDER = Path(__file__).parent
 
 # The SHA-256 digest of each network's weights.
 PRETRAINED = {
-    "fer2013-base": "4153f12a742b0aff5cdd529ad3aea3bcd2c5f86247f610c6faadd6eba482b6d1",
-    "fer2013-compact": "fa0b27e9de0768f54c31206a5cbc84a475507776d8ce7366608405f6b50b099d",
+    "fer2013-base": "979e36327eff450ec5a9fc76c5799ed4dbf7757d9d06d881295c6178ab4662de",
+    "fer2013-compact": "dc0c9937a8e1c6af13abdb181055bedf1f0fb6c86a9ed94c7fdfe5760fe09c33",
 }
 
 
