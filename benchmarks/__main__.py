@@ -116,7 +116,6 @@ def main():
     machine = (
         f"{faces}; {os.cpu_count()} cores, {platform.system()}, Python {sys.version.split()[0]}"
     )
-    print(write_table(machine, results))
     arguments.output.mkdir(parents=True, exist_ok=True)
     path = arguments.output / "results.json"
     if path.exists():
@@ -124,6 +123,7 @@ def main():
     path.write_text(json.dumps({"machine": machine, "results": results}, indent=1))
     (arguments.output / "results.md").write_text(write_table(machine, results), encoding="utf-8")
     draw(results, arguments.output / "results.png")
+    print(write_table(machine, results))
 
 
 if __name__ == "__main__":
