@@ -16,7 +16,7 @@ os.environ.pop("PHOTO", None)
 
 # The gallery looks up what the examples import, and scikit-learn hides its experimental names.
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-from sphinx.util import inspect
+from sphinx.util.inspect import signature as signature_of
 from sphinx.util.inspect import stringify_signature
 
 import fer_estimators
@@ -124,11 +124,12 @@ def show_constructor(app, what, name, obj, options, signature, return_annotation
     """Give Keras' layers the signature of their ``__init__``; a ``__new__`` of Keras hides it."""
     if what != "class" or signature != "(*args, **kwargs)":
         return None
-    constructor = inspect.signature(obj.__init__, bound_method=True)
+    constructor = signature_of(obj.__init__, bound_method=True)
     return stringify_signature(constructor), return_annotation
 
 
 def setup(app):
-    """Run before numpydoc, which connects with the default priority."""
+    """Connect what is above."""
+    # Before numpydoc, which has the default priority.
     app.connect("autodoc-process-docstring", adapt_docstring, priority=400)
     app.connect("autodoc-process-signature", show_constructor)

@@ -61,7 +61,7 @@ def trained(fer2013, tiny_networks, tmp_path_factory):
     runs = tmp_path_factory.mktemp("runs")
     base, compact = runs / "base", runs / "compact"
     pretrained.main(["fer2013-base", fer2013, "--output", str(base)])
-    teacher = str(base / "model.fer")
+    teacher = str(base / "before_averaging.fer")
     pretrained.main(["fer2013-compact", fer2013, "--teacher", teacher, "--output", str(compact)])
     return compact
 
@@ -85,7 +85,7 @@ def test_training_goes_on_after_a_kill_between_its_parts(fer2013, tiny_networks,
 def test_training_ends_with_an_average(fer2013, tiny_networks, tmp_path, monkeypatch):
     average = train_base(fer2013, tmp_path)
     shutil.rmtree(tmp_path / "averaging")
-    monkeypatch.setattr(pretrained, "averaging_sgd", keras.optimizers.SGD)
+    monkeypatch.setitem(pretrained.AVERAGING, "optimizer", "sgd")
     assert not np.array_equal(train_base(fer2013, tmp_path)[0], average[0])
 
 

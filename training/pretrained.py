@@ -1,13 +1,16 @@
 """Train a network that ``load_pretrained`` gives, from FER2013's training split alone.
 
-``python training/pretrained.py fer2013-base FER2013 --output runs/base`` trains to the last epoch;
-the validation split is only watched. Killed and called again, it goes on after the last whole
-epoch. It leaves ``curves.json``, ``curves.png``, ``before_averaging.fer`` and ``model.fer``, of
-which ``training/publish.py`` makes what is shipped.
+``python training/pretrained.py fer2013-base FER2013 --output runs/base`` trains for all epochs, and
+averages the weights of the last ones; the validation split is only watched. Killed and called
+again, it goes on after the last whole epoch. It leaves ``curves.json``, ``curves.png``,
+``before_averaging.fer`` and ``model.fer``, of which ``training/publish.py`` makes what is shipped.
 
 ``fer2013-compact`` learns from the larger network as well as from the labels (knowledge
 distillation): ``python training/pretrained.py fer2013-compact FER2013 --teacher
 runs/base/before_averaging.fer --output runs/compact``.
+
+[1] Izmailov, P. et al. (2018). "Averaging weights leads to wider optima and better
+generalization." UAI.
 """
 
 import argparse
@@ -22,31 +25,33 @@ import numpy as np
 import fer_estimators
 from fer_estimators import CNNClassifier, TrainingCurvesDisplay, classification_report
 from fer_estimators._atomic import written_whole
+from fer_estimators.classifiers._optimizers import OPTIMIZERS
 from fer_estimators.datasets import load_fer2013
 
+_COMMON = {
+    "recipe": "best",
+    "optimizer": "sgd",
+    "learning_rate": 0.1,
+    "batch_size": 128,
+    "epochs": 46,
+}
 NETWORKS = {
-    "fer2013-base": {
-        "architecture": "residual",
-        "recipe": "best",
-        "optimizer": "sgd",
-        "learning_rate": 0.1,
-        "batch_size": 128,
-        "epochs": 46,
-    },
+    "fer2013-base": {**_COMMON, "architecture": "residual"},
     "fer2013-compact": {
+        **_COMMON,
         "architecture": "residual_small",
-        "recipe": "best",
         # A small network that learns from soft labels hardly over-fits.
         "augmentation": "standard",
         "label_smoothing": 0.0,
-        "optimizer": "sgd",
-        "learning_rate": 0.1,
-        "batch_size": 128,
-        "epochs": 46,
     },
 }
-# Then each goes on at a constant learning rate, for the average of the weights on the way.
-AVERAGING = {"learning_rate": 0.03, "learning_rate_schedule": "constant", "epochs": 20}
+# Then each goes on, and ends with the average of the weights over some ten epochs [1].
+AVERAGING = {
+    "optimizer": partial(OPTIMIZERS["sgd"], use_ema=True, ema_momentum=0.9995),
+    "learning_rate": 0.03,
+    "learning_rate_schedule": "constant",
+    "epochs": 20,
+}
 # Of what the smaller network learns from; the rest is the label.
 TEACHER_SHARE = 0.7
 
@@ -79,7 +84,7 @@ def main(arguments=None):
     fit(checkpoint=arguments.output / "checkpoint")
     fer_estimators.save(clf, arguments.output / "before_averaging.fer")
     params = clf.get_params()
-    clf.set_params(optimizer=averaging_sgd, warm_start=True, **AVERAGING)
+    clf.set_params(warm_start=True, **AVERAGING)
     fit(checkpoint=arguments.output / "averaging")
     # A model file holds no functions.
     clf.set_params(**params)
@@ -95,29 +100,6 @@ def main(arguments=None):
             val.target, clf.classes_[y_proba.argmax(1)], y_proba=y_proba, zero_division=0
         )
     )
-
-
-def averaging_sgd(learning_rate):
-    """Average the weights over some ten epochs of a training that goes on [1]_.
-
-    References
-    ----------
-    .. [1] Izmailov, P. et al. (2018). "Averaging weights leads to wider optima and better
-       generalization." UAI.
-    """
-    # Imported before fer_estimators, it would be without oneDNN on some processors, and slower.
-    import keras
-
-    optimizer = keras.optimizers.SGD(
-        learning_rate,
-        momentum=0.9,
-        nesterov=True,
-        weight_decay=0.005,
-        use_ema=True,
-        ema_momentum=0.9995,
-    )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
 
 
 def learn_from(teacher, train, output):

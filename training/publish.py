@@ -28,6 +28,7 @@ from fer_estimators import classification_report, find_duplicates
 from fer_estimators._file_content import file_digest
 from fer_estimators.augmentation import without_augmentation
 from fer_estimators.datasets import load_fer2013
+from pretrained import AVERAGING
 
 FOLDER = Path(__file__).parent
 
@@ -62,6 +63,9 @@ def main(arguments=None):
         "name": arguments.name,
         "command": arguments.command,
         "temperature": f"{temperature:.3f}",
+        "averaging_epochs": AVERAGING["epochs"],
+        "averaging_rate": AVERAGING["learning_rate"],
+        "ema_momentum": AVERAGING["optimizer"].keywords["ema_momentum"],
         "speed": f"{images_per_second(path):,.0f}",
         "processor": processor(),
         "bytes": f"{path.stat().st_size:,}",

@@ -247,7 +247,7 @@ def test_other_classes_are_refused(name, changed):
         load(path)
 
 
-def test_failure_of_keras_names_both_versions(changed, good):
+def test_failure_of_keras_names_both_versions(good, tmp_path):
     members = fuzz.read_members(good.read_bytes())
     manifest = json.loads(members["manifest.json"])
     manifest["made_by"]["keras"] = "99.0"
@@ -255,7 +255,7 @@ def test_failure_of_keras_names_both_versions(changed, good):
     layers_of(network)["logits"]["new_option"] = 1
     members["network.json"] = json.dumps(network).encode()
     members["manifest.json"] = json.dumps(manifest).encode()
-    path = good.with_name("newer_keras.fer")
+    path = tmp_path / "newer_keras.fer"
     path.write_bytes(fuzz.write_members(fuzz.sign(members)))
     with pytest.raises(ModelFileError, match=r"made with Keras 99\.0, this is Keras"):
         load(path)

@@ -20,21 +20,10 @@ from sklearn.base import clone
 from fer_estimators import CNNClassifier, TransferClassifier
 from fer_estimators.architectures import ARCHITECTURES
 from fer_estimators.augmentation import without_augmentation
-from fer_estimators.backbones import BACKBONES, Backbone
+from fer_estimators.backbones import BACKBONES
 from fer_estimators.classifiers._heads import HEADS
 from fer_estimators.persistence import load, save
 from fer_estimators.persistence._network import build_network, describe_network, find_unknown
-
-
-def tiny_network(include_top, weights, input_shape):
-    inputs = keras.Input(input_shape)
-    x = keras.layers.Conv2D(4, 3, strides=4, name="conv1")(inputs)
-    x = keras.layers.BatchNormalization(name="bn")(x)
-    return keras.Model(inputs, keras.layers.Conv2D(6, 3, padding="same", name="conv2")(x))
-
-
-TINY_BACKBONE = Backbone("tiny", tiny_network, keras.layers.Rescaling(1 / 255), 8, "none")
-SMALL = {"augmentation": None, "epochs": 1, "validation_fraction": None, "random_state": 0}
 
 
 def same(a, b, X):
@@ -75,8 +64,10 @@ def test_same_model_gives_the_same_bytes(fitted, good, tmp_path):
     assert (tmp_path / "again.fer").read_bytes() == good.read_bytes()
 
 
-def test_transfer_classifier_comes_back_with_what_is_frozen(faces, tmp_path):
-    clf = TransferClassifier(TINY_BACKBONE, weights=None, fine_tune_layers=1, **SMALL)
+def test_transfer_classifier_comes_back_with_what_is_frozen(
+    make_transfer, tiny_backbone, faces, tmp_path
+):
+    clf = make_transfer(tiny_backbone, weights=None, fine_tune_layers=1)
     clf.set_params(fine_tune_epochs=1).fit(faces.images, faces.target)
     save(clf.set_params(backbone="mobilenet_025"), tmp_path / "transfer.fer")
     loaded = load(tmp_path / "transfer.fer")

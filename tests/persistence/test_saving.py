@@ -14,18 +14,7 @@ from sklearn.pipeline import make_pipeline
 
 from fer_estimators import CNNClassifier, TransferClassifier
 from fer_estimators.architectures import build_tiny
-from fer_estimators.backbones import Backbone
 from fer_estimators.persistence import _container, load, save
-
-
-def tiny_network(include_top, weights, input_shape):
-    inputs = keras.Input(input_shape)
-    x = keras.layers.Conv2D(4, 3, strides=4, name="conv1")(inputs)
-    x = keras.layers.BatchNormalization(name="bn")(x)
-    return keras.Model(inputs, keras.layers.Conv2D(6, 3, padding="same", name="conv2")(x))
-
-
-TINY_BACKBONE = Backbone("tiny", tiny_network, keras.layers.Rescaling(1 / 255), 8, "none")
 
 
 def test_unfitted_classifier_is_not_saved(tmp_path):
@@ -67,9 +56,9 @@ def test_objects_among_the_parameters_are_all_named(params, named, tmp_path, lik
     assert list(tmp_path.iterdir()) == []
 
 
-def test_backbone_instance_is_named(tmp_path, like):
+def test_backbone_instance_is_named(tmp_path, like, tiny_backbone):
     with pytest.raises(TypeError, match="backbone=Backbone"):
-        save(like(TransferClassifier, backbone=TINY_BACKBONE), tmp_path / "model.fer")
+        save(like(TransferClassifier, backbone=tiny_backbone), tmp_path / "model.fer")
 
 
 def test_network_of_other_layers_is_not_saved(faces, tmp_path, make_cnn):

@@ -221,7 +221,7 @@ class BaseImageClassifier(NetworkPickling, ImagePredictor, BaseEstimator):
             arrays["validation X"], arrays["validation y"] = validation
         described = None
         if folder is not None:
-            first = self.model_.get_weights() if warm else ()
+            first = self.model_.get_weights() if warm else None
             described = fingerprint(self, classes=classes, arrays=arrays, first_weights=first)
         with open_checkpoint(folder, described) as checkpoint:
             self._draw_seed(warm, checkpoint)

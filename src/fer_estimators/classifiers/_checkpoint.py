@@ -31,7 +31,7 @@ _MAY_CHANGE = {
 }
 
 
-def fingerprint(estimator, *, classes, arrays, first_weights=()):
+def fingerprint(estimator, *, classes, arrays, first_weights=None):
     """Describe everything on which a training depends.
 
     Parameters
@@ -40,7 +40,7 @@ def fingerprint(estimator, *, classes, arrays, first_weights=()):
     classes : ndarray of shape (n_classes,)
     arrays : dict of str to ndarray or None
         The images, class codes and weights.
-    first_weights : sequence of ndarray, default=()
+    first_weights : list of ndarray, default=None
         Of the network that a warm start goes on from.
 
     Returns
@@ -57,8 +57,9 @@ def fingerprint(estimator, *, classes, arrays, first_weights=()):
     described["classes"] = repr(classes.tolist())
     for name, array in arrays.items():
         described[name] = "None" if array is None else _digest(array)
-    if first_weights:
-        described["the weights before"] = " ".join(_digest(w[None])[-8:] for w in first_weights)
+    if first_weights is not None:
+        digests = "\n".join(_digest(np.atleast_1d(array)) for array in first_weights)
+        described["the weights before"] = hashlib.sha256(digests.encode()).hexdigest()
     return described
 
 

@@ -29,11 +29,11 @@ def _adamw(learning_rate):
     return _decaying_kernels(optimizers.AdamW(learning_rate, weight_decay=0.05))
 
 
-def _sgd(learning_rate):
+def _sgd(learning_rate, **options):
     # Keras shrinks the weights directly. Added to the gradient, as in most papers, the usual 5e-4
     # passes through the momentum, which multiplies it by 1 / (1 - 0.9).
     return _decaying_kernels(
-        optimizers.SGD(learning_rate, momentum=0.9, nesterov=True, weight_decay=0.005)
+        optimizers.SGD(learning_rate, momentum=0.9, nesterov=True, weight_decay=0.005, **options)
     )
 
 
