@@ -228,9 +228,32 @@ def test_a_warm_start_from_other_weights_is_another_training(cnn, faces, tmp_pat
     clf = cnn(**PARAMS, warm_start=True).fit(faces.images, faces.target)
     clf.fit(faces.images, faces.target, checkpoint=tmp_path)
     weights = clf.model_.get_weights()
-    with pytest.raises(CheckpointError, match="the weights before changed"):
+    with pytest.raises(CheckpointError, match=r"a warm start from other weights\. Load or copy"):
         clf.fit(faces.images, faces.target, checkpoint=tmp_path)
     np.testing.assert_array_equal(clf.model_.get_weights()[0], weights[0])
+
+
+def test_fine_tuning_that_goes_on_survives_a_kill(transfer, faces, tmp_path):
+    params = {"epochs": 1, "fine_tune_layers": 1, "fine_tune_epochs": 2, "batch_size": 32}
+    first = transfer(**params).fit(faces.images, faces.target).set_params(warm_start=True)
+    whole = copy.deepcopy(first).fit(faces.images, faces.target)
+    killed = copy.deepcopy(first).set_params(callbacks=[At(6, stop)])
+    with pytest.raises(Stop):
+        killed.fit(faces.images, faces.target, checkpoint=tmp_path)
+    first.fit(faces.images, faces.target, checkpoint=tmp_path)
+    assert_equal_fits(first, whole)
+
+
+def test_a_warm_start_that_was_interrupted_begins_from_what_it_began_from(cnn, faces, tmp_path):
+    clf = cnn(**PARAMS).fit(faces.images, faces.target).set_params(warm_start=True)
+    before = copy.deepcopy(clf)
+    clf.set_params(callbacks=[At(6, interrupt)])
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(faces.images, faces.target, checkpoint=tmp_path)
+    with pytest.raises(CheckpointError, match=r"from other weights\. Load or copy"):
+        clf.fit(faces.images, faces.target, checkpoint=tmp_path)
+    before.fit(faces.images, faces.target, checkpoint=tmp_path)
+    assert before.n_epochs_ == clf.n_epochs_ + 2
 
 
 def test_ctrl_c_keeps_what_was_learned(make, faces):

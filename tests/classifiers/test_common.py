@@ -4,6 +4,7 @@ import copy
 import pickle
 import random
 
+import keras
 import numpy as np
 import pytest
 from sklearn.base import clone, is_classifier
@@ -236,8 +237,6 @@ def test_augmentation_is_off_at_inference(cnn, faces):
 
 
 def test_callbacks_of_the_user_are_called(cnn, faces):
-    import keras
-
     seen = []
     callback = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: seen.append((epoch, "val_accuracy" in logs))
@@ -262,8 +261,6 @@ def test_optimizers_and_schedules_by_name(cnn, faces, optimizer, schedule):
 
 
 def test_optimizer_instance_is_copied_with_its_own_learning_rate(cnn, faces):
-    import keras
-
     optimizer = keras.optimizers.SGD(0.125)
     clf = cnn(optimizer=optimizer).fit(faces.images, faces.target)
     assert clf.history_["learning_rate"] == [0.125]
@@ -272,8 +269,6 @@ def test_optimizer_instance_is_copied_with_its_own_learning_rate(cnn, faces):
 
 @pytest.mark.parametrize("policy", ["float64", "mixed_bfloat16"])
 def test_dtype_policy_holds_for_this_network_alone(make, faces, policy):
-    import keras
-
     clf = make(dtype_policy=policy).fit(faces.images, faces.target)
     assert keras.config.dtype_policy().name == "float32"
     probabilities = clf.predict_proba(faces.images)
@@ -299,6 +294,22 @@ def test_warm_start_goes_on_where_the_last_fit_ended(make, faces):
     assert clf.history_["loss"][2] < first["loss"][0]
     with pytest.raises(ValueError, match=r"labels \['glad'\]"):
         clf.fit(faces.images, np.where(faces.target == "sad", "glad", faces.target))
+
+
+def blacken():
+    return keras.layers.Rescaling(0.0)
+
+
+@pytest.mark.parametrize("again", ["partial_fit", "fit"])
+@pytest.mark.parametrize(("before", "after"), [(None, blacken), (blacken, None)])
+def test_a_further_training_takes_the_augmentation_set_since(make, faces, again, before, after):
+    kept = make(warm_start=True, augmentation=before).fit(faces.images, faces.target)
+    changed = copy.deepcopy(kept).set_params(augmentation=after)
+    for clf in (kept, changed):
+        getattr(clf, again)(faces.images, faces.target)
+    assert changed.history_["loss"][0] == kept.history_["loss"][0]
+    assert changed.history_["loss"][1] != kept.history_["loss"][1]
+    assert changed.predict(faces.images[:2]).shape == (2,)
 
 
 def test_partial_fit_learns_batch_by_batch(make, faces):
@@ -337,8 +348,6 @@ def test_a_failed_refit_leaves_the_classifier_as_it_was(make, faces):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 def test_an_interrupted_first_fit_is_no_fit(cnn, faces, error):
-    import keras
-
     def fail(epoch, logs):
         raise error
 
@@ -365,8 +374,6 @@ def test_partial_fit_cannot_balance(cnn, faces):
 
 
 def test_a_network_must_give_probabilities(cnn, faces):
-    import keras
-
     def logits(input_shape, n_classes):
         inputs = keras.Input(input_shape)
         return keras.Model(
@@ -383,8 +390,6 @@ def test_a_network_must_give_probabilities(cnn, faces):
 
 
 def test_an_optimizer_class_and_an_augmentation_function_are_taken(cnn, faces):
-    import keras
-
     clf = cnn(optimizer=keras.optimizers.Adam, augmentation=lambda: keras.layers.RandomFlip())
     assert clf.fit(faces.images, faces.target).n_epochs_ == 1
     with pytest.raises(TypeError, match="is a layer, but a function that makes one"):

@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length
 
-from fer_estimators.augmentation import add_augmentation
+from fer_estimators.augmentation import add_augmentation, without_augmentation
 from fer_estimators.classifiers import _targets
 from fer_estimators.classifiers._allocator import freed_memory_kept
 from fer_estimators.classifiers._batches import ImageBatches
@@ -221,7 +221,7 @@ class BaseImageClassifier(NetworkPickling, ImagePredictor, BaseEstimator):
             arrays["validation X"], arrays["validation y"] = validation
         described = None
         if folder is not None:
-            first = self.model_.get_weights() if warm else None
+            first = without_augmentation(self.model_).get_weights() if warm else None
             described = fingerprint(self, classes=classes, arrays=arrays, first_weights=first)
         with open_checkpoint(folder, described) as checkpoint:
             self._draw_seed(warm, checkpoint)
@@ -233,6 +233,9 @@ class BaseImageClassifier(NetworkPickling, ImagePredictor, BaseEstimator):
                 if not warm:
                     self.model_ = self._build_model()
                     self.history_ = {}
+                elif self._settings()["augmentation"] != self._augmented_with:
+                    with isolated_random_state(self._seed):
+                        self.model_ = self._augment(without_augmentation(self.model_))
                 return self._train(*sets, checkpoint=checkpoint, incremental=incremental)
 
     def _train(self, batches, validation, *, checkpoint, incremental):
@@ -326,8 +329,9 @@ class BaseImageClassifier(NetworkPickling, ImagePredictor, BaseEstimator):
             return self._augment(network)
 
     def _augment(self, network):
+        self._augmented_with = self._settings()["augmentation"]
         with dtype_policy(self.dtype_policy):
-            return add_augmentation(network, self._settings()["augmentation"])
+            return add_augmentation(network, self._augmented_with)
 
     def __sklearn_tags__(self):
         """Describe the classifier to scikit-learn."""

@@ -18,6 +18,7 @@ _FILE = "checkpoint.npz"
 _LOCK = "lock"
 _TEMPORARY = ".checkpoint-"
 _VERSION = 1
+_WEIGHTS_BEFORE = "the weights before"
 # They may change from call to call: all but callbacks change nothing that is learned (a recipe is
 # compared by what it sets), and the state of those is the user's own affair.
 _MAY_CHANGE = {
@@ -59,7 +60,7 @@ def fingerprint(estimator, *, classes, arrays, first_weights=None):
         described[name] = "None" if array is None else _digest(array)
     if first_weights is not None:
         digests = "\n".join(_digest(np.atleast_1d(array)) for array in first_weights)
-        described["the weights before"] = hashlib.sha256(digests.encode()).hexdigest()
+        described[_WEIGHTS_BEFORE] = hashlib.sha256(digests.encode()).hexdigest()
     return described
 
 
@@ -234,6 +235,12 @@ class Checkpoint:
         changed = [name for name in names if written.get(name) != self._described.get(name)]
         if not changed:
             return
+        if changed == [_WEIGHTS_BEFORE]:
+            raise CheckpointError(
+                f"checkpoint={str(self._folder)!r} is of a warm start from other weights. Load or "
+                "copy the classifier as it was when that training began, and call fit on it, or "
+                "name another folder to go on from what it has learned since."
+            )
         name = changed[0]
         was, now = (_shorten(d.get(name)) for d in (written, self._described))
         raise CheckpointError(

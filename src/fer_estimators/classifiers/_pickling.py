@@ -21,7 +21,7 @@ class NetworkPickling:
         if "model_" in state:
             # Augmentation is made anew from its name: not all of Keras' layers survive a copy.
             state["model_"] = pack_model(without_augmentation(self.model_))
-            for name in ("_infer", "_optimizer_rule"):
+            for name in ("_infer", "_optimizer_rule", "_augmented_with"):
                 state.pop(name, None)
         return state
 

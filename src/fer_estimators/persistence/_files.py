@@ -28,7 +28,7 @@ from fer_estimators.persistence._plain import decode, encode
 _CLASSES = {cls.__name__: cls for cls in (CNNClassifier, TransferClassifier)}
 _ESTIMATOR, _NETWORK, _WEIGHTS = "estimator.json", "network.json", "weights/{:04d}.npy"
 # Written elsewhere in the file, or made anew.
-_NOT_STATE = {"model_", "_infer", "_metadata_request", "_optimizer_rule"}
+_NOT_STATE = {"model_", "_infer", "_metadata_request", "_optimizer_rule", "_augmented_with"}
 _PRIVATE_STATE = {"_seed"}
 _METHODS = ("fit", "partial_fit", "predict", "predict_proba", "score")
 
