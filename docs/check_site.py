@@ -1,9 +1,9 @@
 """Check a built site: ``python docs/check_site.py docs/_build/html``.
 
 Every link between pages must lead somewhere, every picture must be there, nothing may be fetched
-from elsewhere, and the search must know the library's names. Where Chromium is installed, some
-pages are also laid out, wide and narrow, light and dark: nothing may stick out, and the search is
-tried.
+from elsewhere, parameters must have names, and the search must know the library's. Where Chromium
+is installed, some pages are also laid out, wide and narrow, light and dark: nothing may stick out,
+and the search is tried.
 """
 
 import functools
@@ -33,6 +33,8 @@ LAID_OUT = (
     "api/generated/fer_estimators.CNNClassifier.html",
 )
 WIDTHS = (390, 1280)
+# How a constructor looks whose parameters were not found.
+NAMELESS = re.compile(r'<span class="pre">args</span>.{,200}<span class="pre">kwargs</span>')
 # Shows a page in a frame of a phone's width (a window cannot be that narrow) and measures it.
 PROBE = """<body><pre id="answer"></pre><script>
 const asked = new URLSearchParams(location.search);
@@ -86,6 +88,8 @@ def find_faults(root):
     pages = {path.resolve(): Page(path) for path in files}
     for path, page in pages.items():
         name = path.relative_to(root.resolve())
+        if NAMELESS.search(path.read_text(encoding="utf-8")):
+            yield f"{name}: shows (*args, **kwargs) for parameters"
         for url in page.fetched:
             if urlsplit(url).netloc:
                 yield f"{name}: fetches {url}"
