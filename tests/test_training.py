@@ -39,12 +39,12 @@ def fer2013(tmp_path_factory):
 def tiny_networks():
     """Train the smallest network in place of the shipped ones."""
     tiny = {"architecture": "tiny", "augmentation": None, "epochs": 3, "recipe": "best"}
-    before, averaging = dict(pretrained.NETWORKS), dict(pretrained.AVERAGING)
-    pretrained.NETWORKS.update(dict.fromkeys(before, tiny))
-    pretrained.AVERAGING["epochs"] = 2
-    yield
-    pretrained.NETWORKS.update(before)
-    pretrained.AVERAGING.update(averaging)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in pretrained.NETWORKS:
+            patch.setitem(pretrained.NETWORKS, name, tiny)
+        for settings in pretrained.GOING_ON.values():
+            patch.setitem(settings, "epochs", 2)
+        yield
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
@@ -68,24 +68,27 @@ def trained(fer2013, tiny_networks, tmp_path_factory):
 
 def test_training_leaves_the_network_and_its_curves(trained):
     clf = fer_estimators.load(trained / "model.fer")
-    assert clf.n_epochs_ == 5
+    assert clf.n_epochs_ == 7
     rates = json.loads((trained / "curves.json").read_text())["learning_rate"]
     assert rates[2] == pytest.approx(0, abs=1e-6)
-    assert rates[3:] == pytest.approx([pretrained.AVERAGING["learning_rate"]] * 2)
+    assert rates[3:5] == pytest.approx([pretrained.GOING_ON["averaging"]["learning_rate"]] * 2)
+    assert rates[6] == pytest.approx(0, abs=1e-6)
+    for part, n_epochs in {"before_averaging": 3, "averaging": 5, "restart": 7}.items():
+        assert fer_estimators.load(trained / f"{part}.fer").n_epochs_ == n_epochs
     assert (trained / "curves.png").stat().st_size > 1000
 
 
 def test_training_goes_on_after_a_kill_between_its_parts(fer2013, tiny_networks, tmp_path):
     whole = train_base(fer2013, tmp_path)
-    shutil.rmtree(tmp_path / "averaging")
+    shutil.rmtree(tmp_path / "restart")
     for before, after in zip(whole, train_base(fer2013, tmp_path), strict=True):
         np.testing.assert_array_equal(after, before)
 
 
 def test_training_ends_with_an_average(fer2013, tiny_networks, tmp_path, monkeypatch):
     average = train_base(fer2013, tmp_path)
-    shutil.rmtree(tmp_path / "averaging")
-    monkeypatch.setitem(pretrained.AVERAGING, "optimizer", "sgd")
+    shutil.rmtree(tmp_path / "restart")
+    monkeypatch.setitem(pretrained.GOING_ON["restart"], "optimizer", "sgd")
     assert not np.array_equal(train_base(fer2013, tmp_path)[0], average[0])
 
 
@@ -134,7 +137,8 @@ def test_card_says_what_was_measured(published, fer2013):
 
 def test_temperature_makes_a_network_that_is_too_sure_less_sure(fitted_on_noise):
     clf, faces = fitted_on_noise
-    temperature = publish.fit_temperature(clf, faces.images, faces.target)
+    logits = publish.log_probabilities(clf, faces.images)
+    temperature = publish.fit_temperature(logits, np.searchsorted(clf.classes_, faces.target))
     assert temperature > 1.2
     before = clf.predict_proba(faces.images)
     publish.scale_logits(clf, 1 / temperature)
@@ -142,6 +146,15 @@ def test_temperature_makes_a_network_that_is_too_sure_less_sure(fitted_on_noise)
     expected = before ** (1 / temperature)
     expected /= expected.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(after, expected, atol=1e-5)
+
+
+def test_calibration_errors_are_those_after_a_temperature():
+    classes = np.array(["glad", "sad"])
+    codes = (np.random.default_rng(0).random(2000) > 0.8).astype(int)
+    too_sure = np.log([np.repeat([[0.8, 0.2]], 2000, axis=0)]) * 3
+    assert abs(publish.soften(too_sure, 1)[0, 0] - np.mean(codes == 0)) > 0.1
+    errors = publish.calibration_errors(too_sure, classes[codes], classes)
+    assert max(errors) < 0.03
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 """Train a network that ``load_pretrained`` gives, from FER2013's training split alone.
 
-``python training/pretrained.py fer2013-base FER2013 --output runs/base`` trains for all epochs, and
-averages the weights of the last ones; the validation split is only watched. Killed and called
-again, it goes on after the last whole epoch. It leaves ``curves.json``, ``curves.png``,
-``before_averaging.fer`` and ``model.fer``, of which ``training/publish.py`` makes what is shipped.
+``python training/pretrained.py fer2013-base FER2013 --output runs/base`` trains in three parts, for
+all epochs of each; the validation split is only watched. Killed and called again, it goes on after
+the last whole epoch. It leaves ``curves.json``, ``curves.png``, a model file of each part, and
+``model.fer``, of which ``training/publish.py`` makes what is shipped.
 
 ``fer2013-compact`` learns from the larger network as well as from the labels (knowledge
 distillation): ``python training/pretrained.py fer2013-compact FER2013 --teacher
@@ -11,6 +11,8 @@ runs/base/before_averaging.fer --output runs/compact``.
 
 [1] Izmailov, P. et al. (2018). "Averaging weights leads to wider optima and better
 generalization." UAI.
+[2] Loshchilov, I. and Hutter, F. (2017). "SGDR: Stochastic gradient descent with warm restarts."
+ICLR.
 """
 
 import argparse
@@ -25,6 +27,7 @@ import numpy as np
 import fer_estimators
 from fer_estimators import CNNClassifier, TrainingCurvesDisplay, classification_report
 from fer_estimators._atomic import written_whole
+from fer_estimators._file_content import file_digest
 from fer_estimators.classifiers._optimizers import OPTIMIZERS
 from fer_estimators.datasets import load_fer2013
 
@@ -45,12 +48,21 @@ NETWORKS = {
         "label_smoothing": 0.0,
     },
 }
-# Then each goes on, and ends with the average of the weights over some ten epochs [1].
-AVERAGING = {
-    "optimizer": partial(OPTIMIZERS["sgd"], use_ema=True, ema_momentum=0.9995),
-    "learning_rate": 0.03,
-    "learning_rate_schedule": "constant",
-    "epochs": 20,
+# Then each goes on. First it ends with the average of the weights over some ten epochs [1]; from
+# there the learning rate rises and falls once more [2], under a shorter average.
+GOING_ON = {
+    "averaging": {
+        "optimizer": partial(OPTIMIZERS["sgd"], use_ema=True, ema_momentum=0.9995),
+        "learning_rate": 0.03,
+        "learning_rate_schedule": "constant",
+        "epochs": 20,
+    },
+    "restart": {
+        "optimizer": partial(OPTIMIZERS["sgd"], use_ema=True, ema_momentum=0.999),
+        "learning_rate": 0.05,
+        "learning_rate_schedule": "cosine",
+        "epochs": 32,
+    },
 }
 # Of what the smaller network learns from; the rest is the label.
 TEACHER_SHARE = 0.7
@@ -84,10 +96,12 @@ def main(arguments=None):
     fit(checkpoint=arguments.output / "checkpoint")
     fer_estimators.save(clf, arguments.output / "before_averaging.fer")
     params = clf.get_params()
-    clf.set_params(warm_start=True, **AVERAGING)
-    fit(checkpoint=arguments.output / "averaging")
-    # A model file holds no functions.
-    clf.set_params(**params)
+    for part, settings in GOING_ON.items():
+        clf.set_params(warm_start=True, **settings)
+        fit(checkpoint=arguments.output / part)
+        # A model file holds no functions.
+        clf.set_params(**params)
+        fer_estimators.save(clf, arguments.output / f"{part}.fer")
     hours = (time.perf_counter() - start[0]) / 3600, (time.process_time() - start[1]) / 3600
     fer_estimators.save(clf, arguments.output / "model.fer")
     (arguments.output / "curves.json").write_text(json.dumps(clf.history_))
@@ -104,7 +118,7 @@ def main(arguments=None):
 
 def learn_from(teacher, train, output):
     """Mix the labels with what a teacher sees in the images and their mirror images."""
-    path = output / "y_proba.npy"
+    path = output / f"y_proba-{file_digest(teacher)[:12]}.npy"
     if path.exists():
         # Computed by another number of threads, it would differ in the last digit, and a training
         # go on with no other data than those with which it began.

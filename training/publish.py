@@ -1,9 +1,9 @@
 """Make the weight file and the model card that are shipped of a trained network.
 
 ``python training/publish.py fer2013-base FER2013 runs/base/model.fer --tta flip --command "<what
-made it>" --output src/fer_estimators/pretrained`` fits a temperature on one half of the validation
-split, writes the weights in half precision, measures what was written, and writes the model card.
-It prints the line for ``PRETRAINED``.
+made it>" --output src/fer_estimators/pretrained`` fits a temperature on the validation split,
+writes the weights in half precision, measures what was written, and writes the model card. It
+prints the line for ``PRETRAINED``.
 """
 
 import argparse
@@ -21,14 +21,14 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import softmax
 from sklearn.metrics import log_loss
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import StratifiedKFold
 
 import fer_estimators
 from fer_estimators import classification_report, find_duplicates
 from fer_estimators._file_content import file_digest
 from fer_estimators.augmentation import without_augmentation
 from fer_estimators.datasets import load_fer2013
-from pretrained import AVERAGING
+from pretrained import GOING_ON
 
 FOLDER = Path(__file__).parent
 
@@ -48,24 +48,22 @@ def main(arguments=None):
     clf = fer_estimators.load(arguments.model).set_params(
         verbose=0, tta=arguments.tta, handle_other_shapes="convert"
     )
-    fitted, held_out = train_test_split(
-        np.arange(len(val.target)), test_size=0.5, stratify=val.target, random_state=0
-    )
-    temperature = fit_temperature(clf, val.images[fitted], val.target[fitted])
+    logits = log_probabilities(clf, val.images)
+    errors = calibration_errors(logits, val.target, clf.classes_)
+    temperature = fit_temperature(logits, np.searchsorted(clf.classes_, val.target))
     scale_logits(clf, 1 / temperature)
     path = arguments.output / f"{arguments.name}.fer"
     fer_estimators.save(clf, path, half_precision=True)
     clf = fer_estimators.load(path)
 
-    card = describe(clf, val, held_out)
+    card = describe(clf, val)
     card |= describe_duplicates(clf, val, arguments.fer2013)
     card |= {
         "name": arguments.name,
         "command": arguments.command,
         "temperature": f"{temperature:.3f}",
-        "averaging_epochs": AVERAGING["epochs"],
-        "averaging_rate": AVERAGING["learning_rate"],
-        "ema_momentum": AVERAGING["optimizer"].keywords["ema_momentum"],
+        **{name: f"{e:.3f}" for name, e in zip(("ece", "ece_1", "ece_2"), errors, strict=True)},
+        "going_on": "\n".join(describe_part(**settings) for settings in GOING_ON.values()),
         "speed": f"{images_per_second(path):,.0f}",
         "processor": processor(),
         "bytes": f"{path.stat().st_size:,}",
@@ -81,7 +79,26 @@ def main(arguments=None):
     print(f'"{arguments.name}": "{card["sha256"]}",')
 
 
-def fit_temperature(clf, images, target):
+def describe_part(optimizer, learning_rate, learning_rate_schedule, epochs):
+    """Say how the training went on."""
+    return (
+        f"- {epochs} epochs at a {learning_rate_schedule} learning rate of {learning_rate}, which "
+        f"ended with a moving average of the weights (momentum "
+        f"{optimizer.keywords['ema_momentum']} a step)"
+    )
+
+
+def log_probabilities(clf, images):
+    """Return those of each view of the images, of shape (n_views, n, n_classes)."""
+    tta = clf.tta
+    clf.set_params(tta=None)
+    views = [images, images[:, :, ::-1]] if tta == "flip" else [images]
+    logits = np.log([clf.predict_proba(view) for view in views])
+    clf.set_params(tta=tta)
+    return logits
+
+
+def fit_temperature(logits, codes):
     """Find the number that the network's logits must be divided by to be true [1]_.
 
     References
@@ -89,17 +106,38 @@ def fit_temperature(clf, images, target):
     .. [1] Guo, C., Pleiss, G., Sun, Y. and Weinberger, K. (2017). "On calibration of modern neural
        networks." ICML.
     """
-    tta = clf.tta
-    clf.set_params(tta=None)
-    views = [images, images[:, :, ::-1]] if tta == "flip" else [images]
-    logits = np.log([clf.predict_proba(view) for view in views])
-    clf.set_params(tta=tta)
+    labels = np.arange(logits.shape[2])
 
     def loss(temperature):
-        y_proba = softmax(logits / temperature, axis=2).mean(axis=0)
-        return log_loss(target, y_proba, labels=clf.classes_)
+        return log_loss(codes, soften(logits, temperature), labels=labels)
 
     return minimize_scalar(loss, bounds=(0.2, 5), method="bounded").x
+
+
+def soften(logits, temperature):
+    """Return the mean of the views' probabilities at a temperature."""
+    return softmax(logits / temperature, axis=2).mean(axis=0)
+
+
+def calibration_errors(logits, target, classes):
+    """Measure each half with the temperature of the other; return the error of all, and of each."""
+    codes = np.searchsorted(classes, target)
+    y_proba = np.empty(logits.shape[1:])
+    halves = list(StratifiedKFold(2, shuffle=True, random_state=0).split(codes, codes))
+    for fitted, held_out in halves:
+        temperature = fit_temperature(logits[:, fitted], codes[fitted])
+        y_proba[held_out] = soften(logits[:, held_out], temperature)
+    return [
+        classification_report(
+            target[part],
+            classes[y_proba[part].argmax(axis=1)],
+            y_proba=y_proba[part],
+            classes=classes,
+            zero_division=0,
+            output="dict",
+        )["summary"]["expected_calibration_error"]
+        for part in (np.arange(len(codes)), *(held_out for _, held_out in halves))
+    ]
 
 
 def scale_logits(clf, factor):
@@ -113,19 +151,12 @@ def scale_logits(clf, factor):
         variable.assign(variable * factor)
 
 
-def describe(clf, val, held_out):
-    """Measure on the validation split; the calibration on the half that set no temperature."""
+def describe(clf, val):
+    """Measure on the validation split."""
     y_proba = clf.predict_proba(val.images)
     y_pred = clf.classes_[y_proba.argmax(axis=1)]
     summary = classification_report(
         val.target, y_pred, y_proba=y_proba, zero_division=0, output="dict"
-    )["summary"]
-    calibration = classification_report(
-        val.target[held_out],
-        y_pred[held_out],
-        y_proba=y_proba[held_out],
-        zero_division=0,
-        output="dict",
     )["summary"]
     params = clf.get_params()
     other = "flip" if clf.tta is None else None
@@ -144,8 +175,6 @@ def describe(clf, val, held_out):
         "accuracy_plain": f"{100 * scores[None]:.1f}",
         "accuracy_flip": f"{100 * scores['flip']:.1f}",
         "macro_f1": f"{100 * summary['macro_f1']:.1f}",
-        "ece": f"{calibration['expected_calibration_error']:.3f}",
-        "n_ece": f"{len(held_out):,}",
         "report": classification_report(val.target, y_pred, y_proba=y_proba, zero_division=0),
     }
 

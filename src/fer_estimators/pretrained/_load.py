@@ -11,7 +11,7 @@ _FOLDER = Path(__file__).parent
 # The SHA-256 digest of each network's weights.
 PRETRAINED = {
     "fer2013-base": "979e36327eff450ec5a9fc76c5799ed4dbf7757d9d06d881295c6178ab4662de",
-    "fer2013-compact": "dc0c9937a8e1c6af13abdb181055bedf1f0fb6c86a9ed94c7fdfe5760fe09c33",
+    "fer2013-compact": "b556dc453974e29fad3f23440815a45db67c3cb05db054a0a369f4f9c0f4d564",
 }
 
 
