@@ -224,11 +224,19 @@ def test_a_warm_start_goes_on_after_a_kill(cnn, faces, tmp_path):
     assert_equal_fits(again, whole)
 
 
+def test_a_warm_start_does_not_take_the_checkpoint_of_the_first_training(cnn, faces, tmp_path):
+    clf = cnn(**PARAMS, warm_start=True).fit(faces.images, faces.target, checkpoint=tmp_path)
+    with pytest.raises(CheckpointError, match=r"other weights.*or name another folder"):
+        clf.fit(faces.images, faces.target, checkpoint=tmp_path)
+    clf.fit(faces.images, faces.target, checkpoint=tmp_path / "second")
+    assert clf.n_epochs_ > PARAMS["epochs"]
+
+
 def test_a_warm_start_from_other_weights_is_another_training(cnn, faces, tmp_path):
     clf = cnn(**PARAMS, warm_start=True).fit(faces.images, faces.target)
     clf.fit(faces.images, faces.target, checkpoint=tmp_path)
     weights = clf.model_.get_weights()
-    with pytest.raises(CheckpointError, match=r"a warm start from other weights\. Load or copy"):
+    with pytest.raises(CheckpointError, match=r"began with other weights\. Call fit on"):
         clf.fit(faces.images, faces.target, checkpoint=tmp_path)
     np.testing.assert_array_equal(clf.model_.get_weights()[0], weights[0])
 
@@ -250,7 +258,7 @@ def test_a_warm_start_that_was_interrupted_begins_from_what_it_began_from(cnn, f
     clf.set_params(callbacks=[At(6, interrupt)])
     with pytest.raises(KeyboardInterrupt):
         clf.fit(faces.images, faces.target, checkpoint=tmp_path)
-    with pytest.raises(CheckpointError, match=r"from other weights\. Load or copy"):
+    with pytest.raises(CheckpointError, match=r"began with other weights\. Call fit on"):
         clf.fit(faces.images, faces.target, checkpoint=tmp_path)
     before.fit(faces.images, faces.target, checkpoint=tmp_path)
     assert before.n_epochs_ == clf.n_epochs_ + 2

@@ -237,9 +237,9 @@ class Checkpoint:
             return
         if changed == [_WEIGHTS_BEFORE]:
             raise CheckpointError(
-                f"checkpoint={str(self._folder)!r} is of a warm start from other weights. Load or "
-                "copy the classifier as it was when that training began, and call fit on it, or "
-                "name another folder to go on from what it has learned since."
+                f"checkpoint={str(self._folder)!r} is of a training that began with other weights. "
+                "Call fit on the classifier as it was then (a copy, a saved file, or a new one), "
+                "or name another folder to go on from the weights that it has now."
             )
         name = changed[0]
         was, now = (_shorten(d.get(name)) for d in (written, self._described))

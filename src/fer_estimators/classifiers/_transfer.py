@@ -100,8 +100,8 @@ default="adam"
         Where to train and predict; "auto" takes a GPU if there is one.
     warm_start : bool, default=False
         Let a further :meth:`fit` go on from the weights of the last one, and add to its history.
-        It takes what was set since for the training, `augmentation` included; for the network,
-        nothing.
+        Parameters of the training, such as `augmentation`, may be set anew in between; those of
+        the network then have no effect.
     random_state : int, RandomState instance or None, default=None
         Seeds weights, validation split, order, dropout and augmentation. With an integer, the
         same data give the same model again on the same machine's CPU, and global random state is
