@@ -1,6 +1,6 @@
 """Make the weight file and the model card that are shipped of a trained network.
 
-``python training/publish.py fer2013-base FER2013 runs/base/model.fer --tta flip --command "<what
+``python training/publish.py fer2013-base FER2013 runs/base/model.fer --tta crops --command "<what
 made it>" --output src/fer_estimators/pretrained`` fits a temperature on the validation split,
 writes the weights in half precision, measures what was written, and writes the model card. It
 prints the line for ``PRETRAINED``.
@@ -27,6 +27,7 @@ import fer_estimators
 from fer_estimators import classification_report, find_duplicates
 from fer_estimators._file_content import file_digest
 from fer_estimators.augmentation import without_augmentation
+from fer_estimators.classifiers._views import VIEWS
 from fer_estimators.datasets import load_fer2013
 from pretrained import GOING_ON
 
@@ -40,7 +41,7 @@ def main(arguments=None):
     parser.add_argument("fer2013", help="folder, zip or csv of FER2013")
     parser.add_argument("model", help="the file that pretrained.py left")
     parser.add_argument("--command", required=True, help="what made it, for the card")
-    parser.add_argument("--tta", choices=["flip"], help="to ship it with")
+    parser.add_argument("--tta", choices=sorted(VIEWS), help="to ship it with")
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args(arguments)
 
@@ -92,7 +93,7 @@ def log_probabilities(clf, images):
     """Return those of each view of the images, of shape (n_views, n, n_classes)."""
     tta = clf.tta
     clf.set_params(tta=None)
-    views = [images, images[:, :, ::-1]] if tta == "flip" else [images]
+    views = [images[..., None]] if tta is None else VIEWS[tta](images[..., None])
     logits = np.log([clf.predict_proba(view) for view in views])
     clf.set_params(tta=tta)
     return logits
@@ -159,10 +160,9 @@ def describe(clf, val):
         val.target, y_pred, y_proba=y_proba, zero_division=0, output="dict"
     )["summary"]
     params = clf.get_params()
-    other = "flip" if clf.tta is None else None
     scores = {
-        clf.tta: summary["accuracy"],
-        other: clf.set_params(tta=other).score(val.images, val.target),
+        f"accuracy_{tta}": f"{100 * clf.set_params(tta=tta).score(val.images, val.target):.1f}"
+        for tta in (None, *VIEWS)
     }
     clf.set_params(**params)
     return {
@@ -170,10 +170,10 @@ def describe(clf, val):
         "parameters": f"{clf.model_.count_params():,}",
         "epochs": clf.n_epochs_,
         "seed": clf.random_state,
+        "tta": repr(clf.tta),
         "params": json.dumps(params, default=str, indent=1),
         "accuracy": f"{100 * summary['accuracy']:.1f}",
-        "accuracy_plain": f"{100 * scores[None]:.1f}",
-        "accuracy_flip": f"{100 * scores['flip']:.1f}",
+        **scores,
         "macro_f1": f"{100 * summary['macro_f1']:.1f}",
         "report": classification_report(val.target, y_pred, y_proba=y_proba, zero_division=0),
     }

@@ -10,7 +10,7 @@ _FOLDER = Path(__file__).parent
 
 # The SHA-256 digest of each network's weights.
 PRETRAINED = {
-    "fer2013-base": "979e36327eff450ec5a9fc76c5799ed4dbf7757d9d06d881295c6178ab4662de",
+    "fer2013-base": "2586f0913ba092dd6d8aec4510586a466573c3b8951824444538aab54814f1c2",
     "fer2013-compact": "b556dc453974e29fad3f23440815a45db67c3cb05db054a0a369f4f9c0f4d564",
 }
 
