@@ -312,6 +312,15 @@ def test_a_further_training_takes_the_augmentation_set_since(make, faces, again,
     assert changed.predict(faces.images[:2]).shape == (2,)
 
 
+def test_partial_fit_takes_no_optimizer_of_long_ago(make, faces):
+    clf = make(augmentation=None, batch_size=32, learning_rate=0.003, epochs=2)
+    clf.fit(faces.images, faces.target)
+    for augmentation in (blacken, None):
+        clf.set_params(augmentation=augmentation).partial_fit(faces.images, faces.target)
+    assert clf.history_["learning_rate"][-2:] == pytest.approx([0.003, 0.003])
+    assert clf.model_.optimizer.iterations == 5
+
+
 def test_partial_fit_learns_batch_by_batch(make, faces):
     clf = make(batch_size=32, learning_rate=0.003)
     for start in range(0, 140, 70):

@@ -126,7 +126,9 @@ class BaseImageClassifier(NetworkPickling, ImagePredictor, BaseEstimator):
         """Train for one more epoch on images and their labels.
 
         The learning rate is constant, no image is held out for validation, and weights are not
-        averaged. The optimizer's state is kept from call to call, though not in pickles and copies.
+        averaged. The optimizer's state is kept from call to call, as long as `optimizer`,
+        `learning_rate`, `label_smoothing` and `augmentation` stay as they are, though not in
+        pickles and copies.
 
         Parameters
         ----------
@@ -234,6 +236,8 @@ class BaseImageClassifier(NetworkPickling, ImagePredictor, BaseEstimator):
                     self.model_ = self._build_model()
                     self.history_ = {}
                 elif self._settings()["augmentation"] != self._augmented_with:
+                    # The network may still hold the optimizer of a training without augmentation.
+                    self._optimizer_rule = None
                     with isolated_random_state(self._seed):
                         self.model_ = self._augment(without_augmentation(self.model_))
                 return self._train(*sets, checkpoint=checkpoint, incremental=incremental)
