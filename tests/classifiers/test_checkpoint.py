@@ -255,17 +255,17 @@ def test_fine_tuning_that_goes_on_survives_a_kill(transfer, faces, tmp_path):
 
 
 def test_an_interrupted_warm_start_is_resumed_by_what_it_was_before(cnn, faces, tmp_path):
-    clf = cnn(**PARAMS).fit(faces.images, faces.target).set_params(warm_start=True)
-    before = copy.deepcopy(clf)
-    whole = copy.deepcopy(clf).fit(faces.images, faces.target)
+    before = cnn(**PARAMS).fit(faces.images, faces.target).set_params(warm_start=True)
+    # All three are copies, as dropout goes on in the original and begins anew in a copy.
+    whole, clf, again = (copy.deepcopy(before) for _ in range(3))
+    whole.fit(faces.images, faces.target)
     clf.set_params(callbacks=[At(6, interrupt)])
     with pytest.raises(KeyboardInterrupt):
         clf.fit(faces.images, faces.target, checkpoint=tmp_path)
     with pytest.raises(CheckpointError, match=r"began with other weights\. Call fit on"):
         clf.fit(faces.images, faces.target, checkpoint=tmp_path)
-    before.set_params(callbacks=[At(9, stop)])
-    before.fit(faces.images, faces.target, checkpoint=tmp_path)
-    assert_equal_fits(before, whole)
+    again.set_params(callbacks=[At(9, stop)]).fit(faces.images, faces.target, checkpoint=tmp_path)
+    assert_equal_fits(again, whole)
 
 
 def test_ctrl_c_keeps_what_was_learned(make, faces):
