@@ -65,12 +65,14 @@ document.body.append(frame);
 
 
 class Page(HTMLParser):
-    """Collect what a page links to, what it fetches, and its anchors."""
+    """Collect what a page links to and fetches, its anchors, and whether parameters lack names."""
 
     def __init__(self, path):
         super().__init__()
         self.links, self.fetched, self.anchors = [], [], set()
-        self.feed(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        self.nameless = NAMELESS.search(text) is not None
+        self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         """Look at one tag."""
@@ -88,7 +90,7 @@ def find_faults(root):
     pages = {path.resolve(): Page(path) for path in files}
     for path, page in pages.items():
         name = path.relative_to(root.resolve())
-        if NAMELESS.search(path.read_text(encoding="utf-8")):
+        if page.nameless:
             yield f"{name}: shows (*args, **kwargs) for parameters"
         for url in page.fetched:
             if urlsplit(url).netloc:

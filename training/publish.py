@@ -50,8 +50,9 @@ def main(arguments=None):
         verbose=0, tta=arguments.tta, handle_other_shapes="convert"
     )
     logits = log_probabilities(clf, val.images)
-    errors = calibration_errors(logits, val.target, clf.classes_)
-    temperature = fit_temperature(logits, np.searchsorted(clf.classes_, val.target))
+    codes = np.searchsorted(clf.classes_, val.target)
+    errors = calibration_errors(logits, codes)
+    temperature = fit_temperature(logits, codes)
     scale_logits(clf, 1 / temperature)
     path = arguments.output / f"{arguments.name}.fer"
     fer_estimators.save(clf, path, half_precision=True)
@@ -120,9 +121,8 @@ def soften(logits, temperature):
     return softmax(logits / temperature, axis=2).mean(axis=0)
 
 
-def calibration_errors(logits, target, classes):
+def calibration_errors(logits, codes):
     """Measure each half with the temperature of the other; return the error of all, and of each."""
-    codes = np.searchsorted(classes, target)
     y_proba = np.empty(logits.shape[1:])
     halves = list(StratifiedKFold(2, shuffle=True, random_state=0).split(codes, codes))
     for fitted, held_out in halves:
@@ -130,10 +130,10 @@ def calibration_errors(logits, target, classes):
         y_proba[held_out] = soften(logits[:, held_out], temperature)
     return [
         classification_report(
-            target[part],
-            classes[y_proba[part].argmax(axis=1)],
+            codes[part],
+            y_proba[part].argmax(axis=1),
             y_proba=y_proba[part],
-            classes=classes,
+            classes=np.arange(logits.shape[2]),
             zero_division=0,
             output="dict",
         )["summary"]["expected_calibration_error"]
@@ -160,10 +160,9 @@ def describe(clf, val):
         val.target, y_pred, y_proba=y_proba, zero_division=0, output="dict"
     )["summary"]
     params = clf.get_params()
-    scores = {
-        f"accuracy_{tta}": f"{100 * clf.set_params(tta=tta).score(val.images, val.target):.1f}"
-        for tta in (None, *VIEWS)
-    }
+    scores = {clf.tta: summary["accuracy"]}
+    for tta in {None, *VIEWS} - {clf.tta}:
+        scores[tta] = clf.set_params(tta=tta).score(val.images, val.target)
     clf.set_params(**params)
     return {
         "architecture": clf.architecture,
@@ -173,7 +172,7 @@ def describe(clf, val):
         "tta": repr(clf.tta),
         "params": json.dumps(params, default=str, indent=1),
         "accuracy": f"{100 * summary['accuracy']:.1f}",
-        **scores,
+        **{f"accuracy_{tta}": f"{100 * score:.1f}" for tta, score in scores.items()},
         "macro_f1": f"{100 * summary['macro_f1']:.1f}",
         "report": classification_report(val.target, y_pred, y_proba=y_proba, zero_division=0),
     }

@@ -17,7 +17,7 @@ from sklearn.model_selection import GridSearchCV
 
 from fer_estimators import load, save
 from fer_estimators.classifiers import _checkpoint
-from fer_estimators.exceptions import CheckpointError, OutOfMemoryError, TrainingDivergedError
+from fer_estimators.exceptions import CheckpointError, TrainingDivergedError
 
 KILL_TRAINING = Path(__file__).parents[1] / "fuzz" / "kill_training.py"
 
@@ -388,34 +388,6 @@ def test_a_real_divergence_scores_as_error_score(cnn, faces):
         search.fit(faces.images, faces.target)
     assert search.cv_results_["mean_test_score"][1] == -1
     assert search.best_params_ == {"learning_rate": 1e-3}
-
-
-class ResourceExhaustedError(Exception):
-    """As TensorFlow's."""
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        MemoryError(),
-        ResourceExhaustedError("OOM when allocating tensor"),
-        RuntimeError("RESOURCE_EXHAUSTED: Out of memory"),
-        RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"),
-    ],
-    ids=["Python", "TensorFlow", "JAX", "PyTorch"],
-)
-def test_a_lack_of_memory_says_what_to_lower(make, faces, error):
-    def fail(model):
-        raise error
-
-    clf = make(batch_size=32, callbacks=[At(1, fail)])
-    with pytest.raises(OutOfMemoryError, match=r"32 images of 16 x 16 x 1 .* Lower batch_size"):
-        clf.fit(faces.images, faces.target)
-    assert not hasattr(clf, "model_")
-    clf.fit(faces.images, faces.target)
-    clf._infer = fail
-    with pytest.raises(OutOfMemoryError, match="Lower batch_size"):
-        clf.predict(faces.images)
 
 
 def test_other_errors_stay_what_they_are(cnn, faces):

@@ -285,67 +285,6 @@ def test_device_is_said_and_an_absent_gpu_is_an_error(cnn, faces, monkeypatch):
         cnn(device="gpu").fit(faces.images, faces.target)
 
 
-def test_warm_start_goes_on_where_the_last_fit_ended(make, faces):
-    clf = make(warm_start=True, epochs=2).fit(faces.images, faces.target)
-    first = dict(clf.history_)
-    clf.fit(faces.images, faces.target)
-    assert clf.n_epochs_ == 4
-    assert clf.history_["loss"][:2] == first["loss"]
-    assert clf.history_["loss"][2] < first["loss"][0]
-    with pytest.raises(ValueError, match=r"labels \['glad'\]"):
-        clf.fit(faces.images, np.where(faces.target == "sad", "glad", faces.target))
-
-
-def blacken():
-    return keras.layers.Rescaling(0.0)
-
-
-@pytest.mark.parametrize("again", ["partial_fit", "fit"])
-@pytest.mark.parametrize(("before", "after"), [(None, blacken), (blacken, None)])
-def test_a_further_training_takes_the_augmentation_set_since(make, faces, again, before, after):
-    kept = make(warm_start=True, augmentation=before).fit(faces.images, faces.target)
-    changed = copy.deepcopy(kept).set_params(augmentation=after)
-    for clf in (kept, changed):
-        getattr(clf, again)(faces.images, faces.target)
-    assert changed.history_["loss"][0] == kept.history_["loss"][0]
-    assert changed.history_["loss"][1] != kept.history_["loss"][1]
-    assert changed.predict(faces.images[:2]).shape == (2,)
-
-
-def test_partial_fit_takes_no_optimizer_of_long_ago(make, faces):
-    clf = make(augmentation=None, batch_size=32, learning_rate=0.003, epochs=2)
-    clf.fit(faces.images, faces.target)
-    for augmentation in (blacken, None):
-        clf.set_params(augmentation=augmentation).partial_fit(faces.images, faces.target)
-    assert clf.history_["learning_rate"][-2:] == pytest.approx([0.003, 0.003])
-    assert clf.model_.optimizer.iterations == 5
-
-
-def test_partial_fit_learns_batch_by_batch(make, faces):
-    clf = make(batch_size=32, learning_rate=0.003)
-    for start in range(0, 140, 70):
-        part = slice(start, start + 70)
-        clf.partial_fit(faces.images[part], faces.target[part], classes=faces.target_names)
-    assert clf.n_epochs_ == 2
-    assert clf.history_["learning_rate"] == pytest.approx([0.003, 0.003])
-    assert clf.model_.optimizer.iterations == 6
-    assert clf.predict(faces.images[:1]).shape == (1,)
-
-
-def test_partial_fit_needs_the_classes_once(make, faces):
-    with pytest.raises(ValueError, match="classes must be passed on the first call"):
-        make().partial_fit(faces.images, faces.target)
-    clf = make().partial_fit(faces.images, faces.target, classes=faces.target_names)
-    with pytest.raises(ValueError, match="differ from those of the first call"):
-        clf.partial_fit(faces.images, faces.target, classes=["happy", "sad"])
-
-
-def test_a_copy_can_go_on_training(make, faces):
-    clf = make(warm_start=True).fit(faces.images, faces.target)
-    copied = pickle.loads(pickle.dumps(clf)).fit(faces.images, faces.target)
-    assert copied.n_epochs_ == 2
-
-
 def test_a_failed_refit_leaves_the_classifier_as_it_was(make, faces):
     clf = make(class_weight=None).fit(faces.images, faces.target)
     before = clf.predict(faces.images)
@@ -365,21 +304,6 @@ def test_an_interrupted_first_fit_is_no_fit(cnn, faces, error):
         clf.fit(faces.images, faces.target)
     with pytest.raises(NotFittedError, match="not fitted yet"):
         clf.predict(faces.images)
-
-
-def test_partial_fit_after_fit_goes_on_learning(cnn, faces):
-    clf = cnn(epochs=2, learning_rate=0.002).fit(faces.images, faces.target)
-    before = weights_of(clf)
-    clf.partial_fit(faces.images, faces.target)
-    assert clf.history_["learning_rate"][-1] == pytest.approx(0.002)
-    assert max(np.abs(a - b).max() for a, b in zip(before, weights_of(clf), strict=True)) > 1e-3
-    clf.set_params(learning_rate=0.004).partial_fit(faces.images, faces.target)
-    assert clf.history_["learning_rate"][-1] == pytest.approx(0.004)
-
-
-def test_partial_fit_cannot_balance(cnn, faces):
-    with pytest.raises(ValueError, match="cannot be known from a part"):
-        cnn(class_weight="balanced").partial_fit(faces.images, faces.target, faces.target_names)
 
 
 def test_a_network_must_give_probabilities(cnn, faces):

@@ -12,6 +12,9 @@ from fer_estimators.classifiers._inference import compile_inference
 from fer_estimators.classifiers._one_backend import tensorflow_left_out
 from fer_estimators.classifiers._randomness import isolated_random_state
 
+# Neither pickled nor saved: what goes with the network in this process alone.
+MADE_ANEW = ("_infer", "_optimizer_rule", "_augmented_with")
+
 
 class NetworkPickling:
     """How a classifier with a fitted ``model_`` goes into pickles and copies."""
@@ -21,7 +24,7 @@ class NetworkPickling:
         if "model_" in state:
             # Augmentation is made anew from its name: not all of Keras' layers survive a copy.
             state["model_"] = pack_model(without_augmentation(self.model_))
-            for name in ("_infer", "_optimizer_rule", "_augmented_with"):
+            for name in MADE_ANEW:
                 state.pop(name, None)
         return state
 

@@ -14,6 +14,7 @@ from fer_estimators.augmentation import without_augmentation
 from fer_estimators.classifiers import CNNClassifier, TransferClassifier
 from fer_estimators.classifiers._device import same_device_here
 from fer_estimators.classifiers._inference import compile_inference
+from fer_estimators.classifiers._pickling import MADE_ANEW
 from fer_estimators.classifiers._randomness import isolated_random_state
 from fer_estimators.exceptions import ModelFileError
 from fer_estimators.persistence import _container as container
@@ -28,7 +29,7 @@ from fer_estimators.persistence._plain import decode, encode
 _CLASSES = {cls.__name__: cls for cls in (CNNClassifier, TransferClassifier)}
 _ESTIMATOR, _NETWORK, _WEIGHTS = "estimator.json", "network.json", "weights/{:04d}.npy"
 # Written elsewhere in the file, or made anew.
-_NOT_STATE = {"model_", "_infer", "_metadata_request", "_optimizer_rule", "_augmented_with"}
+_NOT_STATE = {"model_", "_metadata_request", *MADE_ANEW}
 _PRIVATE_STATE = {"_seed"}
 _METHODS = ("fit", "partial_fit", "predict", "predict_proba", "score")
 
