@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 
 import fer_estimators
 from fer_estimators import AbstainingClassifier, CNNClassifier
-from fer_estimators._warnings import warn
+from fer_estimators._messages import warn
 
 SOURCE = Path(fer_estimators.__file__).parent
 SMALL = {"augmentation": None, "epochs": 1, "validation_fraction": None, "random_state": 0}
@@ -81,7 +81,7 @@ def test_a_column_of_labels_is_told_at_the_users_line(faces, clf):
 
 
 def test_all_warnings_go_the_one_way():
-    others = [path for path in SOURCE.rglob("*.py") if path.name != "_warnings.py"]
+    others = [path for path in SOURCE.rglob("*.py") if path.name != "_messages.py"]
     blaming = [
         path for path in others if re.search(r"warnings\.warn\(|warn=True", path.read_text())
     ]

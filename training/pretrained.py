@@ -26,8 +26,8 @@ import numpy as np
 
 import fer_estimators
 from fer_estimators import CNNClassifier, TrainingCurvesDisplay, classification_report
-from fer_estimators._atomic import written_whole
-from fer_estimators._file_content import file_digest
+from fer_estimators._files.kinds import file_digest
+from fer_estimators._files.writing import written_whole
 from fer_estimators.classifiers._optimizers import OPTIMIZERS
 from fer_estimators.datasets import load_fer2013
 

@@ -10,8 +10,8 @@ from typing import Any
 import keras
 from keras import layers
 
-from fer_estimators._file_content import file_digest
-from fer_estimators._lookup import suggest
+from fer_estimators._files.kinds import file_digest
+from fer_estimators._messages import suggest
 from fer_estimators.backbones import Backbone
 from fer_estimators.classifiers._device import device_scope
 from fer_estimators.classifiers._inference import compile_inference

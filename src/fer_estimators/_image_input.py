@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.validation import validate_data
 
 from fer_estimators import images as image_rules
-from fer_estimators._warnings import warn
+from fer_estimators._messages import warn
 
 
 def check_input_images(estimator, X, *, image_shape, reset):

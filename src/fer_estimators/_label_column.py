@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import column_or_1d
 
-from fer_estimators._warnings import warn
+from fer_estimators._messages import warn
 
 
 def flatten_labels(y):

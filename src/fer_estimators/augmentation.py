@@ -11,7 +11,7 @@ import math
 import keras
 from keras import layers, ops
 
-from fer_estimators._lookup import look_up
+from fer_estimators._messages import look_up
 
 
 @keras.saving.register_keras_serializable("fer_estimators")

@@ -8,9 +8,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval
 
+from fer_estimators._files.decode_many import decode_many
 from fer_estimators._image_input import check_input_images
-from fer_estimators.datasets._decode_many import decode_many
-from fer_estimators.datasets._report import name_some
+from fer_estimators._messages import name_some
 from fer_estimators.datasets._sources import MAX_FILE_BYTES
 from fer_estimators.datasets._stack import check_sizes, refuse_filling
 from fer_estimators.exceptions import ImageReadError

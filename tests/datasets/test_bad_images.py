@@ -10,8 +10,8 @@ import pytest
 from _fuzzing import Watch
 from PIL import Image, ImageFile
 
+from fer_estimators._files.decode import decode
 from fer_estimators.datasets import load_image_folder
-from fer_estimators.datasets._decode import decode
 from fer_estimators.exceptions import BadImageWarning, DatasetError, ImageReadError
 
 GREY = np.arange(48 * 48, dtype=np.uint32).reshape(48, 48)

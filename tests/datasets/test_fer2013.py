@@ -228,7 +228,7 @@ def test_mixed_sizes_are_listed_unless_image_size_is_given(fer_folder, fakes):
 
 def test_processes_give_the_same_set(fer_folder, tmp_path, fakes, monkeypatch):
     # Several chunks, of which the last is not full.
-    monkeypatch.setattr("fer_estimators.datasets._decode_many._CHUNK", 4)
+    monkeypatch.setattr("fer_estimators._files.decode_many._CHUNK", 4)
     path = fakes.zip(tmp_path / "set.zip", fakes.files())
     for source in (fer_folder, path):
         assert_same(load_fer2013(source, n_jobs=2), load_fer2013(source))

@@ -9,7 +9,8 @@ import zipfile
 
 import pytest
 
-from fer_estimators.datasets import _archive, load_fer2013, load_image_folder
+from fer_estimators._files import archive as archive_rules
+from fer_estimators.datasets import load_fer2013, load_image_folder
 from fer_estimators.exceptions import (
     BadImageWarning,
     DatasetError,
@@ -239,7 +240,7 @@ def test_archive_with_a_name_twice_is_refused(tmp_path, fakes, files):
 def test_archive_beyond_a_limit_is_refused(
     tmp_path, fakes, files, monkeypatch, limit, value, message
 ):
-    monkeypatch.setattr(_archive, limit, value)
+    monkeypatch.setattr(archive_rules, limit, value)
     with pytest.raises(UnsafeArchiveError, match=message):
         load_image_folder(fakes.zip(tmp_path / "set.zip", files))
 

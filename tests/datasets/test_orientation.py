@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps, PngImagePlugin
 
-from fer_estimators.datasets._decode import decode
+from fer_estimators._files.decode import decode
 
 TILTED = np.arange(6 * 4, dtype=np.uint8).reshape(6, 4) * 10
 

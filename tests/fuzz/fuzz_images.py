@@ -15,8 +15,8 @@ from _fuzzing import Target, main
 from _mutations import DAMAGE, blank, cut, extremes, flip, truncate
 from PIL import Image, PngImagePlugin
 
+from fer_estimators._files.decode import MAX_SIDE
 from fer_estimators.datasets import load_image_folder, make_faces
-from fer_estimators.datasets._decode import MAX_SIDE
 from fer_estimators.exceptions import DatasetError
 from fer_estimators.preprocessing import ImageReader
 

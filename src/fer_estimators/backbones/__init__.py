@@ -3,7 +3,7 @@
 A new one is one entry in :data:`BACKBONES`, made by one file.
 """
 
-from fer_estimators._lookup import look_up
+from fer_estimators._messages import look_up
 from fer_estimators.backbones._backbone import Backbone
 from fer_estimators.backbones._inception import INCEPTION_V3
 from fer_estimators.backbones._mobilenet import MOBILENETS

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from fer_estimators._file_content import describe_bytes, recognise
+from fer_estimators._files.kinds import describe_bytes, recognise
 from fer_estimators.exceptions import WeightsFileError, WeightsNotFoundError
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 from filelock import FileLock, Timeout
 
-from fer_estimators._atomic import written_whole
-from fer_estimators._warnings import warn
+from fer_estimators._files.writing import written_whole
+from fer_estimators._messages import warn
 from fer_estimators.exceptions import CheckpointError
 
 _FILE = "checkpoint.npz"

@@ -2,7 +2,7 @@
 
 from sklearn.utils._param_validation import StrOptions
 
-from fer_estimators._lookup import look_up
+from fer_estimators._messages import look_up
 from fer_estimators.architectures import ARCHITECTURES
 from fer_estimators.classifiers._base import BaseImageClassifier
 from fer_estimators.classifiers._recipes import AUTO, settle

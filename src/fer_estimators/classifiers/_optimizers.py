@@ -5,7 +5,7 @@ import copy
 import keras
 from keras import optimizers
 
-from fer_estimators._lookup import look_up
+from fer_estimators._messages import look_up
 
 _WARM_UP = 0.15
 

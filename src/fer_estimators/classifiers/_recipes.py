@@ -1,6 +1,6 @@
 """Recipes: settings of a training that belong together, by name."""
 
-from fer_estimators._lookup import suggest
+from fer_estimators._messages import suggest
 
 AUTO = "auto"
 

@@ -8,8 +8,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length
 
 from fer_estimators._label_column import flatten_labels
-from fer_estimators._warnings import warn
-from fer_estimators.datasets._report import name_some
+from fer_estimators._messages import name_some, warn
 
 
 def check_labels(y, *, estimator_name):

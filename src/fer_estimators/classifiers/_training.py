@@ -6,7 +6,7 @@ from typing import NamedTuple
 import keras
 from sklearn.exceptions import ConvergenceWarning
 
-from fer_estimators._warnings import warn
+from fer_estimators._messages import warn
 from fer_estimators.classifiers._averaging import averages_weights, take_average
 from fer_estimators.classifiers._batches import as_keras_data
 from fer_estimators.classifiers._callbacks import (

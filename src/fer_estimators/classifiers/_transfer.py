@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 from sklearn.utils._param_validation import Interval
 
-from fer_estimators._lookup import look_up
+from fer_estimators._messages import look_up
 from fer_estimators.backbones import Backbone, find_backbone
 from fer_estimators.backbones._backbone import BACKBONE_LAYER
 from fer_estimators.classifiers._base import BaseImageClassifier

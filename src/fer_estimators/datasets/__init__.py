@@ -4,9 +4,9 @@
 package imports neither Keras nor its backend, and nothing here uses the network.
 """
 
-from ._duplicates import find_duplicates
-from ._faces import make_faces
-from ._fer2013 import load_fer2013
-from ._image_folder import load_image_folder
+from fer_estimators.datasets._duplicates import find_duplicates
+from fer_estimators.datasets._faces import make_faces
+from fer_estimators.datasets._fer2013 import load_fer2013
+from fer_estimators.datasets._image_folder import load_image_folder
 
 __all__ = ["find_duplicates", "load_fer2013", "load_image_folder", "make_faces"]

@@ -16,10 +16,10 @@ from importlib.metadata import version
 import numpy as np
 import PIL
 
-from .._atomic import written_whole
-from .._warnings import warn
-from ._loaded import Loaded
-from ._report import LoadReport
+from fer_estimators._files.writing import written_whole
+from fer_estimators._messages import warn
+from fer_estimators.datasets._loaded import Loaded
+from fer_estimators.datasets._report import LoadReport
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-from .._frame import make_frame
+from fer_estimators._frame import make_frame
 
 _RANK = {"train": 0, "val": 1, "test": 2}
 

@@ -6,7 +6,7 @@ W. V. Friesen and J. C. Hager, 2nd edition, 2002).
 
 import numpy as np
 
-from ._emotions import EMOTIONS
+from fer_estimators.datasets._emotions import EMOTIONS
 
 # One column per movement, in face units (the chin lies 1 below the middle of the face):
 #   brow    whole brow up            inner   inner brow end up       knit    brows together

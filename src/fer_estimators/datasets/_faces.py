@@ -9,10 +9,10 @@ from importlib.resources import files
 
 import numpy as np
 
-from .._lookup import suggest
-from ._emotions import EMOTIONS
-from ._face_shapes import draw_faces
-from ._face_traits import draw_traits
+from fer_estimators._messages import suggest
+from fer_estimators.datasets._emotions import EMOTIONS
+from fer_estimators.datasets._face_shapes import draw_faces
+from fer_estimators.datasets._face_traits import draw_traits
 
 # Faces drawn at once: bounds the memory that the polygons take.
 _CHUNK = 512

@@ -6,13 +6,13 @@ machine learning contests", Neural Networks 64 (2015) 59-63, first shown at ICON
 
 import logging
 
-from ..exceptions import BadImageWarning
-from ._cache import through_cache
-from ._emotions import EMOTIONS
-from ._folders import read_set
-from ._layout import Layout
-from ._loaded import to_bunch
-from ._options import check_options, check_path
+from fer_estimators.datasets._cache import through_cache
+from fer_estimators.datasets._emotions import EMOTIONS
+from fer_estimators.datasets._folders import read_set
+from fer_estimators.datasets._layout import Layout
+from fer_estimators.datasets._loaded import to_bunch
+from fer_estimators.datasets._options import check_options, check_path
+from fer_estimators.exceptions import BadImageWarning
 
 logger = logging.getLogger(__name__)
 

@@ -3,15 +3,16 @@
 import os
 import zipfile
 
-from .._file_content import find_stand_in, is_tar, recognise
-from ..exceptions import DatasetError
-from ._duplicates import find_duplicates
-from ._layout import arrange
-from ._loaded import Loaded
-from ._report import LoadReport, name_some
-from ._sources import FolderSource, ZipSource
-from ._stack import stack_images
-from ._table import read_table
+from fer_estimators._files.kinds import find_stand_in, is_tar, recognise
+from fer_estimators._messages import name_some
+from fer_estimators.datasets._duplicates import find_duplicates
+from fer_estimators.datasets._layout import arrange
+from fer_estimators.datasets._loaded import Loaded
+from fer_estimators.datasets._report import LoadReport
+from fer_estimators.datasets._sources import FolderSource, ZipSource
+from fer_estimators.datasets._stack import stack_images
+from fer_estimators.datasets._table import read_table
+from fer_estimators.exceptions import DatasetError
 
 # Names under which FER2013 is published as a table, wherever it lies among other files.
 _TABLE_NAMES = ("fer2013.csv", "icml_face_data.csv", "fer2013.csv.gz", "icml_face_data.csv.gz")

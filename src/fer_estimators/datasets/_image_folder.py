@@ -2,11 +2,11 @@
 
 import logging
 
-from ._cache import through_cache
-from ._folders import read_set
-from ._layout import Layout
-from ._loaded import to_bunch
-from ._options import check_options, check_path
+from fer_estimators.datasets._cache import through_cache
+from fer_estimators.datasets._folders import read_set
+from fer_estimators.datasets._layout import Layout
+from fer_estimators.datasets._loaded import to_bunch
+from fer_estimators.datasets._options import check_options, check_path
 
 logger = logging.getLogger(__name__)
 

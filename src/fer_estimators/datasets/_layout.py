@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .._lookup import suggest
-from ..exceptions import DatasetError, LabelError
-from ._decode import EXTENSIONS
-from ._emotions import (
+from fer_estimators._files.decode import EXTENSIONS
+from fer_estimators._messages import name_some, suggest
+from fer_estimators.datasets._emotions import (
     EMOTIONS,
     SPLITS,
     describe_emotions,
@@ -14,7 +13,7 @@ from ._emotions import (
     parse_split,
     split_of_file_name,
 )
-from ._report import name_some
+from fer_estimators.exceptions import DatasetError, LabelError
 
 #: What `split` holds for a set that has no splits and is no FER2013.
 NO_SPLIT = "all"

@@ -5,7 +5,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from ._report import LoadReport
+from fer_estimators.datasets._report import LoadReport
 
 
 @dataclass

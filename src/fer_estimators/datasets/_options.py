@@ -4,9 +4,15 @@ import numbers
 import os
 from dataclasses import dataclass
 
-from .._lookup import suggest
-from ._decode import MAX_SIDE
-from ._emotions import EMOTIONS, SPLIT_ALIASES, SPLITS, parse_emotion, parse_split
+from fer_estimators._files.decode import MAX_SIDE
+from fer_estimators._messages import suggest
+from fer_estimators.datasets._emotions import (
+    EMOTIONS,
+    SPLIT_ALIASES,
+    SPLITS,
+    parse_emotion,
+    parse_split,
+)
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,9 @@
 from collections import Counter
 from typing import NamedTuple
 
-from .._frame import make_frame
-from .._warnings import warn
-from ..exceptions import BadImageWarning
-
-#: How many faults an error message or a warning names before it says "and n more".
-MAX_NAMED = 10
+from fer_estimators._frame import make_frame
+from fer_estimators._messages import printable, warn
+from fer_estimators.exceptions import BadImageWarning
 
 
 class ReportEntry(NamedTuple):
@@ -103,15 +100,3 @@ class LoadReport:
     def __repr__(self):
         actions = Counter(entry.action for entry in self.entries)
         return f"LoadReport({', '.join(f'{action}={n}' for action, n in actions.items())})"
-
-
-def printable(path):
-    """Return `path` with undecodable bytes escaped: printing a lone surrogate would raise."""
-    return path.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def name_some(items, *, limit=MAX_NAMED, separator="; "):
-    """Join the first `limit` of `items` and say how many more there are."""
-    items = list(items)
-    more = [f"and {len(items) - limit} more"] if len(items) > limit else []
-    return separator.join([*(printable(str(item)) for item in items[:limit]), *more])

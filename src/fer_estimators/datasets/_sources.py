@@ -4,9 +4,9 @@ import os
 import zipfile
 import zlib
 
-from ..exceptions import DatasetError, ImageReadError, UnsafeArchiveError
-from ._archive import MAX_DEPTH, Archive
-from ._decode import EXTENSIONS
+from fer_estimators._files.archive import MAX_DEPTH, Archive
+from fer_estimators._files.decode import EXTENSIONS
+from fer_estimators.exceptions import DatasetError, ImageReadError, UnsafeArchiveError
 
 #: Largest image file that is read, in bytes.
 MAX_FILE_BYTES = 64 * 2**20

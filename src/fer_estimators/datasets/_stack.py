@@ -8,9 +8,9 @@ from collections import Counter
 import numpy as np
 from PIL import ImageFile
 
-from ..exceptions import BadImageWarning, DatasetError, ImageReadError
-from ._decode_many import decode_many
-from ._report import name_some
+from fer_estimators._files.decode_many import decode_many
+from fer_estimators._messages import name_some
+from fer_estimators.exceptions import BadImageWarning, DatasetError, ImageReadError
 
 #: Name of the manifest that ``verify="sha256"`` reads, at the root of the set.
 MANIFEST = "SHA256SUMS"

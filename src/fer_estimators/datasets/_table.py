@@ -7,12 +7,18 @@ import zlib
 
 import numpy as np
 
-from .._file_content import is_tar
-from ..exceptions import BadImageWarning, DatasetError, LabelError, UnsafeArchiveError
-from ._decode import resize_grey
-from ._emotions import EMOTIONS, SPLITS, describe_emotions, parse_emotion, parse_split
-from ._loaded import Loaded
-from ._report import name_some
+from fer_estimators._files.decode import resize_grey
+from fer_estimators._files.kinds import is_tar
+from fer_estimators._messages import name_some
+from fer_estimators.datasets._emotions import (
+    EMOTIONS,
+    SPLITS,
+    describe_emotions,
+    parse_emotion,
+    parse_split,
+)
+from fer_estimators.datasets._loaded import Loaded
+from fer_estimators.exceptions import BadImageWarning, DatasetError, LabelError, UnsafeArchiveError
 
 #: Height and width of the images in the table, in pixels.
 SIZE = (48, 48)

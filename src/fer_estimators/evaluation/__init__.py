@@ -4,13 +4,13 @@
 own and take the predictions of these classifiers as they are.
 """
 
-from ._emotion_counts import EmotionCountsDisplay
-from ._face_grid import FaceGridDisplay
-from ._report import classification_report
-from ._risk_coverage import RiskCoverageDisplay
-from ._saliency import SaliencyDisplay
-from ._selective import selective_scores
-from ._training_curves import TrainingCurvesDisplay
+from fer_estimators.evaluation._emotion_counts import EmotionCountsDisplay
+from fer_estimators.evaluation._face_grid import FaceGridDisplay
+from fer_estimators.evaluation._report import classification_report
+from fer_estimators.evaluation._risk_coverage import RiskCoverageDisplay
+from fer_estimators.evaluation._saliency import SaliencyDisplay
+from fer_estimators.evaluation._selective import selective_scores
+from fer_estimators.evaluation._training_curves import TrainingCurvesDisplay
 
 __all__ = [
     "EmotionCountsDisplay",

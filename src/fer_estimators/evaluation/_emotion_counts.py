@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from .._frame import make_frame
-from ._axes import BLUE, GREEN, ORANGE, get_axes
-from ._labels import check_labels, check_same_length, order_labels
+from fer_estimators._frame import make_frame
+from fer_estimators.evaluation._axes import BLUE, GREEN, ORANGE, get_axes
+from fer_estimators.evaluation._labels import check_labels, check_same_length, order_labels
 
 # Fill and hatch of each split in turn.
 _STYLES = ((BLUE, ""), (ORANGE, "///"), (GREEN, "..."), ("0.75", "xxx"), ("white", "\\\\\\"))

@@ -5,10 +5,10 @@ from itertools import pairwise
 import numpy as np
 from sklearn.utils import check_random_state
 
-from .._frame import make_frame
-from .._lookup import suggest
-from ._axes import get_axes
-from ._labels import (
+from fer_estimators._frame import make_frame
+from fer_estimators._messages import suggest
+from fer_estimators.evaluation._axes import get_axes
+from fer_estimators.evaluation._labels import (
     check_count,
     check_images,
     check_labels,

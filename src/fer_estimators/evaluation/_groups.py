@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ._labels import as_objects, find_missing, of_one_kind
-from ._statistics import gap_interval, score_accuracy
+from fer_estimators.evaluation._labels import as_objects, find_missing, of_one_kind
+from fer_estimators.evaluation._statistics import gap_interval, score_accuracy
 
 
 def describe_groups(y_true, y_pred, groups, sample_weight):

@@ -4,8 +4,8 @@ import numbers
 
 import numpy as np
 
-from .._lookup import suggest
-from ..datasets._emotions import EMOTIONS
+from fer_estimators._messages import suggest
+from fer_estimators.datasets._emotions import EMOTIONS
 
 # Half precision sums to 1 within about 1e-3; anything further away is no probability.
 _SUM_TOLERANCE = 5e-3

@@ -5,17 +5,17 @@ import numbers
 import numpy as np
 from sklearn import metrics
 
-from .._frame import make_frame
-from .._lookup import suggest
-from ._groups import describe_groups, group_lines
-from ._labels import (
+from fer_estimators._frame import make_frame
+from fer_estimators._messages import suggest
+from fer_estimators.evaluation._groups import describe_groups, group_lines
+from fer_estimators.evaluation._labels import (
     check_labels,
     check_proba,
     check_same_kind,
     check_same_length,
     order_labels,
 )
-from ._statistics import (
+from fer_estimators.evaluation._statistics import (
     as_weights,
     effective_size,
     expected_calibration_error,

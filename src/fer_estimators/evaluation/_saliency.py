@@ -4,11 +4,16 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from .._frame import make_frame
-from .._lookup import suggest
-from ..images import check_image_array
-from ._axes import get_axes
-from ._labels import check_count, check_images, check_labels, check_same_length
+from fer_estimators._frame import make_frame
+from fer_estimators._messages import suggest
+from fer_estimators.evaluation._axes import get_axes
+from fer_estimators.evaluation._labels import (
+    check_count,
+    check_images,
+    check_labels,
+    check_same_length,
+)
+from fer_estimators.images import check_image_array
 
 # Distances as shares of a face: between columns, between a face and its map, and below for text.
 _GAP_X, _GAP_Y, _TEXT = 0.08, 0.05, 0.20
@@ -249,7 +254,7 @@ class SaliencyDisplay:
 def _find_classifier(estimator, X):
     """Return the classifier at the end of a pipeline, and what reaches it."""
     # Here, so that importing the displays imports no Keras.
-    from ..classifiers._base import BaseImageClassifier
+    from fer_estimators.classifiers._base import BaseImageClassifier
 
     while isinstance(estimator, Pipeline):
         check_is_fitted(estimator)
@@ -281,9 +286,9 @@ def _find_columns(classes, target, proba):
 def _explain(classifier, images, columns):
     """Return the saliency of each image, and the name of the layer that was looked at."""
     # Here, so that importing the displays imports no Keras.
-    from ..augmentation import without_augmentation
-    from ..classifiers._device import device_scope
-    from ._gradients import grad_cam, split_at_last_map
+    from fer_estimators.augmentation import without_augmentation
+    from fer_estimators.classifiers._device import device_scope
+    from fer_estimators.evaluation._gradients import grad_cam, split_at_last_map
 
     with device_scope(classifier.device_):
         head, tail, layer = split_at_last_map(without_augmentation(classifier.model_))

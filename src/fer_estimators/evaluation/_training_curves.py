@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
-from .._frame import make_frame
-from ._axes import BLUE, ORANGE, get_axes_row
+from fer_estimators._frame import make_frame
+from fer_estimators.evaluation._axes import BLUE, ORANGE, get_axes_row
 
 _PANELS = ("accuracy", "loss")
 

@@ -11,8 +11,8 @@ from contextlib import closing, contextmanager, suppress
 
 import numpy as np
 
-from fer_estimators._file_content import recognise
-from fer_estimators.datasets._archive import Archive
+from fer_estimators._files.archive import Archive
+from fer_estimators._files.kinds import recognise
 from fer_estimators.exceptions import ModelFileError, UnsafeArchiveError
 
 MANIFEST = "manifest.json"

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from fer_estimators._file_content import describe_bytes, file_digest
-from fer_estimators._lookup import suggest
+from fer_estimators._files.kinds import describe_bytes, file_digest
+from fer_estimators._messages import suggest
 from fer_estimators.exceptions import ModelFileError
 
 _FOLDER = Path(__file__).parent

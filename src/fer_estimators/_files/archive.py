@@ -10,8 +10,8 @@ import zlib
 
 import numpy as np
 
-from ..exceptions import DatasetError, UnsafeArchiveError
-from ._report import name_some
+from fer_estimators._messages import name_some
+from fer_estimators.exceptions import DatasetError, UnsafeArchiveError
 
 #: Most members an archive may list.
 MAX_MEMBERS = 500_000

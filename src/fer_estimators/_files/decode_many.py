@@ -3,8 +3,8 @@
 from functools import partial
 from itertools import chain, starmap
 
-from ..exceptions import ImageReadError
-from ._decode import decode
+from fer_estimators._files.decode import decode
+from fer_estimators.exceptions import ImageReadError
 
 # What a process takes at a time: enough files to outweigh the hand-over, and few if they are
 # large, as their pixels wait in memory.
@@ -21,7 +21,7 @@ def decode_many(files, *, color, image_size, n_jobs):
         Content, or why there is none, and name of each file.
     color : bool
     image_size : tuple of (int, int) or None
-        As for :func:`~fer_estimators.datasets._decode.decode`.
+        As for :func:`~fer_estimators._files.decode.decode`.
     n_jobs : int or None
         Number of processes; None means this one.
 

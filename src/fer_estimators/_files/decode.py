@@ -11,8 +11,8 @@ from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-from ..exceptions import ImageReadError
-from ._orientation import turn_upright
+from fer_estimators._files.orientation import turn_upright
+from fer_estimators.exceptions import ImageReadError
 
 #: Longest side, in pixels, that an image may claim; checked before any pixel is decoded.
 MAX_SIDE = 4096

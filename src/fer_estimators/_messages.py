@@ -1,6 +1,14 @@
-"""Find what a name stands for, or say which names there are."""
+"""Words that every message needs: the nearest name, lists of names, and the user's own line."""
 
+import sys
+import warnings
 from difflib import get_close_matches
+
+#: How many faults an error message or a warning names before it says "and n more".
+MAX_NAMED = 10
+
+# scikit-learn's pipelines and searches call on behalf of whoever called them.
+_NOT_THE_USER = {"fer_estimators", "sklearn"}
 
 
 def suggest(word, known):
@@ -61,3 +69,35 @@ def look_up(choice, registry, *, parameter, other="a callable"):
         f"{parameter}={choice!r} has type {type(choice).__name__}, but a name "
         f"(one of {sorted(registry)}) or {other} is expected."
     )
+
+
+def warn(message, category=UserWarning):
+    """Warn, and name the line that called the library as the place.
+
+    Of all calls that led here, the first one counts that went into this library or scikit-learn:
+    between it and the warning may lie others, such as Keras when it calls back.
+
+    Parameters
+    ----------
+    message : str
+    category : type of Warning, default=UserWarning
+    """
+    frame, depth, stacklevel = sys._getframe(), 1, 1
+    while frame is not None:
+        depth += 1
+        if frame.f_globals.get("__name__", "").partition(".")[0] in _NOT_THE_USER:
+            stacklevel = depth
+        frame = frame.f_back
+    warnings.warn(message, category, stacklevel=stacklevel)
+
+
+def printable(path):
+    """Return `path` with undecodable bytes escaped: printing a lone surrogate would raise."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def name_some(items, *, limit=MAX_NAMED, separator="; "):
+    """Join the first `limit` of `items` and say how many more there are."""
+    items = list(items)
+    more = [f"and {len(items) - limit} more"] if len(items) > limit else []
+    return separator.join([*(printable(str(item)) for item in items[:limit]), *more])
