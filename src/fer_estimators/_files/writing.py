@@ -1,35 +1,123 @@
 """Write a file whole or not at all."""
 
+import errno
 import os
-import tempfile
-from contextlib import contextmanager
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
+
+# O_EXCL never writes through a link that someone else has put there; Windows needs O_BINARY.
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 @contextmanager
-def written_whole(path, *, prefix="."):
+def written_whole(path: str | os.PathLike, *, prefix: str = ".") -> Iterator[BinaryIO]:
     """Open a file that takes the place of `path` once it is whole and on the disk.
 
     Readers see the old file or the new one. After an error the old one is still there, and
-    nothing else; a killed process leaves a file whose name begins with `prefix`.
+    nothing else; a killed process leaves a file whose name begins with `prefix`. A file that is
+    replaced keeps its permissions, a new one gets those that the umask leaves, and a link goes on
+    pointing at the file that is written.
 
     Parameters
     ----------
     path : path-like
+        The file to write, or a link to it.
     prefix : str, default="."
-        Of the temporary file's name, in the same folder.
+        Prefix of the temporary file name, in the same folder.
 
     Yields
     ------
     file object
-        Binary.
+        Opened for writing bytes.
+
+    Raises
+    ------
+    OSError
+        If `path` is empty, a folder, a pipe, a device or another special file; a PermissionError
+        if it is a file that may not be written. All before anything is written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from fer_estimators._files.writing import written_whole
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "notes.txt")
+    ...     with written_whole(path) as file:
+    ...         _ = file.write(b"whole")
+    ...     path.read_bytes()
+    b'whole'
     """
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=prefix, suffix=".tmp")
+    path, mode = check_writable(path)
+    folder = os.path.dirname(path)
+    temporary = os.path.join(folder, f"{prefix}{secrets.token_hex(8)}.tmp")
+    descriptor = os.open(temporary, _NEW, 0o666)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
+            if mode is not None:
+                os.chmod(temporary, mode)
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        with suppress(OSError):
+            os.unlink(temporary)
         raise
+    _sync_folder(folder)
+
+
+def check_writable(path: str | os.PathLike) -> tuple[str, int | None]:
+    """Refuse what `written_whole` must not replace, without writing anything.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to write, or a link to it.
+
+    Returns
+    -------
+    path : str
+        Absolute, with links resolved.
+    mode : int or None
+        Permissions of the file there; None if there is none.
+
+    Raises
+    ------
+    OSError
+        As for `written_whole`.
+    """
+    name = os.fsdecode(path)
+    if not name:
+        raise FileNotFoundError(errno.ENOENT, "a file name is expected", name)
+    real = os.path.realpath(name)
+    try:
+        state = os.stat(real)
+    except FileNotFoundError:
+        if name.endswith(("/", os.sep)):
+            raise IsADirectoryError(errno.EISDIR, "a file name is expected", name) from None
+        return real, None
+    if stat.S_ISDIR(state.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "a folder, but the name of a file is expected", name)
+    if not stat.S_ISREG(state.st_mode):
+        raise OSError(
+            errno.EINVAL, "not a regular file (a pipe or a device?), so it is not replaced", name
+        )
+    # Root may write anything, and is asked for the permission all the same.
+    if not state.st_mode & 0o222 or not os.access(real, os.W_OK):
+        raise PermissionError(
+            errno.EACCES, "the file there is read-only; make it writable, or name another", name
+        )
+    return real, stat.S_IMODE(state.st_mode)
+
+
+def _sync_folder(folder):
+    """Put the new name on the disk, where the system can: Windows opens no folders."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
