@@ -1,5 +1,6 @@
 """Words that every message needs: the nearest name, lists of names, and the user's own line."""
 
+import reprlib
 import sys
 import warnings
 from difflib import get_close_matches
@@ -9,6 +10,10 @@ MAX_NAMED = 10
 
 # scikit-learn's pipelines and searches call on behalf of whoever called them.
 _NOT_THE_USER = {"fer_estimators", "sklearn"}
+
+# Cuts containers while it writes them: the whole text of a large one is never made.
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 200
 
 
 def suggest(word, known):
@@ -101,3 +106,30 @@ def name_some(items, *, limit=MAX_NAMED, separator="; "):
     items = list(items)
     more = [f"and {len(items) - limit} more"] if len(items) > limit else []
     return separator.join([*(printable(str(item)) for item in items[:limit]), *more])
+
+
+def shorten(value, *, limit=80):
+    """Return the ``repr`` of `value`, cut in the middle to a readable length.
+
+    Parameters
+    ----------
+    value : object
+    limit : int, default=80
+        Characters.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> shorten(b"x" * 1000, limit=20)
+    "b'xxxxxx...xxxxxxxx'"
+    """
+    if isinstance(value, (str, bytes)):
+        value = value[: 4 * limit] + value[-4 * limit :] if len(value) > 8 * limit else value
+        text = repr(value)
+    else:
+        text = _SHORT.repr(value)
+    half = (limit - 3) // 2
+    return text if len(text) <= limit else f"{text[:half]}...{text[len(text) - limit + 3 + half:]}"

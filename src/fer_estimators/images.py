@@ -13,6 +13,8 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_array
 
+from fer_estimators._files.resizing import RESIZE_FILTER, height_and_width
+
 MAX_PIXEL = 255
 
 # Rows of fewer values (8 x 8 pixels) are tables rather than photographs: any numbers may stand in
@@ -317,42 +319,6 @@ def check_scale(images):
         )
 
 
-def height_and_width(image_size):
-    """Turn the ``image_size`` parameter into a pair.
-
-    Parameters
-    ----------
-    image_size : int, pair of int or None
-        Pixels; one number stands for a square.
-
-    Returns
-    -------
-    tuple of int or None
-
-    Raises
-    ------
-    ValueError
-        If it is neither a positive integer nor two of them, nor None.
-
-    Examples
-    --------
-    >>> from fer_estimators.images import height_and_width
-    >>> height_and_width(48)
-    (48, 48)
-    """
-    if image_size is None:
-        return None
-    single = not np.iterable(image_size)
-    pair = (image_size, image_size) if single else tuple(image_size)
-    integers = all(isinstance(side, Integral) and not isinstance(side, bool) for side in pair)
-    if len(pair) != 2 or not integers or min(pair) < 1:
-        raise ValueError(
-            f"image_size={image_size!r} is no size; expected a number of pixels or (height, width) "
-            "in pixels, at least 1 each. Pass for example image_size=(48, 48)."
-        )
-    return int(pair[0]), int(pair[1])
-
-
 def resize_images(X, image_size):
     """Resize images with Pillow's antialiased bilinear filter.
 
@@ -389,6 +355,6 @@ def resize_images(X, image_size):
     for target, image in zip(resized, images, strict=True):
         pixels = np.ascontiguousarray(np.rint(image), dtype=np.uint8)
         picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-        small = picture.resize((width, height), Image.Resampling.BILINEAR)
+        small = picture.resize((width, height), RESIZE_FILTER)
         target[...] = np.asarray(small).reshape(target.shape)
     return resized if np.ndim(X) == 4 else resized[..., 0]

@@ -11,17 +11,18 @@ from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
+from fer_estimators._files.kinds import find_stand_in
 from fer_estimators._files.orientation import turn_upright
+from fer_estimators._files.resizing import RESIZE_FILTER
+from fer_estimators._files.whole import check_jpeg, check_png, is_plain_jpeg, jpeg_may_be_cut
 from fer_estimators.exceptions import ImageReadError
 
-#: Longest side, in pixels, that an image may claim; checked before any pixel is decoded.
-MAX_SIDE = 4096
+#: Most pixels that an image may claim; checked before any pixel is decoded. The largest photos of
+#: most phones have 108 million.
+MAX_PIXELS = 2**27
 
 #: Transparent pixels are laid over this grey level (black).
 BACKGROUND = 0
-
-#: The one filter of every resize: Pillow's bilinear, which averages when it shrinks.
-RESIZE_FILTER = Image.Resampling.BILINEAR
 
 
 class _JpegFile(JpegImageFile):
@@ -49,7 +50,6 @@ EXTENSIONS = {
 }
 
 _OTHER_CONTENT = (
-    (b"version https://git-lfs", "a Git LFS pointer, not an image; run `git lfs pull`"),
     (b"%!PS", "format EPS is not allowed"),
     (b"\xc5\xd0\xd3\xc6", "format EPS is not allowed"),
     (b"%PDF", "format PDF is not allowed"),
@@ -90,12 +90,12 @@ def _diagnose(data):
     """Say what `data` is, given that it is no image of an accepted format."""
     if not data:
         return "empty file"
+    if stand_in := find_stand_in(data[:512]):
+        return f"not an image but {stand_in}"
     for magic, message in _OTHER_CONTENT:
         if data.startswith(magic):
             return f"{message} (accepted: {', '.join(_PLUGINS)})"
     head = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if head.startswith((b"<!doctype html", b"<html")):
-        return "not an image (looks like HTML, perhaps a failed download)"
     if head.startswith((b"<svg", b"<?xml")):
         return f"format SVG is not allowed (accepted: {', '.join(_PLUGINS)})"
     if head and all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head):
@@ -129,7 +129,7 @@ def decode(data, *, color=False, image_size=None, name=""):
     """
     kind = sniff(data)
     notes = _note_extension(name, kind)
-    image = None if color else _open_grey_jpeg(data, kind)
+    image = None if color or kind != "JPEG" else _open_grey_jpeg(data)
     if image is None:
         image, more = _open_any(data, kind, color)
         notes = (*notes, *more)
@@ -147,13 +147,7 @@ def _note_extension(name, kind):
     return () if matches else (f"format mismatch: content is {kind}",)
 
 
-def resize_grey(pixels, size, image_size):
-    """Resize raw grey `pixels` (bytes) from `size` to `image_size`, both (height, width)."""
-    image = Image.frombytes("L", size[::-1], pixels)
-    return image.resize(image_size[::-1], RESIZE_FILTER).tobytes()
-
-
-def _open_grey_jpeg(data, kind):
+def _open_grey_jpeg(data):
     """Return a plain grey JPEG as an image, or None where anything about it is special.
 
     Pillow's header parser, written in Python, takes two thirds of the time for a small image.
@@ -161,35 +155,54 @@ def _open_grey_jpeg(data, kind):
     file down the full path, which has the same decoder and gives the diagnosis. The image is
     written over by the next call in the same thread: `decode` takes its pixels before that.
     """
-    size = _grey_jpeg_size(data) if kind == "JPEG" else None
-    if size is None:
+    # The files of a set mostly begin alike.
+    header = getattr(_canvas, "header", b"")
+    if not header or not data.startswith(header):
+        header = _canvas.header = _prepare_canvas(data)
+    if not header or not is_plain_jpeg(data):
         return None
-    if getattr(_canvas, "size", None) != size:
-        _canvas.size, _canvas.image = size, Image.new("L", size)
+    corner = (_canvas.image.width - 1, _canvas.image.height - 1)
+    _canvas.image.putpixel(corner, _UNTOUCHED)
     try:
-        _canvas.image.frombytes(data, "jpeg", "L", "")
+        # Instead of the end marker, behind which libjpeg would make up what is missing, a few
+        # bytes that it reads ahead: without the marker it never ends, but it gets to the corner.
+        _canvas.image.frombytes(data[:-2] + _AHEAD, "jpeg", "L", "")
     except (ValueError, OSError):
-        return None
-    return _canvas.image
+        pass
+    # One image in 256 has this very level there, and takes the full path for nothing.
+    return None if _canvas.image.getpixel(corner) == _UNTOUCHED else _canvas.image
 
 
-# A new image for each file would cost a fifth of the time of decoding it.
+def _prepare_canvas(data):
+    """Return what stands before the first scan of a plain grey JPEG, else nothing."""
+    size, header = _grey_jpeg_header(data)
+    if size is None or size[0] * size[1] > _LARGEST_CANVAS:
+        return b""
+    if getattr(_canvas, "image", None) is None or _canvas.image.size != size:
+        _canvas.image = Image.new("L", size)
+    return header
+
+
+# A new image for each file would cost a fifth of the time of decoding it. What is kept is small.
 _canvas = threading.local()
+_LARGEST_CANVAS = 2**20
+_UNTOUCHED = 77
+_AHEAD = b"\x55" * 8
 
-# SOF0-SOF2; then markers whose segments cannot change how the pixels are to be read:
+# SOF0 and SOF1, not the progressive SOF2; then markers whose segments cannot change how the pixels are to be read:
 # huffman and quantisation tables, restart interval, JFIF header, comment. EXIF is not among them.
-_FRAME_MARKERS = frozenset((0xC0, 0xC1, 0xC2))
+_FRAME_MARKERS = frozenset((0xC0, 0xC1))
 _PLAIN_MARKERS = frozenset((0xC4, 0xDB, 0xDD, 0xE0, 0xFE))
 _START_OF_SCAN = 0xDA
 
 
-def _grey_jpeg_size(data):
-    """Return (width, height) if `data` opens like a plain 8-bit one-channel JPEG, else None."""
+def _grey_jpeg_header(data):
+    """Return (width, height) and all before the scan of a plain 8-bit one-channel JPEG."""
     position, size, end = 2, None, len(data) - 9
-    while position < end:
-        if data[position] != 0xFF:
-            return None
+    while position < end and data[position] == 0xFF:
         marker = data[position + 1]
+        if marker == _START_OF_SCAN:
+            return size, data[: position + 2]
         if marker in _FRAME_MARKERS:
             # length(2) precision(1) height(2) width(2) channels(1)
             height, width = (
@@ -197,27 +210,29 @@ def _grey_jpeg_size(data):
                 data[position + 7] << 8 | data[position + 8],
             )
             if size or data[position + 4] != 8 or data[position + 9] != 1:
-                return None
-            if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE):
-                return None
+                break
+            if not height or not width:
+                break
             size = (width, height)
-        elif marker == _START_OF_SCAN:
-            return size
         elif marker not in _PLAIN_MARKERS:
-            return None
+            break
         position += 2 + (data[position + 2] << 8 | data[position + 3])
-    return None
+    return None, b""
 
 
 def _open_any(data, kind, color):
     """Open any accepted file; return the image in mode L or RGB, and notes on what was done."""
     try:
-        if kind == "PNG":
-            _check_chunks(data)
         image = _PLUGINS[kind](io.BytesIO(data))
-        _check_side(image.size)
+        _check_pixels(image.size)
+        if kind == "PNG":
+            check_png(data)
+            _mend_transparency(image, depth=data[24])
         notes = _note_frames(image)
         image.load()
+        # A plain grey one is here because its last pixel may be missing.
+        if kind == "JPEG" and ((image.mode, color) == ("L", False) or jpeg_may_be_cut(data, image)):
+            check_jpeg(data, _decode_again)
         image, turned = turn_upright(image)
         return _convert(image, (*notes, *turned), color)
     except ImageReadError:
@@ -228,33 +243,21 @@ def _open_any(data, kind, color):
         raise ImageReadError(f"damaged {kind}: {error or type(error).__name__}") from error
 
 
-def _check_side(size):
+def _decode_again(data):
+    """Return the pixels of a JPEG file as they are stored, None if it cannot be decoded."""
+    try:
+        return _JpegFile(io.BytesIO(data)).tobytes()
+    except Exception:
+        return None
+
+
+def _check_pixels(size):
     width, height = size
-    if max(size) > MAX_SIDE:
+    if width * height > MAX_PIXELS:
         raise ImageReadError(
-            f"claims {height}x{width} pixels ({height * width / 1e6:.0f} Mpx); "
-            f"the limit is {MAX_SIDE} pixels a side"
+            f"claims {height}x{width} pixels ({height * width / 1e6:.0f} Mpx); the limit is "
+            f"{MAX_PIXELS / 1e6:.0f} Mpx, so make it smaller"
         )
-
-
-def _check_chunks(data):
-    """Refuse what Pillow lets pass: a PNG cut off behind its last pixel, or a broken animation.
-
-    About the latter Pillow warns without a name, and goes on.
-    """
-    position, n_animations = 8, 0
-    while (kind := data[position + 4 : position + 8]) != b"IEND":
-        if len(kind) < 4:
-            raise ImageReadError("damaged PNG: image file is truncated")
-        if kind == b"acTL":
-            n_animations += 1
-            n_frames = int.from_bytes(data[position + 8 : position + 12])
-            if n_animations > 1 or not 0 < n_frames <= 2**31:
-                raise ImageReadError("damaged PNG: broken animation header")
-        position += 12 + int.from_bytes(data[position : position + 4])
-    # The end has no content, but a length and a checksum.
-    if len(data) < position + 12:
-        raise ImageReadError("damaged PNG: image file is truncated")
 
 
 def _note_frames(image):
@@ -262,14 +265,24 @@ def _note_frames(image):
     return () if frames == 1 else (f"animated: first of {frames} frames",)
 
 
+def _mend_transparency(image, depth):
+    """Bring the transparent colour of a PNG to the scale of its pixels, which Pillow leaves out."""
+    level = image.info.get("transparency")
+    if isinstance(level, tuple) and depth == 16:
+        raise ImageReadError(
+            "16-bit colour with a transparent colour, which 8 bits cannot tell from its "
+            "neighbours; save it with an alpha channel"
+        )
+    if isinstance(level, int) and image.mode == "L":
+        image.info["transparency"] = level * 255 // (2**depth - 1)
+
+
 def _convert(image, notes, color):
     """Convert to L or RGB without losing grey levels and without showing hidden pixels."""
     mode, wanted = image.mode, "RGB" if color else "L"
     if mode.startswith("I;16"):
-        # Pillow's convert("L") cuts 16-bit levels off at 255, which gives a white image.
-        levels = np.asarray(image).astype(np.uint32)
-        image = Image.fromarray(((levels + 128) // 257).astype(np.uint8))
-        notes = (*notes, "16-bit levels scaled to 8-bit")
+        image, more = _convert_deep(image)
+        notes = (*notes, *more)
     elif mode in ("I", "F"):
         raise ImageReadError(f"pixel mode {mode!r} has no known range; save as 8- or 16-bit")
     elif image.has_transparency_data:
@@ -279,3 +292,23 @@ def _convert(image, notes, color):
     elif mode != wanted:
         notes = (*notes, f"mode {mode} to {wanted}")
     return (image if image.mode == wanted else image.convert(wanted)), notes
+
+
+def _convert_deep(image):
+    """Scale 16-bit grey levels to 8 bits; Pillow's convert("L") would cut them off at 255."""
+    levels = np.asarray(image).astype(np.uint32)
+    highest = int(levels.max())
+    if 0 < highest <= 255:
+        raise ImageReadError(
+            f"16-bit levels of at most {highest}, which would come out black (8-bit levels in a "
+            "16-bit file?); save it as 8-bit"
+        )
+    notes = ["16-bit levels scaled to 8-bit"]
+    if 0 < highest < 4096:
+        notes.append("16-bit levels below 4096: dark, or levels of 10 or 12 bits")
+    transparent = image.info.get("transparency")
+    grey = ((levels + 128) // 257).astype(np.uint8)
+    if transparent is not None:
+        grey[levels == transparent] = BACKGROUND
+        notes.append(f"{image.mode} laid over grey level {BACKGROUND}")
+    return Image.fromarray(grey), notes

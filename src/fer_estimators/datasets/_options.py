@@ -4,7 +4,7 @@ import numbers
 import os
 from dataclasses import dataclass
 
-from fer_estimators._files.decode import MAX_SIDE
+from fer_estimators._files.resizing import height_and_width
 from fer_estimators._messages import suggest
 from fer_estimators.datasets._emotions import (
     EMOTIONS,
@@ -45,7 +45,7 @@ def check_options(
     return Options(
         splits=check_split(split),
         classes=_check_classes(classes, emotions),
-        image_size=_check_image_size(image_size),
+        image_size=height_and_width(image_size),
         color=bool(color),
         on_error=on_error,
         follow_links=bool(follow_links),
@@ -91,25 +91,6 @@ def _check_classes(classes, emotions):
     if emotions:
         names.sort(key=lambda n: EMOTIONS.index(n) if n in EMOTIONS else len(EMOTIONS))
     return tuple(names)
-
-
-def _check_image_size(image_size):
-    if image_size is None:
-        return None
-    is_number = isinstance(image_size, numbers.Integral)
-    size = (image_size, image_size) if is_number else image_size
-    if (
-        not isinstance(size, (tuple, list))
-        or len(size) != 2
-        or not all(isinstance(n, numbers.Integral) and not isinstance(n, bool) for n in size)
-    ):
-        raise TypeError(
-            f"image_size={image_size!r} is neither None, nor a number of pixels, nor "
-            "(height, width)"
-        )
-    if not all(1 <= n <= MAX_SIDE for n in size):
-        raise ValueError(f"image_size={image_size!r} has a side outside 1..{MAX_SIDE} pixels")
-    return int(size[0]), int(size[1])
 
 
 def check_path(path, expected):

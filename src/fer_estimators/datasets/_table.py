@@ -7,8 +7,8 @@ import zlib
 
 import numpy as np
 
-from fer_estimators._files.decode import resize_grey
 from fer_estimators._files.kinds import is_tar
+from fer_estimators._files.resizing import resize_grey
 from fer_estimators._messages import name_some
 from fer_estimators.datasets._emotions import (
     EMOTIONS,

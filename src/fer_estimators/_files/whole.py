@@ -1,0 +1,195 @@
+"""Tell whether an image file holds all of its pixels, where its decoder does not say.
+
+Pillow asks its decoders whether they could go on, not whether they had to make up what was
+missing: libjpeg fills with grey, and the end of a PNG stream is taken for the end of the image.
+"""
+
+import re
+import zlib
+
+from fer_estimators.exceptions import ImageReadError
+
+_END = b"\xff\xd9"
+# What a sector that was never written leaves; entropy-coded data hardly ever do.
+_HOLE = bytes(32)
+_PROGRESSIVE = b"\xff\xc2"
+# The next marker in a scan: neither a stuffed byte, nor a restart, nor padding.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_START_OF_SCAN = 0xDA
+# Two continuations of a scan that no code table reads alike.
+_CONTINUATIONS = (b"\x55" * 64, b"\xaa" * 64)
+_LAST_BYTES = 8
+
+
+def is_plain_jpeg(data):
+    """Tell whether a JPEG file ends in its end marker, and has neither holes nor several passes.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+
+    Returns
+    -------
+    bool
+        False calls for the second look of `check_jpeg`.
+    """
+    whole_end = data.endswith(_END) and data[-3] != 0xFF
+    return whole_end and _HOLE not in data and _PROGRESSIVE not in data
+
+
+def jpeg_may_be_cut(data, image):
+    """Tell whether a decoded JPEG deserves the second look of `check_jpeg`.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    image : PIL.Image.Image
+        As libjpeg gave it.
+
+    Returns
+    -------
+    bool
+        False if nothing hints at missing or left-over data; that takes a microsecond.
+    """
+    return not is_plain_jpeg(data) or _ends_in_filling(image)
+
+
+def _ends_in_filling(image):
+    """Tell whether the last pixels have the grey level of a block without data."""
+    right, bottom = image.width - 1, image.height - 1
+    corner = ((right, bottom), (max(right - 1, 0), bottom), (right, max(bottom - 1, 0)))
+    return all(_is_filling(image.getpixel(place)) for place in corner)
+
+
+def _is_filling(pixel):
+    # Inverted CMYK has 127.
+    return pixel == 128 or (isinstance(pixel, tuple) and set(pixel) <= {127, 128})
+
+
+def check_jpeg(data, decode):
+    """Refuse a JPEG whose scan ends before its pixels do, or goes on behind them.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file, which can be decoded.
+    decode : callable
+        Takes the bytes of a file and returns its pixels as bytes, or None if it fails.
+
+    Raises
+    ------
+    ImageReadError
+        If the file is cut off, with or without an end marker, or has a hole.
+
+    Notes
+    -----
+    Whether all pixels came from the data is seen by what they depend on: behind a whole scan,
+    any bytes may follow without a change; behind one that lacks its last bytes, none.
+    """
+    start, end = _find_scan(data)
+    body = data[:end]
+    if _depends_on_what_follows(body, decode):
+        raise ImageReadError("damaged JPEG: the data end before the image does")
+    # The code tables of an image of one grey level may leave nothing to depend on.
+    if (
+        _HOLE in data[start:end]
+        and not _depends_on_what_follows(body[:-_LAST_BYTES], decode)
+        and _depends_on_what_follows(data[:start], decode)
+    ):
+        raise ImageReadError("damaged JPEG: the image ends before the data do")
+
+
+def _find_scan(data):
+    """Return where the first scan of a JPEG begins, and where its last one ends."""
+    position, start = 2, None
+    while position + 4 <= len(data):
+        marker = data[position + 1]
+        if data[position : position + 2] == _END:
+            break
+        position += 2 + int.from_bytes(data[position + 2 : position + 4])
+        if marker == _START_OF_SCAN:
+            start = start or position
+            position = _next_marker(data, position)
+    if start is None or data[position : position + 2] != _END:
+        raise ImageReadError("damaged JPEG: cut off, it has no end marker")
+    return start, position
+
+
+def _next_marker(data, position):
+    found = _MARKER.search(data, position)
+    return found.start() if found else len(data)
+
+
+def _depends_on_what_follows(body, decode):
+    # A last 0xFF would make a marker of what follows.
+    body = body.rstrip(b"\xff")
+    first, second = (decode(body + more + _END) for more in _CONTINUATIONS)
+    return first is None or first != second
+
+
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+# First column and row, and steps between columns and rows, of Adam7's passes.
+_PASSES = (
+    *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2)),
+    (0, 1, 1, 2),
+)
+
+
+def check_png(data):
+    """Refuse a PNG whose pixel stream is too short, a cut one, or one with a broken animation.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file, of a size that was checked.
+
+    Raises
+    ------
+    ImageReadError
+        If the file ends before its last chunk, the stream in it before its last pixel, or if
+        Pillow would warn about its animation, without a name, and go on.
+    """
+    position, n_animations, stream = 8, 0, []
+    while (kind := data[position + 4 : position + 8]) != b"IEND":
+        length = int.from_bytes(data[position : position + 4])
+        if len(kind) < 4:
+            raise ImageReadError("damaged PNG: image file is truncated")
+        if kind == b"acTL":
+            n_animations += 1
+            n_frames = int.from_bytes(data[position + 8 : position + 12])
+            if n_animations > 1 or not 0 < n_frames <= 2**31:
+                raise ImageReadError("damaged PNG: broken animation header")
+        elif kind == b"IDAT":
+            stream.append(data[position + 8 : position + 8 + length])
+        position += 12 + length
+    # The end has no content, but a length and a checksum.
+    if len(data) < position + 12:
+        raise ImageReadError("damaged PNG: image file is truncated")
+    expected = _png_bytes(data)
+    if _unpacked_size(b"".join(stream), expected) < expected:
+        raise ImageReadError("damaged PNG: the pixel stream ends before the image does")
+
+
+def _unpacked_size(stream, expected):
+    """Return how many bytes a zlib stream gives, at most `expected`, without holding them."""
+    unpacker, size = zlib.decompressobj(), 0
+    while size < expected and not unpacker.eof and stream:
+        size += len(unpacker.decompress(stream, min(expected - size, 2**20)))
+        stream = unpacker.unconsumed_tail
+    return size
+
+
+def _png_bytes(data):
+    """Return how many bytes the pixels of a PNG take before they are packed."""
+    width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
+    depth, color, interlace = data[24], data[25], data[28]
+    bits = depth * _CHANNELS.get(color, 0)
+    passes = _PASSES if interlace else ((0, 0, 1, 1),)
+    sizes = (
+        ((width - left + right_step - 1) // right_step, (height - top + step - 1) // step)
+        for left, top, right_step, step in passes
+    )
+    # Each row begins with a byte that names its filter; a pass without columns has no rows.
+    return sum(rows * (1 + (columns * bits + 7) // 8) for columns, rows in sizes if columns > 0)
