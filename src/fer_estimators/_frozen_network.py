@@ -10,13 +10,12 @@ from typing import Any
 import keras
 from keras import layers
 
+from fer_estimators._backends.device import device_scope
+from fer_estimators._backends.inference import compile_inference
+from fer_estimators._backends.process_state import dtype_policy, isolated_random_state
 from fer_estimators._files.kinds import file_digest
 from fer_estimators._messages import suggest
 from fer_estimators.backbones import Backbone
-from fer_estimators.classifiers._device import device_scope
-from fer_estimators.classifiers._inference import compile_inference
-from fer_estimators.classifiers._precision import dtype_policy
-from fer_estimators.classifiers._randomness import isolated_random_state
 
 #: What becomes of a map of features.
 POOLING = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}

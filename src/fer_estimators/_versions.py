@@ -5,6 +5,8 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
+from fer_estimators._backends import BACKENDS, get_backend
+
 _PACKAGES = (
     "fer-estimators",
     "keras",
@@ -73,26 +75,5 @@ def _keras():
         unknown = "not known before Keras is imported"
         return {"backend": f"{unknown} (KERAS_BACKEND: {asked})", "GPUs": unknown}
     backend = sys.modules["keras"].backend.backend()
-    gpus = _GPUS[backend]() if backend in _GPUS else []
+    gpus = get_backend().list_gpus() if backend in BACKENDS else []
     return {"backend": backend, "GPUs": ", ".join(gpus) or "none"}
-
-
-def _gpus_tensorflow():
-    import tensorflow as tf
-
-    return [gpu.name for gpu in tf.config.list_physical_devices("GPU")]
-
-
-def _gpus_jax():
-    import jax
-
-    return [str(device) for device in jax.devices() if device.platform != "cpu"]
-
-
-def _gpus_torch():
-    import torch
-
-    return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-
-
-_GPUS = {"tensorflow": _gpus_tensorflow, "jax": _gpus_jax, "torch": _gpus_torch}

@@ -6,8 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedShuffleSplit, check_cv
-from sklearn.utils import _safe_indexing, get_tags, indexable
-from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt
+from sklearn.utils import get_tags, indexable
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -22,6 +21,7 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
+from fer_estimators._compat import HasMethods, Interval, RealNotInt, safe_indexing
 from fer_estimators._label_column import flatten_labels
 from fer_estimators.evaluation._statistics import selective_accuracy, wilson_interval
 
@@ -366,8 +366,8 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 def _fit_part(estimator, X, y, train, test, fit_params):
     """Fit a clone on one part, and judge it on the other."""
     own = _check_method_params(X, fit_params, indices=train)
-    fitted = clone(estimator).fit(_safe_indexing(X, train), _safe_indexing(y, train), **own)
-    return fitted, *_judge(fitted, _safe_indexing(X, test), _safe_indexing(y, test))
+    fitted = clone(estimator).fit(safe_indexing(X, train), safe_indexing(y, train), **own)
+    return fitted, *_judge(fitted, safe_indexing(X, test), safe_indexing(y, test))
 
 
 def _judge(estimator, X, y):

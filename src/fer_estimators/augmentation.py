@@ -11,6 +11,7 @@ import math
 import keras
 from keras import layers, ops
 
+from fer_estimators._backends import get_backend
 from fer_estimators._messages import look_up
 
 
@@ -63,7 +64,7 @@ class RandomAffine(layers.Layer):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         # As Keras' own: XLA has no kernel for TensorFlow's resampling.
-        self.supports_jit = keras.backend.backend() != "tensorflow"
+        self.supports_jit = get_backend().XLA_RESAMPLES
 
     def call(self, images, training=False):
         """Return as many images of the same shape.

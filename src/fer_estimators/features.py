@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_memory
 
+from fer_estimators._backends.device import device_scope, resolve_device, same_device_here
+from fer_estimators._backends.process_state import DTYPE_POLICIES
+from fer_estimators._compat import HasMethods, Interval, StrOptions
 from fer_estimators._frozen_network import BUILDING, POOLING, Recipe, digest_weights, get_network
 from fer_estimators._image_input import check_image_shape, check_input_images
 from fer_estimators.backbones import Backbone, find_backbone
-from fer_estimators.classifiers._device import device_scope, resolve_device, same_device_here
-from fer_estimators.classifiers._precision import DTYPE_POLICIES
 from fer_estimators.images import height_and_width
 
 

@@ -6,8 +6,8 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils._param_validation import Interval
 
+from fer_estimators._compat import Interval
 from fer_estimators._files.decode_many import decode_many
 from fer_estimators._image_input import check_input_images
 from fer_estimators._messages import name_some

@@ -11,6 +11,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import check_cv
 
+from fer_estimators._backends import get_backend
 from fer_estimators.classifiers._targets import split_rows
 
 
@@ -277,9 +278,7 @@ def test_dtype_policy_holds_for_this_network_alone(make, faces, policy):
 
 
 def test_device_is_said_and_an_absent_gpu_is_an_error(cnn, faces, monkeypatch):
-    from fer_estimators.classifiers import _device
-
-    monkeypatch.setattr(_device, "_sees_gpu", lambda: False)
+    monkeypatch.setattr(get_backend(), "list_gpus", list)
     assert cnn().fit(faces.images, faces.target).device_ == "cpu"
     with pytest.raises(ValueError, match=r"sees no GPU.*or pass device='auto'"):
         cnn(device="gpu").fit(faces.images, faces.target)

@@ -2,6 +2,9 @@
 
 import keras
 
+from fer_estimators._backends import get_backend
+from fer_estimators._compat import flatten_layers
+
 # Statistics over some six thousand images are exact enough, at a tenth of an epoch's cost.
 _N_BATCHES = 100
 
@@ -40,7 +43,7 @@ def take_average(model, batches):
     batches.set_epoch(0)
     layers = [
         layer
-        for layer in model._flatten_layers()
+        for layer in flatten_layers(model)
         if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
     ]
     momenta = [layer.momentum for layer in layers]
@@ -49,17 +52,8 @@ def take_average(model, batches):
             for layer in layers:
                 # The mean over the batches so far.
                 layer.momentum = index / (index + 1)
-            _run(model, batches[index][0])
+            with get_backend().without_gradients():
+                model(batches[index][0], training=True)
     finally:
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
-
-
-def _run(model, images):
-    if keras.backend.backend() != "torch":
-        model(images, training=True)
-        return
-    import torch
-
-    with torch.no_grad():
-        model(images, training=True)

@@ -6,22 +6,28 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length
 
+from fer_estimators._backends.device import device_scope, resolve_device
+from fer_estimators._backends.inference import compile_inference
+from fer_estimators._backends.memory import (
+    advice_on_memory,
+    free_dropped_networks,
+    freed_memory_kept,
+)
+from fer_estimators._backends.process_state import (
+    DTYPE_POLICIES,
+    dtype_policy,
+    isolated_random_state,
+)
+from fer_estimators._compat import Interval, StrOptions
 from fer_estimators.augmentation import add_augmentation, without_augmentation
 from fer_estimators.classifiers import _targets
-from fer_estimators.classifiers._allocator import freed_memory_kept
 from fer_estimators.classifiers._batches import ImageBatches
 from fer_estimators.classifiers._checkpoint import fingerprint, open_checkpoint
-from fer_estimators.classifiers._device import device_scope, resolve_device
-from fer_estimators.classifiers._inference import compile_inference
-from fer_estimators.classifiers._memory import advice_on_memory, free_dropped_networks
 from fer_estimators.classifiers._outputs import check_network
 from fer_estimators.classifiers._pickling import NetworkPickling
-from fer_estimators.classifiers._precision import DTYPE_POLICIES, dtype_policy
 from fer_estimators.classifiers._prediction import ImagePredictor
-from fer_estimators.classifiers._randomness import isolated_random_state
 from fer_estimators.classifiers._training import Phase, run_phases
 from fer_estimators.classifiers._views import VIEWS
 

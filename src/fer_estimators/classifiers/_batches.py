@@ -74,36 +74,3 @@ class ImageBatches(keras.utils.PyDataset):
         targets = self._one_hot[self.codes[rows]] if self.soft is None else self.soft[rows]
         batch = self.images[rows], targets
         return batch if self.weights is None else (*batch, self.weights[rows])
-
-
-def as_keras_data(batches):
-    """Wrap batches in what the backend reads without waiting.
-
-    On TensorFlow, Keras would put a ``tf.data`` pipeline around any other kind of data, and its
-    autotuner can stall the end of each epoch for longer than the epoch took; this pipeline has it
-    switched off.
-
-    Parameters
-    ----------
-    batches : ImageBatches or None
-
-    Returns
-    -------
-    tf.data.Dataset, ImageBatches or None
-    """
-    if batches is None or keras.backend.backend() != "tensorflow":
-        return batches
-    import tensorflow as tf
-
-    def spec(array):
-        return tf.TensorSpec((None, *array.shape[1:]), array.dtype)
-
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    options.threading.private_threadpool_size = 1
-    dataset = tf.data.Dataset.from_generator(
-        lambda: (batches[index] for index in range(len(batches))),
-        output_signature=tuple(spec(array) for array in batches[0]),
-    )
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
-    return dataset.prefetch(2).with_options(options)

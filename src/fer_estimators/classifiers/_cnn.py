@@ -1,7 +1,6 @@
 """Networks trained from scratch."""
 
-from sklearn.utils._param_validation import StrOptions
-
+from fer_estimators._compat import StrOptions
 from fer_estimators._messages import look_up
 from fer_estimators.architectures import ARCHITECTURES
 from fer_estimators.classifiers._base import BaseImageClassifier

@@ -6,11 +6,10 @@ smaller, faster and equal to the bit, and does not depend on what other packages
 
 import keras
 
+from fer_estimators._backends.device import device_scope, same_device_here
+from fer_estimators._backends.inference import compile_inference
+from fer_estimators._backends.process_state import isolated_random_state, tensorflow_left_out
 from fer_estimators.augmentation import without_augmentation
-from fer_estimators.classifiers._device import device_scope, same_device_here
-from fer_estimators.classifiers._inference import compile_inference
-from fer_estimators.classifiers._one_backend import tensorflow_left_out
-from fer_estimators.classifiers._randomness import isolated_random_state
 
 # Neither pickled nor saved: what goes with the network in this process alone.
 MADE_ANEW = ("_infer", "_optimizer_rule", "_augmented_with")

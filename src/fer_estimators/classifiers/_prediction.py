@@ -4,14 +4,14 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from fer_estimators._backends.device import device_scope
+from fer_estimators._backends.memory import advice_on_memory
 from fer_estimators._image_input import (
     check_image_shape,
     check_input_images,
     convert_to_shape,
     warn_of_images_without_faces,
 )
-from fer_estimators.classifiers._device import device_scope
-from fer_estimators.classifiers._memory import advice_on_memory
 from fer_estimators.classifiers._outputs import check_probabilities
 from fer_estimators.classifiers._targets import warn_of_unknown_labels
 from fer_estimators.classifiers._views import average_over_views

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import keras
 
-from fer_estimators.classifiers._one_backend import tensorflow_left_out
+from fer_estimators._backends.process_state import tensorflow_left_out
 
 
 @contextmanager

@@ -5,8 +5,9 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length
+from sklearn.utils.validation import check_consistent_length
 
+from fer_estimators._compat import check_sample_weight
 from fer_estimators._label_column import flatten_labels
 from fer_estimators._messages import name_some, warn
 
@@ -184,7 +185,7 @@ def weigh(images, codes, classes, sample_weight, class_weight):
     """
     if sample_weight is None and class_weight is None:
         return None
-    weights = _check_sample_weight(
+    weights = check_sample_weight(
         sample_weight, images, dtype=np.float64, copy=True, ensure_non_negative=True
     )
     if not weights.any():

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import keras
 from sklearn.exceptions import ConvergenceWarning
 
+from fer_estimators._backends import get_backend
 from fer_estimators._messages import warn
 from fer_estimators.classifiers._averaging import averages_weights, take_average
-from fer_estimators.classifiers._batches import as_keras_data
 from fer_estimators.classifiers._callbacks import (
     DetectDivergence,
     Diverged,
@@ -19,7 +19,6 @@ from fer_estimators.classifiers._callbacks import (
 from fer_estimators.classifiers._interruption import Interrupted, Interruption
 from fer_estimators.classifiers._optimizers import make_optimizer
 from fer_estimators.classifiers._progress import Progress
-from fer_estimators.classifiers._randomness import seed_dropout
 from fer_estimators.classifiers._scikeras import train
 from fer_estimators.exceptions import TrainingDivergedError
 
@@ -107,7 +106,9 @@ def run_phases(
     # The user's callbacks see what the library's wrote into the logs.
     guards = [DrawOrder(batches), LogLearningRate(), DetectDivergence(), best]
     watching = [*guards, *callbacks, progress, interruption]
-    data, validation_data = as_keras_data(batches), as_keras_data(validation)
+    make_dataset = get_backend().make_dataset
+    data = make_dataset(batches)
+    validation_data = None if validation is None else make_dataset(validation)
     try:
         with interruption.listening():
             for number, phase in enumerate(phases):
@@ -182,15 +183,8 @@ def _check_averaging(optimizer, patience):
 
 
 def _compile(model, optimizer, label_smoothing):
-    seed_dropout(model)
+    options = get_backend().prepare_training(model, optimizer)
     dtype = model.output.dtype
-    if keras.backend.backend() == "tensorflow":
-        # There is one replica, and nothing to reduce over several; but TensorFlow would keep the
-        # whole training graph for the gradient of that reduction, for the life of the process.
-        optimizer._all_reduce_sum_gradients = list
-    # XLA makes TensorFlow's training slower on the CPU.
-    on_gpu = any("gpu" in str(getattr(v.value, "device", "")).lower() for v in model.weights[:1])
-    tensorflow_on_cpu = keras.backend.backend() == "tensorflow" and not on_gpu
     model.compile(
         optimizer=optimizer,
         # With this reduction a weight of two is the same as the image twice.
@@ -198,7 +192,7 @@ def _compile(model, optimizer, label_smoothing):
             label_smoothing=label_smoothing, reduction="mean_with_sample_weight", dtype=dtype
         ),
         weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy", dtype=dtype)],
-        jit_compile=False if tensorflow_on_cpu else "auto",
+        **options,
     )
     # TensorFlow traces a step twice if its first trace makes variables.
     model.optimizer.build(model.trainable_variables)

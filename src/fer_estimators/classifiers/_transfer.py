@@ -4,8 +4,8 @@ from numbers import Integral, Real
 from pathlib import Path
 
 import keras
-from sklearn.utils._param_validation import Interval
 
+from fer_estimators._compat import Interval
 from fer_estimators._messages import look_up
 from fer_estimators.backbones import Backbone, find_backbone
 from fer_estimators.backbones._backbone import BACKBONE_LAYER

@@ -1,8 +1,12 @@
 """Gradients of a network's classes with respect to what it sees: Grad-CAM on every backend."""
 
+from functools import partial
+
 import keras
 import numpy as np
 from keras import layers, ops
+
+from fer_estimators._backends import get_backend
 
 _CONVOLUTIONS = (
     layers.Conv2D,
@@ -79,7 +83,8 @@ def grad_cam(head, tail, images, columns, *, batch_size=32):
         batch = slice(start, start + batch_size)
         maps = head(np.ascontiguousarray(images[batch]), training=False)
         chosen = ops.one_hot(columns[batch], tail.output_shape[-1], dtype="float32")
-        gradient = _GRADIENTS[keras.backend.backend()](tail, maps, chosen)
+        score = partial(_score, tail, chosen)
+        gradient = get_backend().compute_gradient(score, maps)
         maps, gradient = (ops.cast(values, "float32") for values in (maps, gradient))
         weights = ops.mean(gradient, axis=(1, 2), keepdims=True)
         evidence = ops.relu(ops.sum(weights * maps, axis=-1, keepdims=True))
@@ -152,7 +157,7 @@ def _is_map(output):
     return len(getattr(output, "shape", ())) == 4 and output.shape[1] * output.shape[2] > 1
 
 
-def _score(tail, maps, chosen):
+def _score(tail, chosen, maps):
     """Return how far the chosen class's logit stands above the mean logit, summed over images.
 
     The logarithm of a probability is its logit but for a number that all classes share, which
@@ -161,32 +166,3 @@ def _score(tail, maps, chosen):
     probabilities = ops.cast(tail(maps, training=False), "float32")
     logits = ops.log(ops.maximum(probabilities, _TINY))
     return ops.sum(logits * (chosen - 1 / chosen.shape[-1]))
-
-
-def _gradient_tensorflow(tail, maps, chosen):
-    import tensorflow as tf
-
-    with tf.GradientTape() as tape:
-        tape.watch(maps)
-        score = _score(tail, maps, chosen)
-    return tape.gradient(score, maps)
-
-
-def _gradient_jax(tail, maps, chosen):
-    import jax
-
-    return jax.grad(lambda values: _score(tail, values, chosen))(maps)
-
-
-def _gradient_torch(tail, maps, chosen):
-    import torch
-
-    maps = maps.detach().requires_grad_()
-    return torch.autograd.grad(_score(tail, maps, chosen), maps)[0]
-
-
-_GRADIENTS = {
-    "tensorflow": _gradient_tensorflow,
-    "jax": _gradient_jax,
-    "torch": _gradient_torch,
-}

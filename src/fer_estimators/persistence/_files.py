@@ -10,12 +10,12 @@ import numpy as np
 import sklearn
 from sklearn.utils.validation import check_is_fitted
 
+from fer_estimators._backends.device import same_device_here
+from fer_estimators._backends.inference import compile_inference
+from fer_estimators._backends.process_state import isolated_random_state
 from fer_estimators.augmentation import without_augmentation
 from fer_estimators.classifiers import CNNClassifier, TransferClassifier
-from fer_estimators.classifiers._device import same_device_here
-from fer_estimators.classifiers._inference import compile_inference
 from fer_estimators.classifiers._pickling import MADE_ANEW
-from fer_estimators.classifiers._randomness import isolated_random_state
 from fer_estimators.exceptions import ModelFileError
 from fer_estimators.persistence import _container as container
 from fer_estimators.persistence._network import (

@@ -12,9 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import keras
 
-from fer_estimators.classifiers._device import device_scope
-from fer_estimators.classifiers._one_backend import tensorflow_left_out
-from fer_estimators.classifiers._randomness import isolated_random_state
+from fer_estimators._backends.device import device_scope
+from fer_estimators._backends.process_state import isolated_random_state, tensorflow_left_out
 
 _FUNCTIONAL = ("keras.src.models.functional", "Functional")
 _LAYERS = {

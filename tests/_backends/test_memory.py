@@ -1,4 +1,4 @@
-"""The allocator is tuned for a training, and restored whatever happens in it."""
+"""The allocator is tuned while networks train, and set back whatever happens."""
 
 import platform
 import subprocess
@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from fer_estimators.classifiers import _allocator
+from fer_estimators._backends import memory
 
 
 class FakeLibc:
@@ -23,24 +23,49 @@ class FakeLibc:
         self.trimmed += 1
 
 
-def test_values_are_restored_after_an_error(monkeypatch):
-    libc = FakeLibc()
-    monkeypatch.setattr(_allocator, "_glibc", lambda: libc)
+TRIM_THRESHOLD = -1  # as in glibc's malloc.h
 
+
+@pytest.fixture
+def libc(monkeypatch):
+    libc = FakeLibc()
+    monkeypatch.setattr(memory, "_load_glibc", lambda: libc)
+    return libc
+
+
+def test_values_are_set_back_after_an_error(libc):
     def fail():
-        with _allocator.freed_memory_kept():
-            assert libc.values[_allocator._TRIM_THRESHOLD] > 1 << 30
+        with memory.freed_memory_kept():
+            assert libc.values[TRIM_THRESHOLD] > 1 << 30
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         fail()
-    assert libc.values[_allocator._TRIM_THRESHOLD] == 128 << 10
+    assert libc.values[TRIM_THRESHOLD] == 128 << 10
     assert libc.trimmed == 1
+
+
+def test_concurrent_fits_keep_freed_memory_until_the_last_ends(libc):
+    with memory.freed_memory_kept():
+        with memory.freed_memory_kept():
+            pass
+        assert libc.values[TRIM_THRESHOLD] > 1 << 30
+        assert libc.trimmed == 0
+    assert libc.values[TRIM_THRESHOLD] == 128 << 10
+    assert libc.trimmed == 1
+
+
+@pytest.mark.parametrize(
+    "setting", [("MALLOC_TOP_PAD_", "1000"), ("GLIBC_TUNABLES", "glibc.malloc.arena_max=2")]
+)
+def test_settings_of_the_user_are_left_alone(monkeypatch, setting):
+    monkeypatch.setenv(*setting)
+    assert memory._load_glibc() is None
 
 
 def test_other_systems_are_left_alone(monkeypatch):
     monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
-    with _allocator.freed_memory_kept():
+    with memory.freed_memory_kept():
         assert np.zeros(3).sum() == 0
 
 
@@ -49,7 +74,7 @@ def test_pages_are_reused():
     code = (
         "import numpy, resource, sys\n"
         "from contextlib import nullcontext\n"
-        "from fer_estimators.classifiers._allocator import freed_memory_kept\n"
+        "from fer_estimators._backends.memory import freed_memory_kept\n"
         "with freed_memory_kept() if sys.argv[1] == 'kept' else nullcontext():\n"
         "    for _ in range(50):\n"
         "        blocks = [numpy.ones(500_000) for _ in range(10)]\n"

@@ -1,11 +1,17 @@
 """Choose the device on which a network is trained and used."""
 
+import os
+from contextlib import AbstractContextManager
+from typing import Literal
+
 import keras
 
-from fer_estimators.classifiers._threads import follow_thread_limit
+from fer_estimators._backends import get_backend
+
+Device = Literal["cpu", "gpu"]
 
 
-def resolve_device(device):
+def resolve_device(device: Literal["auto", "cpu", "gpu"]) -> Device:
     """Turn the ``device`` parameter into the kind of device that is used.
 
     Parameters
@@ -25,10 +31,11 @@ def resolve_device(device):
     if device not in ("auto", "cpu", "gpu"):
         raise ValueError(f"device={device!r} is unknown; expected 'auto', 'cpu' or 'gpu'.")
     # As early as this: the threads are fixed by the first computation.
-    follow_thread_limit()
+    _follow_thread_limit()
     if device == "cpu":
         return "cpu"
-    if _sees_gpu():
+    if get_backend().list_gpus():
+        get_backend().share_gpus()
         return "gpu"
     if device == "auto":
         return "cpu"
@@ -40,7 +47,7 @@ def resolve_device(device):
     )
 
 
-def same_device_here(device):
+def same_device_here(device: Device) -> Device:
     """Return the device for a network that was trained on another machine.
 
     Parameters
@@ -56,36 +63,22 @@ def same_device_here(device):
     return resolve_device("auto" if device == "gpu" else "cpu")
 
 
-def _sees_gpu():
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
+def device_scope(device: Device) -> AbstractContextManager:
+    """Return a context in which the backend places work on the first CPU or GPU.
 
-        gpus = tf.config.list_physical_devices("GPU")
-        for gpu in gpus:
-            _grow_memory(tf, gpu)
-        return bool(gpus)
-    if backend == "jax":
-        import jax
+    Parameters
+    ----------
+    device : {"cpu", "gpu"}
 
-        return any(device.platform in ("gpu", "cuda", "rocm") for device in jax.devices())
-    if backend == "torch":
-        import torch
-
-        return torch.cuda.is_available()
-    return False
+    Returns
+    -------
+    context manager
+    """
+    return get_backend().device_scope(device)
 
 
-def _grow_memory(tf, gpu):
-    """Take only the GPU memory that is used, so that several processes can share it."""
-    try:
-        tf.config.experimental.set_memory_growth(gpu, True)
-    except RuntimeError:
-        # The GPU is in use already: whoever started it has decided.
-        return
-
-
-def device_scope(device):
-    """Return a context in which the backend places work on the first CPU or GPU."""
-    # With an index, PyTorch's CPU makes variables that take no gradients.
-    return keras.device(device if keras.backend.backend() == "torch" else f"{device}:0")
+def _follow_thread_limit():
+    """Keep to the threads that joblib gives its worker processes, in OMP_NUM_THREADS."""
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    if limit.isdecimal() and int(limit) > 0:
+        get_backend().limit_threads(int(limit))

@@ -1,0 +1,42 @@
+"""The one place that knows TensorFlow, JAX and PyTorch; everything else asks Keras.
+
+`tensorflow`, `jax` and `torch` offer the same functions under the same names. The modules beside
+them (device, inference, memory, process state) build on those and serve the whole package.
+"""
+
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+
+#: Those that the library runs on.
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+def get_backend() -> ModuleType:
+    """Return the module of this package for the backend that Keras uses.
+
+    Imports Keras, and with it the backend.
+
+    Returns
+    -------
+    module
+        :mod:`~fer_estimators._backends.tensorflow`, ``jax`` or ``torch``.
+
+    Raises
+    ------
+    ImportError
+        If Keras uses another backend.
+    """
+    import keras
+
+    return _import(keras.backend.backend())
+
+
+@cache
+def _import(name: str) -> ModuleType:
+    if name not in BACKENDS:
+        raise ImportError(
+            f"Keras runs on {name!r}, but fer-estimators needs one of {', '.join(BACKENDS)}. Set "
+            "the environment variable KERAS_BACKEND before Keras is imported."
+        )
+    return import_module(f"{__name__}.{name}")

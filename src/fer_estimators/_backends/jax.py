@@ -1,0 +1,71 @@
+"""What the library asks of JAX itself."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import jax
+import keras
+import numpy as np
+
+#: Whether XLA can compile the resampling of images.
+XLA_RESAMPLES = True
+
+
+def list_gpus() -> list[str]:
+    """Return the names of the GPUs."""
+    platforms = ("gpu", "cuda", "rocm")
+    return [str(device) for device in jax.devices() if device.platform in platforms]
+
+
+def share_gpus() -> None:
+    """Do nothing: JAX reads XLA_PYTHON_CLIENT_PREALLOCATE before it starts, and never again."""
+
+
+def device_scope(device: str) -> AbstractContextManager:
+    """Return a context in which work is placed on the first "cpu" or "gpu"."""
+    return keras.device(f"{device}:0")
+
+
+def limit_threads(limit: int) -> None:
+    """Do nothing: XLA has one pool of threads, whose size cannot be set."""
+
+
+def compile_inference(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """Compile a network, once for each power of two of images."""
+    compiled = jax.jit(
+        lambda trainable, fixed, images: model.stateless_call(
+            trainable, fixed, images, training=False
+        )[0]
+    )
+
+    def run(batch):
+        # XLA compiles for each shape: round the number of images up to a power of two.
+        n_images = len(batch)
+        padding = (1 << (n_images - 1).bit_length()) - n_images
+        padded = np.concatenate([batch, np.repeat(batch[-1:], padding, axis=0)])
+        sets = model.trainable_variables, model.non_trainable_variables
+        values = ([variable.value for variable in variables] for variables in sets)
+        return np.asarray(compiled(*values, padded))[:n_images]
+
+    return run
+
+
+def compute_gradient(function: Callable[[Any], Any], values: Any) -> Any:
+    """Return the gradient of a function, from a tensor to a number, at a tensor."""
+    return jax.grad(function)(values)
+
+
+def without_gradients() -> AbstractContextManager:
+    """Return a context in which nothing is kept for gradients: JAX never keeps anything."""
+    return nullcontext()
+
+
+def make_dataset(batches: keras.utils.PyDataset) -> keras.utils.PyDataset:
+    """Return what ``keras.Model.fit`` reads: the batches as they are."""
+    return batches
+
+
+def prepare_training(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
+    """Ready a model and its optimizer for ``compile``, and return further arguments of it."""
+    return {"jit_compile": "auto"}

@@ -1,0 +1,116 @@
+"""Use no more memory than is needed, and say what to lower where it is too little."""
+
+import ctypes
+import gc
+import itertools
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+from fer_estimators.exceptions import OutOfMemoryError
+
+# TensorFlow and JAX name the gRPC status, PyTorch and CUDA say it in words.
+_SIGNS = ("RESOURCE_EXHAUSTED", "out of memory", "can't allocate memory")
+
+# A collection takes as long as a few hundred training steps of a tiny network.
+_FITS_PER_COLLECTION = 4
+_n_fits = itertools.count(1)
+
+# Numbers of mallopt's parameters, from glibc's malloc.h, by the variables that set them as well.
+_MALLOPT = {
+    "MALLOC_TRIM_THRESHOLD_": -1,
+    "MALLOC_TOP_PAD_": -2,
+    "MALLOC_MMAP_THRESHOLD_": -3,
+}
+_WHILE_TRAINING = {
+    "MALLOC_MMAP_THRESHOLD_": 32 << 20,  # the most that glibc accepts
+    "MALLOC_TRIM_THRESHOLD_": (2 << 30) - 1,  # the largest C int: in effect, never
+    "MALLOC_TOP_PAD_": 64 << 20,
+}
+# glibc's initial values; the threshold of mmap stays where glibc's own adaptation would bring it.
+_OTHERWISE = {"MALLOC_TRIM_THRESHOLD_": 128 << 10, "MALLOC_TOP_PAD_": 128 << 10}
+_counting = Lock()
+_n_training = 0
+
+
+def free_dropped_networks() -> None:
+    """Let Python find the networks of earlier fits that nobody holds any more.
+
+    A network, its optimizer's state and its graphs refer to each other in cycles. Python would
+    come to them after many more objects, which are small: in a search, gigabytes would pile up.
+    """
+    if next(_n_fits) % _FITS_PER_COLLECTION == 0:
+        gc.collect()
+
+
+@contextmanager
+def advice_on_memory(batch_size: int, image_shape: tuple[int, ...]) -> Iterator[None]:
+    """Turn every backend's error about memory into one that names what was too large.
+
+    Parameters
+    ----------
+    batch_size : int
+    image_shape : tuple of int
+
+    Raises
+    ------
+    OutOfMemoryError
+    """
+    try:
+        yield
+    except Exception as error:
+        if not _is_about_memory(error):
+            raise
+        size = " x ".join(map(str, image_shape))
+        raise OutOfMemoryError(
+            f"A batch of {batch_size} images of {size} values does not fit into memory "
+            f"({type(error).__name__}). Lower batch_size, use smaller images (ImageResizer, or "
+            "image_size), or a smaller network."
+        ) from error
+
+
+def _is_about_memory(error):
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS)
+
+
+@contextmanager
+def freed_memory_kept() -> Iterator[None]:
+    """Keep the C library from handing memory back between the steps of a training run.
+
+    A step on the CPU allocates and frees the same tens of megabytes of activations again and
+    again. glibc returns them to the system each time, which then clears each page again. Freed
+    memory is returned when the last of several concurrent contexts ends. Other systems'
+    allocators are left alone, and so is glibc's where the user has set one of its variables.
+    """
+    global _n_training
+    libc = _load_glibc()
+    if libc is None:
+        yield
+        return
+    with _counting:
+        _n_training += 1
+        _set(libc, _WHILE_TRAINING)
+    try:
+        yield
+    finally:
+        with _counting:
+            _n_training -= 1
+            if _n_training == 0:
+                _set(libc, _OTHERWISE)
+                libc.malloc_trim(0)
+
+
+def _load_glibc():
+    is_users_own = "GLIBC_TUNABLES" in os.environ or any(name in os.environ for name in _MALLOPT)
+    if is_users_own or platform.libc_ver()[0] != "glibc":
+        return None
+    return ctypes.CDLL(None)
+
+
+def _set(libc, values):
+    for name, value in values.items():
+        libc.mallopt(_MALLOPT[name], value)

@@ -1,0 +1,109 @@
+"""What the library asks of TensorFlow itself."""
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from fer_estimators._compat import leave_gradients_unreduced
+
+#: Whether XLA can compile the resampling of images.
+XLA_RESAMPLES = False
+
+
+def list_gpus() -> list[str]:
+    """Return the names of the GPUs."""
+    return [gpu.name for gpu in tf.config.list_physical_devices("GPU")]
+
+
+def share_gpus() -> None:
+    """Take only the GPU memory that is used, so that several processes can share a GPU."""
+    for gpu in tf.config.list_physical_devices("GPU"):
+        try:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        except RuntimeError:
+            # The GPU is in use already: whoever started it has decided.
+            return
+
+
+def device_scope(device: str) -> AbstractContextManager:
+    """Return a context in which work is placed on the first "cpu" or "gpu"."""
+    return keras.device(f"{device}:0")
+
+
+def limit_threads(limit: int) -> None:
+    """Compute in so many threads, unless TensorFlow's own variables say otherwise.
+
+    Without effect once TensorFlow has begun to compute.
+    """
+    settings = {
+        "TF_NUM_INTRAOP_THREADS": tf.config.threading.set_intra_op_parallelism_threads,
+        "TF_NUM_INTEROP_THREADS": tf.config.threading.set_inter_op_parallelism_threads,
+    }
+    for variable, set_threads in settings.items():
+        if variable in os.environ:
+            continue
+        try:
+            set_threads(limit)
+        except RuntimeError:
+            return
+
+
+def compile_inference(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """Compile a network: one graph for any number of images of a dtype."""
+    graphs = {}
+
+    def run(batch):
+        if batch.dtype not in graphs:
+            function = tf.function(lambda images: model(images, training=False))
+            spec = tf.TensorSpec((None, *batch.shape[1:]), batch.dtype)
+            graphs[batch.dtype] = function.get_concrete_function(spec)
+        return graphs[batch.dtype](tf.constant(batch)).numpy()
+
+    return run
+
+
+def compute_gradient(function: Callable[[Any], Any], values: Any) -> Any:
+    """Return the gradient of a function, from a tensor to a number, at a tensor."""
+    with tf.GradientTape() as tape:
+        tape.watch(values)
+        result = function(values)
+    return tape.gradient(result, values)
+
+
+def without_gradients() -> AbstractContextManager:
+    """Return a context in which nothing is kept for gradients: only a tape would keep it."""
+    return nullcontext()
+
+
+def make_dataset(batches: keras.utils.PyDataset) -> tf.data.Dataset:
+    """Wrap batches in what ``keras.Model.fit`` reads without waiting.
+
+    Keras would put a ``tf.data`` pipeline around any other kind of data, and its autotuner can
+    stall the end of each epoch for longer than the epoch took: it is switched off here.
+    """
+
+    def spec(array):
+        return tf.TensorSpec((None, *array.shape[1:]), array.dtype)
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.threading.private_threadpool_size = 1
+    dataset = tf.data.Dataset.from_generator(
+        lambda: (batches[index] for index in range(len(batches))),
+        output_signature=tuple(spec(array) for array in batches[0]),
+    )
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
+    return dataset.prefetch(2).with_options(options)
+
+
+def prepare_training(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
+    """Ready a model and its optimizer for ``compile``, and return further arguments of it."""
+    leave_gradients_unreduced(optimizer)
+    on_gpu = any("gpu" in variable.value.device.lower() for variable in model.weights[:1])
+    # XLA makes training slower on the CPU.
+    return {"jit_compile": "auto" if on_gpu else False}

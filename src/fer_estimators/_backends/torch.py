@@ -1,0 +1,72 @@
+"""What the library asks of PyTorch itself."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import keras
+import numpy as np
+import torch
+
+from fer_estimators._compat import fix_seed, flatten_layers
+
+#: Whether XLA can compile the resampling of images.
+XLA_RESAMPLES = True
+
+
+def list_gpus() -> list[str]:
+    """Return the names of the GPUs."""
+    return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+
+
+def share_gpus() -> None:
+    """Do nothing: PyTorch takes only the memory that it uses."""
+
+
+def device_scope(device: str) -> AbstractContextManager:
+    """Return a context in which work is placed on the first "cpu" or "gpu"."""
+    # Variables made on a CPU with an index would take no gradients.
+    return keras.device(device)
+
+
+def limit_threads(limit: int) -> None:
+    """Do nothing: PyTorch follows OMP_NUM_THREADS by itself."""
+
+
+def compile_inference(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function that runs a network."""
+
+    def run(batch):
+        with torch.no_grad():
+            return keras.ops.convert_to_numpy(model(batch, training=False))
+
+    return run
+
+
+def compute_gradient(function: Callable[[Any], Any], values: Any) -> Any:
+    """Return the gradient of a function, from a tensor to a number, at a tensor."""
+    values = values.detach().requires_grad_()
+    return torch.autograd.grad(function(values), values)[0]
+
+
+def without_gradients() -> AbstractContextManager:
+    """Return a context in which nothing is kept for gradients."""
+    return torch.no_grad()
+
+
+def make_dataset(batches: keras.utils.PyDataset) -> keras.utils.PyDataset:
+    """Return what ``keras.Model.fit`` reads: the batches as they are."""
+    return batches
+
+
+def prepare_training(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
+    """Ready a model and its optimizer for ``compile``, and return further arguments of it.
+
+    Dropout is made to draw from its layers' seeds. Keras draws from PyTorch's global state where
+    a layer was made without a seed: for speed, but no two fits would be alike.
+    """
+    for layer in flatten_layers(model):
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None:
+            fix_seed(generator)
+    return {"jit_compile": "auto"}

@@ -1,0 +1,61 @@
+"""Private names of scikit-learn and Keras that the library relies on, in one place.
+
+A release that moves one of them breaks this module alone. Nothing here imports Keras.
+"""
+
+from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+
+__all__ = [
+    "HasMethods",
+    "Interval",
+    "RealNotInt",
+    "StrOptions",
+    "check_sample_weight",
+    "fix_seed",
+    "flatten_layers",
+    "leave_gradients_unreduced",
+    "safe_indexing",
+]
+
+
+def flatten_layers(model):
+    """Return all layers of a model, also those inside of other models.
+
+    Parameters
+    ----------
+    model : keras.Model
+
+    Returns
+    -------
+    list of keras.Layer
+    """
+    return list(model._flatten_layers())
+
+
+def leave_gradients_unreduced(optimizer):
+    """Keep an optimizer from summing gradients over replicas, of which there is one.
+
+    For the gradient of that sum, TensorFlow would keep the whole training graph for the life of
+    the process.
+
+    Parameters
+    ----------
+    optimizer : keras.optimizers.Optimizer
+        On TensorFlow.
+    """
+    optimizer._all_reduce_sum_gradients = list
+
+
+def fix_seed(generator):
+    """Make a seed generator use the seed that was drawn for it also on PyTorch.
+
+    There, Keras draws from PyTorch's global state wherever no seed was given.
+
+    Parameters
+    ----------
+    generator : keras.random.SeedGenerator
+    """
+    if generator._initial_seed is None:
+        generator._initial_seed = int(generator.state.value[0])
