@@ -67,8 +67,8 @@ def test_same_model_gives_the_same_bytes(fitted, good, tmp_path):
 def test_transfer_classifier_comes_back_with_what_is_frozen(
     make_transfer, tiny_backbone, faces, tmp_path
 ):
-    clf = make_transfer(tiny_backbone, weights=None, fine_tune_layers=1)
-    clf.set_params(fine_tune_epochs=1).fit(faces.images, faces.target)
+    clf = make_transfer(tiny_backbone, weights=None, fine_tuning=(1,))
+    clf.set_params(fine_tuning=(1, 1)).fit(faces.images, faces.target)
     save(clf.set_params(backbone="mobilenet_025"), tmp_path / "transfer.fer")
     loaded = load(tmp_path / "transfer.fer")
     assert type(loaded) is TransferClassifier

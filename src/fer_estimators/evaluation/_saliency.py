@@ -281,12 +281,11 @@ def _find_columns(classes, target, proba):
 def _explain(classifier, images, columns):
     """Return the saliency of each image, and the name of the layer that was looked at."""
     # Here, so that importing the displays imports no Keras.
-    from ..augmentation import without_augmentation
     from ..classifiers._device import device_scope
     from ._gradients import grad_cam, split_at_last_map
 
     with device_scope(classifier.device_):
-        head, tail, layer = split_at_last_map(without_augmentation(classifier.model_))
+        head, tail, layer = split_at_last_map(classifier.model_)
         return grad_cam(head, tail, images, columns), layer
 
 
