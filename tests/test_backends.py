@@ -4,6 +4,7 @@ import pickle
 import random
 import signal
 import sys
+from functools import partial
 
 import keras
 import numpy as np
@@ -14,11 +15,17 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from fer_estimators import BackboneFeatures, CNNClassifier, TransferClassifier, load, save
+from fer_estimators.architectures import build_compact
 from fer_estimators.backbones import Backbone
-from fer_estimators.classifiers import _checkpoint
+from fer_estimators.classifiers import _checkpoint, pooled_head
 from fer_estimators.exceptions import CheckpointError
 
 SMALL = {"augmentation": None, "epochs": 1, "batch_size": 32, "random_state": 0}
+
+WITH_DROPOUT = {
+    CNNClassifier: {"architecture": partial(build_compact, dropout=0.2)},
+    TransferClassifier: {"head": partial(pooled_head, dropout=0.2)},
+}
 
 
 @pytest.fixture(params=["cnn", "transfer"])
@@ -52,7 +59,7 @@ def test_the_fast_path_of_prediction_changes_no_result(clf, faces):
 def test_same_seed_same_model_and_global_state_untouched(clf, faces):
     random.seed(5)
     before = random.getstate()
-    first = clf.set_params(dropout=0.2).fit(faces.images, faces.target)
+    first = clf.set_params(**WITH_DROPOUT[type(clf)]).fit(faces.images, faces.target)
     assert random.getstate() == before
     second = pickle.loads(pickle.dumps(first)).fit(faces.images, faces.target)
     assert equal_weights(first, second)
@@ -118,10 +125,9 @@ def test_a_training_stopped_twice_ends_as_one_that_was_not(faces, tmp_path):
         Backbone("tiny", tiny_network, to_unit, 8, "none"),
         **{**SMALL, "augmentation": "standard", "epochs": 2},
         weights=None,
-        dropout=0.2,
+        head=partial(pooled_head, dropout=0.2),
         optimizer="adamw",
-        fine_tune_layers=1,
-        fine_tune_epochs=2,
+        fine_tuning=(1, 2),
     )
     X, y = faces.images[:70], faces.target[:70]
     expected = clone(clf).fit(X, y)
@@ -147,7 +153,7 @@ def test_a_checkpoint_of_another_backend_is_refused(faces, tmp_path, monkeypatch
 
 def test_fine_tunes(faces):
     clf = TransferClassifier("mobilenet_025", weights=None, image_size=32, **SMALL)
-    clf.set_params(fine_tune_layers=1, fine_tune_epochs=1)
+    clf.set_params(fine_tuning=(1, 1))
     assert clf.fit(faces.images[:56], faces.target[:56]).n_epochs_ == 2
 
 

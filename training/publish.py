@@ -26,7 +26,6 @@ from sklearn.model_selection import StratifiedKFold
 import fer_estimators
 from fer_estimators import classification_report, find_duplicates
 from fer_estimators._files.kinds import file_digest
-from fer_estimators.augmentation import without_augmentation
 from fer_estimators.classifiers._views import VIEWS
 from fer_estimators.datasets import load_fer2013
 from pretrained import GOING_ON
@@ -145,7 +144,7 @@ def scale_logits(clf, factor):
     """Multiply what goes into the softmax."""
     (layer,) = [
         layer
-        for layer in without_augmentation(clf.model_).layers
+        for layer in clf.model_.layers
         if isinstance(layer, keras.layers.Dense)
     ]
     for variable in layer.weights:

@@ -7,6 +7,7 @@ is one function and one line in :data:`AUGMENTATIONS`.
 """
 
 import math
+from collections.abc import Callable
 
 import keras
 from keras import layers, ops
@@ -249,14 +250,15 @@ def make_augmentation(augmentation):
     return layer
 
 
-def add_augmentation(network, augmentation):
+def add_augmentation(network: keras.Model, augmentation: str | Callable | None) -> keras.Model:
     """Put random changes in front of a network, for its training.
 
     Parameters
     ----------
     network : keras.Model
+        Shares its weights with the result, and stays as it is.
     augmentation : str, callable or None
-        As the classifiers' parameter; None returns the network itself.
+        As the classifiers' parameter; None changes nothing.
 
     Returns
     -------
@@ -268,39 +270,12 @@ def add_augmentation(network, augmentation):
     >>> from fer_estimators.architectures import build_tiny
     >>> from fer_estimators.augmentation import add_augmentation
     >>> add_augmentation(build_tiny((16, 16, 1), 7), "study").name
-    'augmented_tiny'
+    'training_tiny'
     """
-    if augmentation is None:
-        return network
     inputs = keras.Input(network.input_shape[1:], name="images")
-    outputs = network(make_augmentation(augmentation)(inputs))
-    return keras.Model(inputs, outputs, name=f"{_AUGMENTED}{network.name}")
+    images = inputs if augmentation is None else make_augmentation(augmentation)(inputs)
+    return keras.Model(inputs, network(images), name=f"training_{network.name}")
 
-
-def without_augmentation(model):
-    """Return the network behind the random changes, which do nothing at inference.
-
-    Parameters
-    ----------
-    model : keras.Model
-        With or without augmentation.
-
-    Returns
-    -------
-    keras.Model
-        The network itself, sharing its weights with `model`.
-
-    Examples
-    --------
-    >>> from fer_estimators.architectures import build_tiny
-    >>> from fer_estimators.augmentation import add_augmentation, without_augmentation
-    >>> without_augmentation(add_augmentation(build_tiny((16, 16, 1), 7), "study")).name
-    'tiny'
-    """
-    return model.layers[-1] if model.name.startswith(_AUGMENTED) else model
-
-
-_AUGMENTED = "augmented_"
 
 AUGMENTATIONS = {
     "standard": standard_augmentation,
@@ -316,5 +291,4 @@ __all__ = [
     "standard_augmentation",
     "strong_augmentation",
     "study_augmentation",
-    "without_augmentation",
 ]

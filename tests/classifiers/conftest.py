@@ -1,10 +1,14 @@
 """The two classifiers, as small as they can be."""
 
+from functools import partial
+
 import keras
 import pytest
 
 from fer_estimators import CNNClassifier, TransferClassifier
+from fer_estimators.architectures import build_tiny
 from fer_estimators.backbones import Backbone
+from fer_estimators.classifiers import pooled_head
 
 
 def tiny_network(include_top, weights, input_shape):
@@ -56,6 +60,14 @@ def transfer():
 def make(request):
     """Make either classifier with the given parameters."""
     return request.param
+
+
+@pytest.fixture
+def with_dropout(make):
+    """Return the parameters that let what `make` makes drop activations in training."""
+    if make is make_cnn:
+        return {"architecture": partial(build_tiny, dropout=0.3)}
+    return {"head": partial(pooled_head, dropout=0.3)}
 
 
 @pytest.fixture(scope="session")

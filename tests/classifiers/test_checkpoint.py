@@ -16,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 
 from fer_estimators import load, save
+from fer_estimators.architectures import build_tiny
 from fer_estimators.classifiers import _checkpoint
 from fer_estimators.exceptions import CheckpointError, TrainingDivergedError
 
@@ -62,7 +63,12 @@ def assert_equal_fits(a, b):
     assert a.best_epoch_ == b.best_epoch_
 
 
-PARAMS = {"epochs": 3, "batch_size": 32, "dropout": 0.2, "augmentation": "standard"}
+PARAMS = {
+    "architecture": partial(build_tiny, dropout=0.2),
+    "epochs": 3,
+    "batch_size": 32,
+    "augmentation": "standard",
+}
 
 
 # With a patience of 1, chance decides whether there is a third epoch to be stopped in.
@@ -81,7 +87,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one(cnn, faces, tmp_path, pa
 
 @pytest.mark.parametrize("batch", [2, 5, 9])
 def test_resumes_in_either_phase_of_fine_tuning(transfer, faces, tmp_path, batch):
-    params = {"epochs": 1, "fine_tune_layers": 1, "fine_tune_epochs": 2, "batch_size": 32}
+    params = {"epochs": 1, "fine_tuning": (1, 2), "batch_size": 32}
     expected = transfer(**params).fit(faces.images, faces.target)
     with pytest.raises(Stop):
         transfer(**params, callbacks=[At(batch, stop)]).fit(
@@ -242,7 +248,7 @@ def test_a_warm_start_from_other_weights_is_another_training(cnn, faces, tmp_pat
 
 
 def test_fine_tuning_that_goes_on_survives_a_kill(transfer, faces, tmp_path):
-    params = {"epochs": 1, "fine_tune_layers": 1, "fine_tune_epochs": 2, "batch_size": 32}
+    params = {"epochs": 1, "fine_tuning": (1, 2), "batch_size": 32}
     first = transfer(**params).fit(faces.images, faces.target).set_params(warm_start=True)
     whole = copy.deepcopy(first).fit(faces.images, faces.target)
     killed = copy.deepcopy(first).set_params(callbacks=[At(6, stop)])
@@ -376,7 +382,7 @@ def test_divergence_at_once_is_an_error(make, faces):
 
 
 def test_weights_ruined_by_the_last_batch_are_found(cnn, faces):
-    clf = cnn(callbacks=[At(1, ruin)], batch_size="all", validation_fraction=None)
+    clf = cnn(callbacks=[At(1, ruin)], batch_size=1000, validation_fraction=None)
     with pytest.raises(TrainingDivergedError, match="in epoch 1"):
         clf.fit(faces.images, faces.target)
 

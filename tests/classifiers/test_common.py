@@ -7,12 +7,15 @@ import random
 import keras
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import check_cv
+from sklearn.pipeline import make_pipeline
 
+from fer_estimators import ImageResizer
 from fer_estimators._backends import get_backend
-from fer_estimators.classifiers._targets import split_rows
+from fer_estimators.classifiers._data import split_rows
 
 
 def weights_of(clf):
@@ -53,8 +56,8 @@ def test_is_a_classifier_so_that_cross_validation_stratifies(make, faces):
     assert type(cv).__name__ == "StratifiedKFold"
 
 
-def test_same_seed_gives_the_same_model(make, faces):
-    params = {"augmentation": "standard", "dropout": 0.3, "epochs": 2, "random_state": 3}
+def test_same_seed_gives_the_same_model(make, with_dropout, faces):
+    params = {**with_dropout, "augmentation": "standard", "epochs": 2, "random_state": 3}
     first = make(**params).fit(faces.images, faces.target)
     second = make(**params).fit(faces.images, faces.target)
     assert equal_weights(first, second)
@@ -82,7 +85,7 @@ def test_verbose_shows_the_epochs(cnn, faces, capfd):
 
 
 def test_clone_keeps_parameters_and_forgets_the_fit(make, faces):
-    clf = make(dropout=0.25, class_weight="balanced").fit(faces.images, faces.target)
+    clf = make(class_weight="balanced").fit(faces.images, faces.target)
     copied = clone(clf)
     assert copied.get_params() == clf.get_params()
     with pytest.raises(NotFittedError, match="not fitted yet"):
@@ -196,12 +199,7 @@ def test_without_patience_all_epochs_run_and_the_last_is_kept(cnn, faces):
 
 
 def test_sample_weight_is_not_changed_and_zero_means_absent(cnn, faces):
-    params = {
-        "augmentation": None,
-        "shuffle": False,
-        "batch_size": "all",
-        "validation_fraction": None,
-    }
+    params = {"batch_size": 1000, "validation_fraction": None}
     weights = np.ones(140)
     weights[70:] = 0
     before = weights.copy()
@@ -218,7 +216,7 @@ def test_balanced_classes_count_alike(cnn, faces):
     rows = np.flatnonzero((faces.target == "happy") | (faces.target == "sad"))
     keep = np.r_[rows[faces.target[rows] == "happy"], rows[faces.target[rows] == "sad"][:5]]
     images, labels = faces.images[keep], faces.target[keep]
-    params = {"epochs": 2, "batch_size": "all", "shuffle": False, "validation_fraction": None}
+    params = {"epochs": 2, "batch_size": 1000, "validation_fraction": None}
     balanced = cnn(class_weight="balanced", **params).fit(images, labels)
     # The same weights, said in another way; an overall factor does not count.
     by_hand = cnn(**params).fit(images, labels, sample_weight=np.where(labels == "sad", 4.0, 1.0))
@@ -305,6 +303,13 @@ def test_an_interrupted_first_fit_is_no_fit(cnn, faces, error):
         clf.predict(faces.images)
 
 
+class Never(keras.callbacks.Callback):
+    """Fails if training begins."""
+
+    def on_train_begin(self, logs=None):
+        raise AssertionError("trained")
+
+
 def test_a_network_must_give_probabilities(cnn, faces):
     def logits(input_shape, n_classes):
         inputs = keras.Input(input_shape)
@@ -312,9 +317,8 @@ def test_a_network_must_give_probabilities(cnn, faces):
             inputs, keras.layers.Dense(n_classes)(keras.layers.Flatten()(inputs) / 255)
         )
 
-    clf = cnn(architecture=logits).fit(faces.images, faces.target)
     with pytest.raises(ValueError, match=r"X\[0\] is .*End the network with a softmax"):
-        clf.predict(faces.images)
+        cnn(architecture=logits, callbacks=[Never()]).fit(faces.images, faces.target)
     with pytest.raises(ValueError, match=r"output has shape \(None, 5\), but \(None, 7\)"):
         cnn(architecture=lambda shape, n: logits(shape, 5)).fit(faces.images, faces.target)
     with pytest.raises(TypeError, match="returned None of type NoneType"):
@@ -333,3 +337,119 @@ def test_unpickling_leaves_global_random_state_alone(cnn, faces):
     before = random.getstate()
     pickle.loads(packed)
     assert random.getstate() == before
+
+
+@pytest.mark.parametrize("augmentation", [None, "standard"])
+def test_the_network_answers_the_same_however_it_is_called(make, faces, augmentation):
+    clf = make(augmentation=augmentation).fit(faces.images, faces.target)
+    before = [weight.copy() for weight in clf.model_.get_weights()]
+    expected = clf.predict_proba(faces.images)
+    pixels = faces.images[..., np.newaxis].astype("float32")
+    for answer in (clf.model_(pixels), clf.model_.predict(pixels, verbose=0)):
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(answer), expected, atol=1e-5)
+    for weight, value in zip(clf.model_.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, value)
+
+
+def test_a_network_that_changes_images_by_itself_is_refused(cnn, faces):
+    def flipping(input_shape, n_classes):
+        inputs = keras.Input(input_shape)
+        x = keras.layers.Flatten()(keras.layers.RandomFlip(name="flip")(inputs) / 255)
+        return keras.Model(inputs, keras.layers.Dense(n_classes, activation="softmax")(x))
+
+    with pytest.raises(ValueError, match=r"\['flip'\] change images.*as `augmentation`"):
+        cnn(architecture=flipping).fit(faces.images, faces.target)
+
+
+def test_a_network_with_ruined_weights_is_refused(cnn, faces):
+    def ruined(input_shape, n_classes):
+        inputs = keras.Input(input_shape)
+        first = keras.layers.Dense(
+            4, "relu", kernel_initializer=keras.initializers.Constant(np.nan)
+        )
+        x = first(keras.layers.Flatten()(inputs))
+        return keras.Model(inputs, keras.layers.Dense(n_classes, activation="softmax")(x))
+
+    with pytest.raises(ValueError, match="1 of the network's weights hold NaN or infinity"):
+        cnn(architecture=ruined).fit(faces.images, faces.target)
+
+
+def sequential(input_shape, n_classes):
+    """A network without a declared input."""
+    return keras.Sequential(
+        [
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Flatten(),
+            keras.layers.Dense(n_classes, activation="softmax"),
+        ]
+    )
+
+
+class Subclassed(keras.Model):
+    """A network in Keras' other style."""
+
+    def __init__(self, n_classes):
+        super().__init__()
+        self.flatten = keras.layers.Flatten()
+        self.dense = keras.layers.Dense(n_classes, activation="softmax")
+
+    def call(self, images):
+        return self.dense(self.flatten(images / 255))
+
+
+@pytest.mark.parametrize("build", [sequential, lambda shape, n: Subclassed(n)])
+@pytest.mark.parametrize("augmentation", [None, "standard"])
+def test_networks_in_every_style_of_keras_are_taken(cnn, faces, build, augmentation):
+    clf = cnn(architecture=build, augmentation=augmentation).fit(faces.images, faces.target)
+    assert clf.predict(faces.images[:3]).shape == (3,)
+
+
+def test_a_network_in_place_of_a_function_says_what_to_pass(cnn, faces):
+    network = sequential((16, 16, 1), 7)
+    with pytest.raises(TypeError, match="is a network, but each fit needs a new one"):
+        cnn(architecture=network).fit(faces.images, faces.target)
+
+
+@pytest.mark.parametrize("name", ["CSVLogger", "ModelCheckpoint"])
+def test_callbacks_that_open_files_leave_a_classifier_that_can_be_copied(
+    cnn, faces, tmp_path, name
+):
+    callback = getattr(keras.callbacks, name)(str(tmp_path / "logs.weights.h5"))
+    clf = cnn(callbacks=[callback]).fit(faces.images, faces.target)
+    pickle.loads(pickle.dumps(clf))
+    copy.deepcopy(clf)
+    clone(clf).fit(faces.images, faces.target)
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [keras.callbacks.ReduceLROnPlateau(), keras.callbacks.LearningRateScheduler(lambda epoch: 0.1)],
+)
+def test_a_second_schedule_is_refused_before_training(cnn, faces, callback):
+    with pytest.raises(ValueError, match=r"sets the learning rate.*'constant'"):
+        cnn(callbacks=[callback, Never()]).fit(faces.images, faces.target)
+    clf = cnn(callbacks=[callback], learning_rate_schedule="constant")
+    assert clf.fit(faces.images, faces.target).n_epochs_ == 1
+
+
+def test_patience_waits_until_the_learning_rate_has_risen(cnn, faces):
+    # At this rate nothing is learned until well into the rise over nine of sixty epochs.
+    clf = cnn(epochs=60, patience=1, learning_rate=1e-9, batch_size=32)
+    assert clf.fit(faces.images, faces.target).n_epochs_ > 9
+
+
+def test_validation_images_pass_through_a_pipeline(cnn, faces):
+    with config_context(enable_metadata_routing=True):
+        clf = cnn().set_fit_request(X_val=True, y_val=True)
+        steps = make_pipeline(ImageResizer(8), clf, transform_input=["X_val"])
+        steps.fit(faces.images, faces.target, X_val=faces.images[:40], y_val=faces.target[:40])
+    assert steps[-1].image_shape_ == (8, 8, 1)
+    assert "val_accuracy" in steps[-1].history_
+
+
+def test_validation_images_and_labels_come_together(cnn, faces):
+    X, y = faces.images, faces.target
+    with pytest.raises(ValueError, match="y_val is missing"):
+        cnn().fit(X, y, X_val=X)
+    with pytest.raises(ValueError, match="pass one of them"):
+        cnn().fit(X, y, X_val=X, y_val=y, validation_data=(X, y))

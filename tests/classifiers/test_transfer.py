@@ -22,9 +22,7 @@ def test_the_frozen_backbone_keeps_its_weights(transfer, faces, head):
 def test_a_second_phase_trains_the_last_layers_only(transfer, faces):
     params = {"validation_fraction": None, "epochs": 2}
     frozen = transfer(**params).fit(faces.images, faces.target)
-    tuned = transfer(
-        fine_tune_layers=1, fine_tune_epochs=3, fine_tune_learning_rate=0.01, **params
-    ).fit(faces.images, faces.target)
+    tuned = transfer(fine_tuning=(1, 3, 0.01), **params).fit(faces.images, faces.target)
     assert tuned.n_epochs_ == len(tuned.history_["loss"]) == 5
     network = tuned.model_.get_layer("backbone")
     changed = {
@@ -41,9 +39,7 @@ def test_the_second_phase_keeps_the_best_of_both(transfer, faces):
     clf = transfer(
         epochs=4,
         learning_rate=0.01,
-        fine_tune_layers=2,
-        fine_tune_epochs=2,
-        fine_tune_learning_rate=10.0,
+        fine_tuning=(2, 2, 10.0),
         augmentation="study",
     )
     images, labels = faces.images, faces.target
@@ -54,8 +50,8 @@ def test_the_second_phase_keeps_the_best_of_both(transfer, faces):
 
 
 def test_too_many_layers_are_told(transfer, faces):
-    with pytest.raises(ValueError, match=r"fine_tune_layers=3.*has only 2 layers with weights"):
-        transfer(fine_tune_layers=3).fit(faces.images, faces.target)
+    with pytest.raises(ValueError, match=r"fine_tuning=\(3,\).*has only 2 layers with weights"):
+        transfer(fine_tuning=(3,)).fit(faces.images, faces.target)
 
 
 @pytest.mark.parametrize("image_size", [20, (20, 24)])
@@ -99,9 +95,7 @@ def test_backbones_that_hold_other_models_are_tuned_from_their_end(transfer, fac
     backbone = Backbone("blocks", blocks, unchanged, 8, "none")
     params = {"backbone": backbone, "augmentation": "study", "validation_fraction": None}
     frozen = transfer(**params).fit(faces.images, faces.target)
-    tuned = transfer(
-        fine_tune_layers=1, fine_tune_epochs=1, fine_tune_learning_rate=0.1, **params
-    ).fit(faces.images, faces.target)
+    tuned = transfer(fine_tuning=(1, 1, 0.1), **params).fit(faces.images, faces.target)
     network, same = (clf._get_backbone() for clf in (tuned, frozen))
     for name, learns in (("stem", False), ("last", True)):
         pair = (n.get_layer(name).get_weights()[0] for n in (network, same))
@@ -126,7 +120,7 @@ def test_the_head_learns_on_a_backbone_without_weights(transfer, faces):
 
 
 def test_partial_fit_after_fine_tuning_leaves_the_backbone_alone(transfer, faces):
-    clf = transfer(fine_tune_layers=2, fine_tune_epochs=1, learning_rate=0.01)
+    clf = transfer(fine_tuning=(2, 1), learning_rate=0.01)
     clf.fit(faces.images, faces.target)
     before = backbone_weights(clf)
     head = clf.model_.get_layer("logits").get_weights()[0]
@@ -137,8 +131,8 @@ def test_partial_fit_after_fine_tuning_leaves_the_backbone_alone(transfer, faces
 
 
 def test_an_optimizer_instance_cannot_have_two_learning_rates(transfer, faces):
-    clf = transfer(optimizer=keras.optimizers.Adam(1e-3), fine_tune_layers=1)
-    with pytest.raises(ValueError, match=r"fine_tune_layers=1 needs a second one"):
+    clf = transfer(optimizer=keras.optimizers.Adam(1e-3), fine_tuning=(1,))
+    with pytest.raises(ValueError, match=r"fine_tuning=\(1,\) needs a second one"):
         clf.fit(faces.images, faces.target)
 
 

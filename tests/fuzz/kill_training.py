@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +26,16 @@ EPOCHS = 12
 def train(checkpoint=None):
     """Train, and return the weights."""
     from fer_estimators import CNNClassifier
+    from fer_estimators.architectures import build_tiny
     from fer_estimators.datasets import make_faces
 
     faces = make_faces(140, image_size=16, random_state=0)
     clf = CNNClassifier(
-        "tiny", augmentation="standard", dropout=0.2, epochs=EPOCHS, batch_size=8, random_state=0
+        partial(build_tiny, dropout=0.2),
+        augmentation="standard",
+        epochs=EPOCHS,
+        batch_size=8,
+        random_state=0,
     )
     return clf.fit(faces.images, faces.target, checkpoint=checkpoint).model_.get_weights()
 

@@ -19,7 +19,6 @@ from sklearn.base import clone
 
 from fer_estimators import CNNClassifier, TransferClassifier
 from fer_estimators.architectures import ARCHITECTURES
-from fer_estimators.augmentation import without_augmentation
 from fer_estimators.backbones import BACKBONES
 from fer_estimators.classifiers._heads import HEADS
 from fer_estimators.persistence import load, save
@@ -67,8 +66,8 @@ def test_same_model_gives_the_same_bytes(fitted, good, tmp_path):
 def test_transfer_classifier_comes_back_with_what_is_frozen(
     make_transfer, tiny_backbone, faces, tmp_path
 ):
-    clf = make_transfer(tiny_backbone, weights=None, fine_tune_layers=1)
-    clf.set_params(fine_tune_epochs=1).fit(faces.images, faces.target)
+    clf = make_transfer(tiny_backbone, weights=None, fine_tuning=(1,))
+    clf.set_params(fine_tuning=(1, 1)).fit(faces.images, faces.target)
     save(clf.set_params(backbone="mobilenet_025"), tmp_path / "transfer.fer")
     loaded = load(tmp_path / "transfer.fer")
     assert type(loaded) is TransferClassifier
@@ -272,7 +271,7 @@ def test_weights_too_large_for_half_precision_are_not_cut(faces, tmp_path):
 
 
 def test_network_alone_is_read_by_keras_without_this_library(fitted, faces, tmp_path):
-    without_augmentation(fitted.model_).save(tmp_path / "faces.keras")
+    fitted.model_.save(tmp_path / "faces.keras")
     np.save(tmp_path / "faces.npy", faces.images[:5, ..., None])
     code = (
         "import keras, numpy as np, sys; model = keras.saving.load_model('faces.keras'); "

@@ -1,6 +1,15 @@
-"""scikit-learn classifiers of images: own networks and transfer learning."""
+"""Classifiers that learn emotions from images with Keras networks."""
 
-from fer_estimators.classifiers._cnn import CNNClassifier
-from fer_estimators.classifiers._transfer import TransferClassifier
+from fer_estimators.classifiers._cnn import RECIPES, CNNClassifier
+from fer_estimators.classifiers._heads import HEADS, pooled_head, study_head
+from fer_estimators.classifiers._transfer import FineTuning, TransferClassifier
 
-__all__ = ["CNNClassifier", "TransferClassifier"]
+__all__ = [
+    "HEADS",
+    "RECIPES",
+    "CNNClassifier",
+    "FineTuning",
+    "TransferClassifier",
+    "pooled_head",
+    "study_head",
+]

@@ -1,12 +1,14 @@
-"""What all classifiers of images share: checks, training, prediction."""
+"""What all classifiers of images share: training, step by step."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from numbers import Integral, Real
+from typing import Any, Self
 
+import keras
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_consistent_length
 
 from fer_estimators._backends.device import device_scope, resolve_device
 from fer_estimators._backends.inference import compile_inference
@@ -21,14 +23,14 @@ from fer_estimators._backends.process_state import (
     isolated_random_state,
 )
 from fer_estimators._compat import Interval, StrOptions
-from fer_estimators.augmentation import add_augmentation, without_augmentation
-from fer_estimators.classifiers import _targets
-from fer_estimators.classifiers._batches import ImageBatches
-from fer_estimators.classifiers._checkpoint import fingerprint, open_checkpoint
-from fer_estimators.classifiers._outputs import check_network
+from fer_estimators._fingerprint import describe
+from fer_estimators.classifiers._callbacks import KeepBestWeights
+from fer_estimators.classifiers._checkpoint import Progress, fingerprint, open_checkpoint
+from fer_estimators.classifiers._data import TrainingData, check_training_data
+from fer_estimators.classifiers._outputs import check_network, check_probabilities
 from fer_estimators.classifiers._pickling import NetworkPickling
 from fer_estimators.classifiers._prediction import ImagePredictor
-from fer_estimators.classifiers._training import Phase, run_phases
+from fer_estimators.classifiers._training import Phase, Rule, Trainer
 from fer_estimators.classifiers._views import VIEWS
 
 
@@ -40,15 +42,13 @@ class BaseImageClassifier(NetworkPickling, ImagePredictor, BaseEstimator):
 
     _parameter_constraints = {
         "image_shape": [tuple, list, None],
-        "dropout": [Interval(Real, 0, 1, closed="left"), None],
         "augmentation": [str, callable, None],
         "optimizer": "no_validation",
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "learning_rate_schedule": [str, callable],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "epochs": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"all"})],
-        "shuffle": ["boolean"],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
         "patience": [Interval(Integral, 1, None, closed="left"), None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
@@ -62,7 +62,18 @@ class BaseImageClassifier(NetworkPickling, ImagePredictor, BaseEstimator):
         "verbose": ["verbose"],
     }
 
-    def fit(self, X, y, sample_weight=None, *, y_proba=None, validation_data=None, checkpoint=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        y_proba: ArrayLike | None = None,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        checkpoint: Any = None,
+    ) -> Self:
         """Train on images and their labels.
 
         Parameters
@@ -81,8 +92,15 @@ class BaseImageClassifier(NetworkPickling, ImagePredictor, BaseEstimator):
             distillation [1]_). `y` still tells the classes, their weights and what is held out, and
             the validation accuracy is that of its labels. The columns of a data frame must be the
             classes.
+        X_val : array-like of shape (n_val, height, width[, channels]) or (n_val, n_pixels), \
+default=None
+            Images to choose the best epoch on, in place of `validation_fraction`. Behind the steps
+            of a :class:`~sklearn.pipeline.Pipeline`, its ``transform_input=["X_val"]`` transforms
+            them as `X`.
+        y_val : array-like of shape (n_val,), default=None
+            Their labels.
         validation_data : tuple (X, y), default=None
-            Images and labels to choose the best epoch on, in place of `validation_fraction`.
+            `X_val` and `y_val` as a pair, as Keras takes them.
         checkpoint : path-like, default=None
             A folder in which to keep the training's state after each epoch. Called again with
             the same folder, parameters and data (and, for a warm start, the same classifier as it
@@ -117,18 +135,25 @@ class BaseImageClassifier(NetworkPickling, ImagePredictor, BaseEstimator):
         .. [1] Hinton, G., Vinyals, O. and Dean, J. (2015). "Distilling the knowledge in a neural
            network." arXiv:1503.02531.
         """
-        warm = self.warm_start and hasattr(self, "model_")
+        if X_val is not None or y_val is not None:
+            validation_data = _pair(X_val, y_val, validation_data)
         return self._fit(
             X,
             y,
             sample_weight,
-            warm=warm,
+            warm=self.warm_start and hasattr(self, "model_"),
             y_proba=y_proba,
-            validation_data=validation_data,
+            validation=validation_data,
             folder=checkpoint,
         )
 
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Train for one more epoch on images and their labels.
 
         The learning rate is constant, no image is held out for validation, and weights are not
@@ -159,6 +184,11 @@ class BaseImageClassifier(NetworkPickling, ImagePredictor, BaseEstimator):
             "balanced", or as for :meth:`fit`.
         """
         warm = hasattr(self, "model_")
+        self._check_classes(classes, warm)
+        return self._fit(X, y, sample_weight, warm=warm, classes=classes, incremental=True)
+
+    def _check_classes(self, classes, warm):
+        """Check what only :meth:`partial_fit` has to be told."""
         if self.class_weight == "balanced":
             raise ValueError(
                 "class_weight='balanced' cannot be known from a part of the images. Pass a dict of "
@@ -169,32 +199,25 @@ class BaseImageClassifier(NetworkPickling, ImagePredictor, BaseEstimator):
                 "classes must be passed on the first call to partial_fit: all labels that will "
                 "ever come, such as np.unique(y)."
             )
-        if classes is not None:
-            classes = np.unique(classes)
-            if warm and not np.array_equal(classes, self.classes_):
-                raise ValueError(
-                    f"classes={classes.tolist()} differ from those of the first call, "
-                    f"{self.classes_.tolist()}. Leave classes out, or start with a clone."
-                )
-        return self._fit(X, y, sample_weight, warm=warm, classes=classes, incremental=True)
+        if warm and classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(
+                f"classes={np.unique(classes).tolist()} differ from those of the first call, "
+                f"{self.classes_.tolist()}. Leave classes out, or start with a clone."
+            )
 
-    def _build_network(self, input_shape, n_classes):
-        """Return the uncompiled network, without augmentation."""
+    def _build_network(self, input_shape: tuple[int, ...], n_classes: int) -> keras.Model:
+        """Return the uncompiled network."""
         raise NotImplementedError
 
-    def _settings(self):
-        """Return the parameters by name, as the training uses them."""
-        return self.get_params(deep=False)
+    def _phases(self, network: keras.Model) -> list[Phase]:
+        """Return the phases of training."""
+        return [Phase(self.epochs, self.learning_rate, self.learning_rate_schedule)]
 
-    def _phases(self):
-        """Yield the phases of training; what they need of the model is done between them."""
-        yield Phase(self._settings()["epochs"], self.learning_rate, self.learning_rate_schedule)
-
-    def _incremental_phase(self, keep_optimizer):
-        yield Phase(1, self.learning_rate, "constant", keep_optimizer, averages=False)
+    def _incremental_phase(self) -> Phase:
+        return Phase(1, self.learning_rate, "constant", averages=False)
 
     def _fit(self, X, y, sample_weight, **options):
-        with self._all_or_nothing(options["warm"]):
+        with self._restored_on_failure(options["warm"]):
             interruption = self._fit_until_interrupted(X, y, sample_weight, **options)
         interruption.raise_as_usual()
         return self
@@ -207,81 +230,105 @@ class BaseImageClassifier(NetworkPickling, ImagePredictor, BaseEstimator):
         *,
         warm,
         y_proba=None,
-        validation_data=None,
+        validation=None,
         folder=None,
         classes=None,
         incremental=False,
     ):
         """Check everything, then train; `incremental` for one epoch with the same optimizer."""
         self._validate_params()
-        labels = _targets.check_labels(y, estimator_name=type(self).__name__)
-        images = self._check_images(X, fitting=not warm)
-        check_consistent_length(images, labels)
-        classes, codes = _targets.encode_labels(labels, self.classes_ if warm else classes)
-        soft = _targets.check_soft_labels(y_proba, images, classes)
-        weights = _targets.weigh(images, codes, classes, sample_weight, self.class_weight)
-        self.classes_ = classes
-        self.image_shape_ = images.shape[1:]
-        self.device_ = resolve_device(self.device)
-        validation = self._check_validation_data(validation_data)
-        arrays = {"X": images, "y": codes, "y_proba": soft, "weights": weights}
-        if validation is not None:
-            arrays["validation X"], arrays["validation y"] = validation
-        described = None
-        if folder is not None:
-            first = without_augmentation(self.model_).get_weights() if warm else None
-            described = fingerprint(self, classes=classes, arrays=arrays, first_weights=first)
-        with open_checkpoint(folder, described) as checkpoint:
-            self._draw_seed(warm, checkpoint)
-            holds_out = not incremental and validation is None
-            fraction = self._settings()["validation_fraction"] if holds_out else None
-            sets = self._make_batches(images, codes, soft, weights, validation, fraction)
-            batch = (sets[0].batch_size, self.image_shape_)
-            with device_scope(self.device_), freed_memory_kept(), advice_on_memory(*batch):
-                if not warm:
-                    self.model_ = self._build_model()
-                    self.history_ = {}
-                elif self._settings()["augmentation"] != self._augmented_with:
-                    # The network may still hold the optimizer of a training without augmentation.
-                    self._optimizer_rule = None
-                    with isolated_random_state(self._seed):
-                        self.model_ = self._augment(without_augmentation(self.model_))
-                return self._train(*sets, checkpoint=checkpoint, incremental=incremental)
-
-    def _train(self, batches, validation, *, checkpoint, incremental):
-        rule = (self.optimizer, self.learning_rate, self.label_smoothing) if incremental else None
-        keep_optimizer = incremental and getattr(self, "_optimizer_rule", None) == rule
-        self.history_, self.best_epoch_, interruption = run_phases(
-            self.model_,
-            self._incremental_phase(keep_optimizer) if incremental else self._phases(),
-            batches,
-            validation,
-            history=self.history_,
-            checkpoint=checkpoint,
-            seed=self._seed,
-            optimizer=self.optimizer,
-            label_smoothing=self.label_smoothing,
-            patience=self._settings()["patience"],
-            callbacks=self.callbacks or (),
-            verbose=int(self.verbose),
+        data = check_training_data(
+            self,
+            X,
+            y,
+            sample_weight=sample_weight,
+            y_proba=y_proba,
+            validation=validation,
+            classes=self.classes_ if warm else None if classes is None else np.unique(classes),
+            warm=warm,
         )
-        self.n_epochs_ = len(self.history_["loss"])
+        device = resolve_device(self.device)
+        image_shape = data.images.shape[1:]
+        with (
+            self._checkpoint(folder, data, warm) as checkpoint,
+            device_scope(device),
+            freed_memory_kept(),
+            advice_on_memory(self.batch_size, image_shape),
+        ):
+            seed = self._draw_seed(warm, checkpoint)
+            batches, validation = data.batches(
+                fraction=None if incremental else self.validation_fraction,
+                batch_size=self.batch_size,
+                dtype=self._output_dtype(),
+                seed=seed,
+            )
+            if warm:
+                network, infer = self.model_, self._infer
+            else:
+                network, infer = self._make_network(data, seed)
+            trainer, signature = self._make_trainer(network, seed, incremental)
+            phases = [self._incremental_phase()] if incremental else self._phases(network)
+            best = KeepBestWeights(network, None if validation is None else self.patience)
+            progress = Progress(self.history_ if warm else {}, best, checkpoint, seed)
+            rule = Rule(
+                self.optimizer, self.label_smoothing, self.callbacks or (), int(self.verbose)
+            )
+            interruption = trainer.run(phases, rule, batches, validation, progress)
+        self.classes_ = data.classes
+        self.image_shape_ = image_shape
+        self.n_features_in_ = int(np.prod(image_shape))
+        self.device_ = device
+        self.model_ = network
+        self.history_ = progress.history
+        self.n_epochs_ = progress.n_epochs
+        self.best_epoch_ = best.best_epoch
         self.interrupted_ = interruption.ended_training
-        self._optimizer_rule = rule
-        self._infer = compile_inference(self.model_)
+        self._seed = seed
+        self._infer = infer
+        self._trainer = (signature, trainer) if incremental else None
         return interruption
 
+    def _checkpoint(self, folder, data, warm):
+        if folder is None:
+            return nullcontext()
+        first_weights = self.model_.get_weights() if warm else None
+        return open_checkpoint(folder, fingerprint(self, data, first_weights=first_weights))
+
     def _draw_seed(self, warm, checkpoint):
-        if warm and hasattr(self, "_seed"):
-            # A warm start keeps its seed: another split would validate on what it learned.
-            return
-        random_state = check_random_state(self.random_state)
-        self._seed = int(random_state.randint(np.iinfo(np.int32).max))
+        if warm:
+            # Another split would validate on what it has learned.
+            return self._seed
         if checkpoint is not None and checkpoint.state is not None:
-            self._seed = checkpoint.state["seed"]
+            return checkpoint.state["seed"]
+        random_state = check_random_state(self.random_state)
+        return int(random_state.randint(np.iinfo(np.int32).max))
+
+    def _make_network(self, data: TrainingData, seed: int):
+        """Build the network, and see that it gives probabilities before it is trained."""
+        free_dropped_networks()
+        with isolated_random_state(seed), dtype_policy(self.dtype_policy):
+            network = self._build_network(data.images.shape[1:], len(data.classes))
+            network = check_network(network, data.images.shape[1:], len(data.classes))
+        infer = compile_inference(network)
+        check_probabilities(infer(data.images[:1]))
+        return network, infer
+
+    def _make_trainer(self, network, seed, incremental):
+        """Return what trains the network, for :meth:`partial_fit` that of the last call."""
+        signature = None
+        if incremental:
+            rule = [self.optimizer, self.learning_rate, self.label_smoothing, self.augmentation]
+            signature = describe(rule)
+            before, trainer = getattr(self, "_trainer", None) or (None, None)
+            if before == signature:
+                return trainer, signature
+        # A warm start is not to see the changes of the training before again.
+        seed += getattr(self, "n_epochs_", 0)
+        with isolated_random_state(seed), dtype_policy(self.dtype_policy):
+            return Trainer(network, self.augmentation), signature
 
     @contextmanager
-    def _all_or_nothing(self, warm):
+    def _restored_on_failure(self, warm):
         """Restore everything if training fails, so that no mixture of two fits is left."""
         before = dict(vars(self))
         weights = self.model_.get_weights() if warm else None
@@ -293,58 +340,20 @@ class BaseImageClassifier(NetworkPickling, ImagePredictor, BaseEstimator):
             if warm:
                 self.model_.set_weights(weights)
                 # The optimizer has moved on: `partial_fit` is to make another.
-                vars(self).pop("_optimizer_rule", None)
+                self._trainer = None
             raise
-
-    def _check_validation_data(self, validation_data):
-        """Return images and class codes, or None."""
-        if validation_data is None:
-            return None
-        X, y = _targets.check_validation_pair(validation_data)
-        labels = _targets.check_labels(y, estimator_name=type(self).__name__)
-        _, codes = _targets.encode_labels(labels, self.classes_)
-        return self._check_images(X, fitting=False), codes
-
-    def _make_batches(self, images, codes, soft, weights, validation, fraction):
-        training, held_out = _targets.split_rows(
-            codes, self.classes_, fraction, weights=weights, seed=self._seed
-        )
-        options = {
-            "n_classes": len(self.classes_),
-            "batch_size": self._n_per_batch(len(training)),
-            "dtype": self._output_dtype(),
-        }
-        batches = ImageBatches(
-            images,
-            codes,
-            soft=soft,
-            weights=weights,
-            rows=training,
-            shuffle=self.shuffle,
-            seed=self._seed,
-            **options,
-        )
-        if validation is not None:
-            return batches, ImageBatches(*validation, **options)
-        if held_out is None:
-            return batches, None
-        return batches, ImageBatches(images, codes, rows=held_out, **options)
-
-    def _build_model(self):
-        """Build the network, with the training-only augmentation in front of it."""
-        free_dropped_networks()
-        with isolated_random_state(self._seed), dtype_policy(self.dtype_policy):
-            network = self._build_network(self.image_shape_, len(self.classes_))
-            check_network(network, len(self.classes_))
-            return self._augment(network)
-
-    def _augment(self, network):
-        self._augmented_with = self._settings()["augmentation"]
-        with dtype_policy(self.dtype_policy):
-            return add_augmentation(network, self._augmented_with)
 
     def __sklearn_tags__(self):
         """Describe the classifier to scikit-learn."""
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _pair(X_val, y_val, validation_data):
+    if validation_data is not None:
+        raise ValueError("Both validation_data and X_val, y_val were passed; pass one of them.")
+    if X_val is None or y_val is None:
+        missing = "X_val" if X_val is None else "y_val"
+        raise ValueError(f"{missing} is missing: X_val and y_val are passed together.")
+    return X_val, y_val

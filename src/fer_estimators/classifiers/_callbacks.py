@@ -1,7 +1,15 @@
-"""What happens between the batches and the epochs of a training."""
+"""What happens between the batches and the epochs of a training run, and what ends one early."""
+
+import copy
+import pickle
+import signal
+import threading
+from contextlib import contextmanager
 
 import keras
 import numpy as np
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Diverged(Exception):
@@ -39,7 +47,17 @@ class LogLearningRate(keras.callbacks.Callback):
 
 
 class DetectDivergence(keras.callbacks.Callback):
-    """Raise `Diverged` after the first batch whose loss is not finite."""
+    """Raise `Diverged` after the first batch whose loss is not finite, or that ruins the weights.
+
+    Parameters
+    ----------
+    network : keras.Model
+        The network that is trained.
+    """
+
+    def __init__(self, network):
+        super().__init__()
+        self._network = network
 
     def on_epoch_begin(self, epoch, logs=None):
         """Remember the epoch, for the error."""
@@ -52,7 +70,7 @@ class DetectDivergence(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Look at the weights, which the last batch may have ruined."""
-        if not all(np.isfinite(values).all() for values in self.model.get_weights()):
+        if not all(np.isfinite(values).all() for values in self._network.get_weights()):
             self._stop()
 
     def _stop(self):
@@ -67,9 +85,11 @@ class KeepBestWeights(keras.callbacks.Callback):
 
     Parameters
     ----------
+    network : keras.Model
+        The network that is trained.
     patience : int or None
-        Epochs without a better one after which a phase stops. None takes each epoch for better
-        than those before it.
+        Epochs without a better one after which a phase stops, not counting those in which the
+        learning rate still rises. None takes each epoch for better than those before it.
 
     Attributes
     ----------
@@ -80,24 +100,32 @@ class KeepBestWeights(keras.callbacks.Callback):
     best_weights : list of ndarray or None
     waited : int
         Epochs of this phase since the best one.
+    learning_rate : float
+        Of the last epoch of this phase.
     """
 
-    def __init__(self, patience):
+    def __init__(self, network, patience):
         super().__init__()
+        self._network = network
         self.patience = patience
         self.best_epoch = None
         self.best_score = None
         self.best_weights = None
+        self.begin_phase()
+
+    def begin_phase(self):
+        """Forget how long the phase before has waited."""
         self.waited = 0
+        self.learning_rate = 0.0
 
-    def keep(self, model):
-        """Take a model's weights for the best."""
-        self.best_weights = model.get_weights()
+    def keep(self):
+        """Take the network's weights for the best."""
+        self.best_weights = self._network.get_weights()
 
-    def restore(self, model):
+    def restore(self):
         """Put the best weights back, if there are any."""
         if self.best_weights is not None:
-            model.set_weights(self.best_weights)
+            self._network.set_weights(self.best_weights)
 
     def on_epoch_end(self, epoch, logs=None):
         """Keep the weights if this epoch is the best so far."""
@@ -105,12 +133,152 @@ class KeepBestWeights(keras.callbacks.Callback):
             score = [float(epoch)]
         else:
             score = [float(logs["val_accuracy"]), -float(logs["val_loss"])]
+        warming_up = self.learning_rate < logs["learning_rate"]
+        self.learning_rate = logs["learning_rate"]
         if self.best_score is None or score > self.best_score:
             self.best_score = score
             self.best_epoch = epoch + 1
-            self.best_weights = self.model.get_weights()
+            self.keep()
             self.waited = 0
             return
-        self.waited += 1
+        if not warming_up:
+            self.waited += 1
         if self.patience is not None and self.waited >= self.patience:
             self.model.stop_training = True
+
+
+_SETS_THE_RATE = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
+
+
+def check_callbacks(callbacks, optimizer):
+    """Refuse callbacks that could not do their work, before the first batch.
+
+    Parameters
+    ----------
+    callbacks : sequence of keras.callbacks.Callback
+    optimizer : keras.optimizers.Optimizer
+
+    Raises
+    ------
+    TypeError
+        If one is not a Keras callback.
+    ValueError
+        If one sets the learning rate, but a schedule does, too.
+    """
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    scheduled = isinstance(
+        optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule
+    )
+    for callback in callbacks:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise TypeError(
+                f"callbacks holds {callback!r} of type {type(callback).__name__}, but instances of "
+                "keras.callbacks.Callback are expected."
+            )
+        if scheduled and isinstance(callback, _SETS_THE_RATE):
+            raise ValueError(
+                f"callbacks holds a {type(callback).__name__}, which sets the learning rate, but "
+                "the optimizer follows a schedule of its own. Pass "
+                "learning_rate_schedule='constant', or leave the callback out."
+            )
+
+
+@contextmanager
+def left_copyable(callbacks):
+    """Let go of the network and of open files that callbacks hold after a training.
+
+    Otherwise the estimator's parameters would hold them, and could be neither copied nor pickled.
+    What a callback recorded stays.
+
+    Parameters
+    ----------
+    callbacks : sequence of keras.callbacks.Callback
+    """
+    before = [dict(vars(callback)) for callback in callbacks]
+    try:
+        yield
+    finally:
+        for callback, attributes in zip(callbacks, before, strict=True):
+            callback._model = None
+            for name, value in list(vars(callback).items()):
+                if value is not attributes.get(name) and not _can_be_copied(value):
+                    if name in attributes:
+                        setattr(callback, name, attributes[name])
+                    else:
+                        delattr(callback, name)
+
+
+def _can_be_copied(value):
+    try:
+        pickle.dumps(value)
+        copy.deepcopy(value)
+    except Exception:  # whatever a stranger's object raises
+        return False
+    return True
+
+
+class Interrupted(Exception):
+    """A signal came while the network was trained."""
+
+
+class Interruption(keras.callbacks.Callback):
+    """Raise `Interrupted` after the batch during which the first signal came.
+
+    A second signal is not waited for: the first one puts the handlers back that were there
+    before.
+
+    Attributes
+    ----------
+    signal : signal.Signals or None
+        The one that came.
+    ended_training : bool
+        Whether it came in time to end the training.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.signal = None
+        self.ended_training = False
+        self._handlers = {}
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Stop if a signal has come."""
+        if self.signal is not None:
+            self.ended_training = True
+            raise Interrupted
+
+    @contextmanager
+    def listening(self):
+        """Handle signals meanwhile; in the main thread, the only one that gets any."""
+        if threading.current_thread() is threading.main_thread():
+            for number in _SIGNALS:
+                handler = signal.getsignal(number)
+                # Whoever ignores a signal, or handles it outside of Python, goes on doing so.
+                if handler not in (None, signal.SIG_IGN):
+                    self._handlers[number] = handler
+                    signal.signal(number, self._remember)
+        try:
+            yield
+        finally:
+            self._put_back()
+
+    def raise_as_usual(self):
+        """Do what the signal would have done; nothing if none came."""
+        if self.signal is None:
+            return
+        handler = signal.getsignal(self.signal)
+        if handler is signal.SIG_DFL:
+            # The process was to end; this way, `finally` and `atexit` get their turn.
+            raise SystemExit(128 + self.signal)
+        handler(self.signal, None)
+
+    def _remember(self, number, frame):
+        self.signal = signal.Signals(number)
+        self._put_back()
+
+    def _put_back(self):
+        # A signal may come in the middle of this, and do the same.
+        for number in _SIGNALS:
+            handler = self._handlers.pop(number, None)
+            if handler is not None:
+                signal.signal(number, handler)

@@ -1,9 +1,7 @@
-"""Keep a training in a folder, epoch by epoch, so that it can go on after a kill."""
+"""Where a training stands, kept in a folder after each epoch so that it resumes if killed."""
 
-import hashlib
 import json
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import keras
@@ -11,7 +9,9 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from fer_estimators._files.writing import written_whole
+from fer_estimators._fingerprint import describe, digest, digest_array
 from fer_estimators._messages import warn
+from fer_estimators.classifiers._callbacks import KeepBestWeights
 from fer_estimators.exceptions import CheckpointError
 
 _FILE = "checkpoint.npz"
@@ -19,8 +19,8 @@ _LOCK = "lock"
 _TEMPORARY = ".checkpoint-"
 _VERSION = 1
 _WEIGHTS_BEFORE = "the weights before"
-# They may change from call to call: all but callbacks change nothing that is learned (a recipe is
-# compared by what it sets), and the state of those is the user's own affair.
+# They may change from call to call: all but callbacks change nothing that is learned, and the state
+# of those is the user's own affair.
 _MAY_CHANGE = {
     "verbose",
     "callbacks",
@@ -28,73 +28,39 @@ _MAY_CHANGE = {
     "warm_start",
     "tta",
     "handle_other_shapes",
-    "recipe",
 }
 
 
-def fingerprint(estimator, *, classes, arrays, first_weights=None):
+def fingerprint(estimator, data, *, first_weights=None):
     """Describe everything on which a training depends.
 
     Parameters
     ----------
     estimator : BaseImageClassifier
-    classes : ndarray of shape (n_classes,)
-    arrays : dict of str to ndarray or None
-        The images, class codes and weights.
+    data : TrainingData
     first_weights : list of ndarray, default=None
-        Of the network that a warm start goes on from.
+        Of the network that a warm start continues from.
 
     Returns
     -------
     dict of str to str
     """
     described = {
-        name: _describe(value)
-        for name, value in estimator._settings().items()
+        name: describe(value)
+        for name, value in estimator.get_params(deep=False).items()
         if name not in _MAY_CHANGE
     }
+    if isinstance(estimator.random_state, np.random.RandomState):
+        # Each fit draws from it. The checkpoint holds the seed that was drawn.
+        described["random_state"] = "a RandomState"
     described["estimator"] = type(estimator).__name__
     described["Keras' backend"] = keras.backend.backend()
-    described["classes"] = repr(classes.tolist())
-    for name, array in arrays.items():
-        described[name] = "None" if array is None else _digest(array)
+    described["classes"] = repr(data.classes.tolist())
+    for name, array in data.arrays().items():
+        described[name] = "None" if array is None else digest_array(array)
     if first_weights is not None:
-        digests = "\n".join(_digest(np.atleast_1d(array)) for array in first_weights)
-        described[_WEIGHTS_BEFORE] = hashlib.sha256(digests.encode()).hexdigest()
+        described[_WEIGHTS_BEFORE] = digest(list(first_weights))
     return described
-
-
-def _describe(value):
-    if isinstance(value, keras.optimizers.Optimizer):
-        return repr(value.get_config())
-    if isinstance(value, np.random.RandomState):
-        return "a RandomState"
-    if isinstance(value, partial):
-        return f"partial {_describe([value.func, value.args, value.keywords])}"
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_describe, value))}]"
-    if isinstance(value, dict):
-        return _describe([*value.items()])
-    if hasattr(value, "__code__"):
-        return f"{value.__module__}.{value.__qualname__} {_describe_code(value.__code__)[:12]}"
-    if isinstance(value, type) or not hasattr(value, "__dict__"):
-        return repr(value)
-    # The repr of an instance may hold its address.
-    return f"{type(value).__qualname__} {_describe(vars(value))}"
-
-
-def _describe_code(code):
-    """Digest what a function does, so that an edited one is told from what it was."""
-    constants = [_describe_code(c) if hasattr(c, "co_code") else repr(c) for c in code.co_consts]
-    return hashlib.sha256(repr((code.co_code, code.co_names, constants)).encode()).hexdigest()
-
-
-def _digest(array):
-    digest = hashlib.sha256()
-    # In parts, as the array may be a memory map larger than the memory.
-    for start in range(0, len(array), 4096):
-        digest.update(np.ascontiguousarray(array[start : start + 4096]))
-    return f"{array.shape} {array.dtype}, SHA-256 {digest.hexdigest()}"
 
 
 @contextmanager
@@ -219,6 +185,8 @@ class Checkpoint:
         for name, values in arrays.items():
             members |= {f"{name}/{index:05d}": value for index, value in enumerate(values)}
         try:
+            # Somebody may have deleted it meanwhile.
+            self._folder.mkdir(parents=True, exist_ok=True)
             with written_whole(self._folder / _FILE, prefix=_TEMPORARY) as file:
                 np.savez(file, **members)
         except OSError as error:
@@ -282,3 +250,121 @@ def _not_writable(folder, error):
         f"checkpoint={str(folder)!r} cannot be written ({error.strerror}). Free space there, or "
         "name another folder",
     )
+
+
+class Progress(keras.callbacks.Callback):
+    """Record each whole epoch, in memory and in a checkpoint.
+
+    Comes last among the callbacks, so that it sees what they wrote into the logs.
+
+    Parameters
+    ----------
+    history : dict of str to list of float
+        Of the epochs before this training.
+    best : KeepBestWeights
+        Asked for what it keeps, for the checkpoint.
+    checkpoint : Checkpoint or None
+    seed : int
+        Written into the checkpoint.
+
+    Attributes
+    ----------
+    history : dict of str to list of float
+    best : KeepBestWeights
+    """
+
+    def __init__(self, history, best: KeepBestWeights, checkpoint, seed):
+        super().__init__()
+        self.history = {name: list(values) for name, values in history.items()}
+        self.best = best
+        self._checkpoint = checkpoint
+        self._seed = seed
+        self._phase = 0
+        self._epochs_in_phase = 0
+        self._stopped = False
+        self._resumed = checkpoint is not None and checkpoint.state is not None
+        if self._resumed:
+            self._read(checkpoint.state, checkpoint.arrays)
+
+    @property
+    def n_epochs(self):
+        """Epochs trained, in all phases."""
+        return len(self.history.get("loss", ()))
+
+    @property
+    def phase(self):
+        """Number of the phase in which the training is."""
+        return self._phase
+
+    def begin_phase(self, model, number, epochs):
+        """Put a model, compiled for a phase, where the training stands.
+
+        Parameters
+        ----------
+        model : keras.Model
+        number : int
+            Of the phase.
+        epochs : int
+            Of the phase, at most.
+
+        Returns
+        -------
+        int
+            Epochs left in this phase.
+        """
+        if self._resumed and number < self._phase:
+            return 0
+        if self._resumed and number == self._phase:
+            self._resumed = False
+            self._checkpoint.restore("model", model.variables)
+            self._checkpoint.restore("optimizer", model.optimizer.variables)
+            return 0 if self._stopped else epochs - self._epochs_in_phase
+        self._phase, self._epochs_in_phase, self._stopped = number, 0, False
+        self.best.begin_phase()
+        if self._checkpoint is not None:
+            self._write(model)
+        return epochs
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Add an epoch."""
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(float(value))
+        self._epochs_in_phase += 1
+        # By patience, or by a callback of the user's own.
+        self._stopped = bool(self.model.stop_training)
+        if self._checkpoint is not None:
+            self._write(self.model)
+
+    def _write(self, model):
+        state = {
+            "seed": self._seed,
+            "history": self.history,
+            "phase": self._phase,
+            "epochs_in_phase": self._epochs_in_phase,
+            "stopped": self._stopped,
+            "best_epoch": self.best.best_epoch,
+            "best_score": self.best.best_score,
+            "waited": self.best.waited,
+            "learning_rate": self.best.learning_rate,
+        }
+        arrays = {
+            "model": _values(model.variables),
+            "optimizer": _values(model.optimizer.variables),
+            "best": self.best.best_weights or [],
+        }
+        self._checkpoint.write(state, arrays)
+
+    def _read(self, state, arrays):
+        self.history = state["history"]
+        self._phase = state["phase"]
+        self._epochs_in_phase = state["epochs_in_phase"]
+        self._stopped = state["stopped"]
+        self.best.best_epoch = state["best_epoch"]
+        self.best.best_score = state["best_score"]
+        self.best.waited = state["waited"]
+        self.best.learning_rate = state["learning_rate"]
+        self.best.best_weights = arrays.get("best")
+
+
+def _values(variables):
+    return [keras.ops.convert_to_numpy(variable) for variable in variables]

@@ -1,10 +1,30 @@
 """Networks trained from scratch."""
 
-from fer_estimators._compat import StrOptions
+from typing import Any
+
+import keras
+
 from fer_estimators._messages import look_up
 from fer_estimators.architectures import ARCHITECTURES
 from fer_estimators.classifiers._base import BaseImageClassifier
-from fer_estimators.classifiers._recipes import AUTO, settle
+
+# Settings that belong together: ``CNNClassifier(**RECIPES["best"])``.
+RECIPES: dict[str, dict[str, Any]] = {
+    # FER2013 on a CPU within minutes; the defaults.
+    "fast": {
+        "augmentation": "standard",
+        "epochs": 20,
+        "validation_fraction": 0.1,
+        "patience": 10,
+    },
+    # For as long as it pays, on all images, with the last epoch's weights.
+    "best": {
+        "augmentation": "strong",
+        "epochs": 60,
+        "validation_fraction": None,
+        "patience": None,
+    },
+}
 
 
 class CNNClassifier(BaseImageClassifier):
@@ -16,18 +36,12 @@ class CNNClassifier(BaseImageClassifier):
 default="compact"
         A network by name (see :data:`fer_estimators.architectures.ARCHITECTURES`), or a function
         ``build(input_shape, n_classes)`` that returns an uncompiled Keras model from pixels in
-        0..255 to probabilities. It must take ``dropout=`` too if `dropout` is given.
-    recipe : {"fast", "best"}, default="fast"
-        What the arguments stand for that are left "auto". "fast" trains a network on FER2013 on a
-        CPU within minutes: standard augmentation, 20 epochs, of which the best on a tenth of the
-        images is kept. "best" trains for as long as it pays: strong augmentation, 60 epochs, on
-        all images, with the last epoch's weights.
+        0..255 to probabilities. To set an option of a named one, pass for example
+        ``partial(build_compact, dropout=0.5)``.
     image_shape : tuple of int, default=None
         Height and width (and channels), pixels, of the images in flat rows of `X`; one entry may
         be -1. Not needed for images of three or four dimensions.
-    dropout : float, default=None
-        Fraction of activations dropped in training, in [0, 1). None takes the architecture's own.
-    augmentation : {"auto", "standard", "strong", "study"}, callable or None, default="auto"
+    augmentation : {"standard", "strong", "study"}, callable or None, default="standard"
         Random changes of the training images, as a preset of
         :data:`fer_estimators.augmentation.AUGMENTATIONS` or a function without arguments that
         returns a Keras layer. None trains on the images as they are.
@@ -46,18 +60,17 @@ default="adamw"
     label_smoothing : float, default=0.1
         Probability taken from each image's label and shared by all classes, in [0, 1): keeps
         networks from being too sure of FER2013's noisy labels.
-    epochs : int or "auto", default="auto"
+    epochs : int, default=20
         Passes over the training images, at most.
-    batch_size : int or "all", default=64
-        Images in a step; "all" takes every image in one step.
-    shuffle : bool, default=True
-        Draw the training images in a new order in each epoch.
-    validation_fraction : float, "auto" or None, default="auto"
+    batch_size : int, default=64
+        Images in a step; the last one of an epoch may have fewer.
+    validation_fraction : float or None, default=0.1
         Fraction of the images, the same in each class, that is held out to choose the best epoch.
-        None, or ``validation_data`` given to :meth:`fit`, holds nothing out.
-    patience : int, "auto" or None, default="auto"
-        Epochs without a better validation accuracy after which training stops; the best epoch's
-        weights are kept. None trains for all epochs and keeps the last weights.
+        None, or ``X_val`` and ``y_val`` given to :meth:`fit`, hold nothing out.
+    patience : int or None, default=10
+        Epochs without a better validation accuracy after which training stops, not counting those
+        in which the learning rate still rises; the best epoch's weights are kept. None trains for
+        all epochs and keeps the last weights.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the loss, as in scikit-learn.
     tta : {"flip", "crops"} or None, default=None
@@ -112,6 +125,7 @@ default="adamw"
     See Also
     --------
     TransferClassifier : Start from a network pretrained on ImageNet.
+    RECIPES : Settings that belong together, such as ``CNNClassifier(**RECIPES["best"])``.
 
     Notes
     -----
@@ -133,30 +147,22 @@ default="adamw"
     _parameter_constraints = {
         **BaseImageClassifier._parameter_constraints,
         "architecture": [str, callable],
-        "recipe": [str],
-        **{
-            name: [*BaseImageClassifier._parameter_constraints[name], StrOptions({AUTO})]
-            for name in ("epochs", "validation_fraction", "patience")
-        },
     }
 
     def __init__(
         self,
         architecture="compact",
         *,
-        recipe="fast",
         image_shape=None,
-        dropout=None,
-        augmentation="auto",
+        augmentation="standard",
         optimizer="adamw",
         learning_rate=3e-3,
         learning_rate_schedule="cosine",
         label_smoothing=0.1,
-        epochs="auto",
+        epochs=20,
         batch_size=64,
-        shuffle=True,
-        validation_fraction="auto",
-        patience="auto",
+        validation_fraction=0.1,
+        patience=10,
         class_weight=None,
         tta=None,
         handle_other_shapes="error",
@@ -168,9 +174,7 @@ default="adamw"
         verbose=0,
     ):
         self.architecture = architecture
-        self.recipe = recipe
         self.image_shape = image_shape
-        self.dropout = dropout
         self.augmentation = augmentation
         self.optimizer = optimizer
         self.learning_rate = learning_rate
@@ -178,7 +182,6 @@ default="adamw"
         self.label_smoothing = label_smoothing
         self.epochs = epochs
         self.batch_size = batch_size
-        self.shuffle = shuffle
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.class_weight = class_weight
@@ -191,10 +194,12 @@ default="adamw"
         self.random_state = random_state
         self.verbose = verbose
 
-    def _settings(self):
-        return settle(super()._settings())
-
-    def _build_network(self, input_shape, n_classes):
+    def _build_network(self, input_shape: tuple[int, ...], n_classes: int) -> keras.Model:
+        if isinstance(self.architecture, keras.Model):
+            raise TypeError(
+                f"architecture={self.architecture!r} is a network, but each fit needs a new one. "
+                "Pass a name or a function: `def build(input_shape, n_classes): return "
+                "keras.models.clone_model(network)`."
+            )
         build = look_up(self.architecture, ARCHITECTURES, parameter="architecture")
-        options = {} if self.dropout is None else {"dropout": self.dropout}
-        return build(input_shape, n_classes, **options)
+        return build(input_shape, n_classes)

@@ -9,10 +9,9 @@ import keras
 from fer_estimators._backends.device import device_scope, same_device_here
 from fer_estimators._backends.inference import compile_inference
 from fer_estimators._backends.process_state import isolated_random_state, tensorflow_left_out
-from fer_estimators.augmentation import without_augmentation
 
 # Neither pickled nor saved: what goes with the network in this process alone.
-MADE_ANEW = ("_infer", "_optimizer_rule", "_augmented_with")
+REBUILT = ("_infer", "_trainer")
 
 
 class NetworkPickling:
@@ -21,9 +20,8 @@ class NetworkPickling:
     def __getstate__(self):
         state = dict(super().__getstate__())
         if "model_" in state:
-            # Augmentation is made anew from its name: not all of Keras' layers survive a copy.
-            state["model_"] = pack_model(without_augmentation(self.model_))
-            for name in MADE_ANEW:
+            state["model_"] = pack_model(self.model_)
+            for name in REBUILT:
                 state.pop(name, None)
         return state
 
@@ -32,7 +30,7 @@ class NetworkPickling:
         if "model_" in state:
             self.device_ = same_device_here(self.device_)
             with device_scope(self.device_), isolated_random_state(self._seed):
-                self.model_ = self._augment(unpack_model(self.model_))
+                self.model_ = unpack_model(self.model_)
             self._infer = compile_inference(self.model_)
 
 

@@ -10,10 +10,9 @@ from fer_estimators._image_input import (
     check_image_shape,
     check_input_images,
     convert_to_shape,
-    warn_of_images_without_faces,
 )
+from fer_estimators.classifiers._data import warn_of_unknown_labels
 from fer_estimators.classifiers._outputs import check_probabilities
-from fer_estimators.classifiers._targets import warn_of_unknown_labels
 from fer_estimators.classifiers._views import average_over_views
 
 
@@ -44,9 +43,9 @@ class ImagePredictor(ClassifierMixin):
             If a batch does not fit into memory.
         """
         check_is_fitted(self)
-        images = self._check_images(X, fitting=False)
+        images = self._check_images(X)
         probabilities = np.empty((len(images), len(self.classes_)), dtype=self._output_dtype())
-        step = self._n_per_batch(len(images))
+        step = int(self.batch_size)
         with device_scope(self.device_), advice_on_memory(step, self.image_shape_):
             for start in range(0, len(images), step):
                 batch = images[start : start + step]
@@ -103,23 +102,17 @@ class ImagePredictor(ClassifierMixin):
         warn_of_unknown_labels(y, self.classes_)
         return super().score(X, y, sample_weight)
 
-    def _check_images(self, X, *, fitting):
-        shape = self.image_shape if fitting else self.image_shape_
-        images = check_input_images(self, X, image_shape=shape, reset=fitting)
-        if fitting:
-            warn_of_images_without_faces(images)
-            self.n_features_in_ = int(np.prod(images.shape[1:]))
-        else:
-            if images.shape[1:] != self.image_shape_:
-                # It may have been set after the training.
-                self._validate_params()
-                if self.handle_other_shapes == "convert":
-                    return convert_to_shape(images, self.image_shape_)
-            check_image_shape(images, self.image_shape_, estimator=self)
+    def _check_images(self, X, image_shape=None):
+        """Check images like those of the training, whose shape may be given before it is fitted."""
+        shape = self.image_shape_ if image_shape is None else image_shape
+        images = check_input_images(self, X, image_shape=shape, reset=False)
+        if images.shape[1:] != shape:
+            # It may have been set after the training.
+            self._validate_params()
+            if self.handle_other_shapes == "convert":
+                return convert_to_shape(images, shape)
+        check_image_shape(images, shape, estimator=self)
         return images
 
     def _output_dtype(self):
         return "float64" if self.dtype_policy == "float64" else "float32"
-
-    def _n_per_batch(self, n_images):
-        return max(n_images, 1) if self.batch_size == "all" else int(self.batch_size)

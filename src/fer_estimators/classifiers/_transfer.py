@@ -1,7 +1,10 @@
 """Networks pretrained on ImageNet, with a new head."""
 
-from numbers import Integral, Real
+from dataclasses import replace
+from functools import partial
+from numbers import Integral
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 
@@ -15,11 +18,35 @@ from fer_estimators.classifiers._training import Phase
 from fer_estimators.images import height_and_width
 
 
+class FineTuning(NamedTuple):
+    """The second phase of a :class:`TransferClassifier`.
+
+    Parameters
+    ----------
+    layers : int
+        How many of the backbone's last layers with weights are trained.
+    epochs : int, default=10
+        Passes over the training images, at most.
+    learning_rate : float, default=1e-5
+        Step size, at its highest.
+
+    Examples
+    --------
+    >>> from fer_estimators.classifiers import FineTuning
+    >>> FineTuning(layers=2)
+    FineTuning(layers=2, epochs=10, learning_rate=1e-05)
+    """
+
+    layers: int
+    epochs: int = 10
+    learning_rate: float = 1e-5
+
+
 class TransferClassifier(BaseImageClassifier):
     """Learn emotions from images with a network pretrained on ImageNet and a new head.
 
-    The head is trained first, on a frozen backbone. If `fine_tune_layers` is given, the last
-    layers of the backbone are trained with it in a second phase.
+    The head is trained first, on a frozen backbone. With `fine_tuning`, the last layers of the
+    backbone are trained with it in a second phase.
 
     Parameters
     ----------
@@ -34,27 +61,23 @@ class TransferClassifier(BaseImageClassifier):
     head : {"pooled", "study"} or callable, default="pooled"
         "pooled" averages each feature, and classifies; "study" is the study's, with three
         convolutions and a hidden layer. A callable ``head(features, n_classes)`` gets a map of
-        features and returns probabilities; it must take ``dropout=`` too if `dropout` is given.
+        features and returns probabilities; to set an option, pass for example
+        ``partial(pooled_head, dropout=0.5)``.
     image_size : int or tuple of int, default=None
         Height and width, pixels, to which images are resized inside the graph (the study took
         150); None leaves them as they are.
     image_shape : tuple of int, default=None
         Height and width (and channels), pixels, of the images in flat rows of `X`; one entry may
         be -1. Not needed for images of three or four dimensions.
-    dropout : float, default=None
-        Fraction of the head's activations dropped in training, in [0, 1). None takes the head's
-        own.
     augmentation : {"standard", "strong", "study"}, callable or None, default="standard"
         Random changes of the training images, as a preset of
         :data:`fer_estimators.augmentation.AUGMENTATIONS` or a function without arguments that
         returns a Keras layer. None trains on the images as they are.
-    fine_tune_layers : int, default=0
-        How many of the backbone's last layers with weights are trained in the second phase; 0
-        leaves it out. Batch normalisation stays as it is.
-    fine_tune_epochs : int, default=10
-        Epochs of the second phase, at most.
-    fine_tune_learning_rate : float, default=1e-5
-        Step size of the second phase, at its highest. Needs an `optimizer` by name or function.
+    fine_tuning : FineTuning or tuple (layers, epochs, learning_rate), default=None
+        A second phase, in which the backbone's last layers with weights are trained with the
+        head: how many layers, for how many epochs at most, and the step size at its highest. Batch
+        normalisation stays as it is. None leaves the second phase out. Needs an `optimizer` by
+        name or function.
     optimizer : {"adam", "adamw", "rmsprop", "sgd"}, callable or keras.optimizers.Optimizer, \
 default="adam"
         A name ("adamw" has a weight decay of 0.05 on kernels, "sgd" one of 0.005 and a Nesterov
@@ -72,16 +95,15 @@ default="adam"
         networks from being too sure of FER2013's noisy labels.
     epochs : int, default=10
         Passes over the training images in the first phase, at most.
-    batch_size : int or "all", default=32
-        Images in a step; "all" takes every image in one step.
-    shuffle : bool, default=True
-        Draw the training images in a new order in each epoch.
+    batch_size : int, default=32
+        Images in a step; the last one of an epoch may have fewer.
     validation_fraction : float or None, default=0.1
         Fraction of the images, the same in each class, that is held out to choose the best epoch.
-        None, or ``validation_data`` given to :meth:`fit`, holds nothing out.
+        None, or ``X_val`` and ``y_val`` given to :meth:`fit`, hold nothing out.
     patience : int or None, default=10
-        Epochs without a better validation accuracy after which a phase stops; the best epoch's
-        weights are kept. None trains for all epochs and keeps the last weights.
+        Epochs without a better validation accuracy after which a phase stops, not counting those
+        in which the learning rate still rises; the best epoch's weights are kept. None trains for
+        all epochs and keeps the last weights.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the loss, as in scikit-learn.
     tta : {"flip", "crops"} or None, default=None
@@ -164,9 +186,7 @@ default="adam"
         "weights": [str, Path, None],
         "head": [str, callable],
         "image_size": [Interval(Integral, 1, None, closed="left"), tuple, list, None],
-        "fine_tune_layers": [Interval(Integral, 0, None, closed="left")],
-        "fine_tune_epochs": [Interval(Integral, 1, None, closed="left")],
-        "fine_tune_learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "fine_tuning": [tuple, list, None],
     }
 
     def __init__(
@@ -177,18 +197,14 @@ default="adam"
         head="pooled",
         image_size=None,
         image_shape=None,
-        dropout=None,
         augmentation="standard",
-        fine_tune_layers=0,
-        fine_tune_epochs=10,
-        fine_tune_learning_rate=1e-5,
+        fine_tuning=None,
         optimizer="adam",
         learning_rate=1e-3,
         learning_rate_schedule="cosine",
         label_smoothing=0.0,
         epochs=10,
         batch_size=32,
-        shuffle=True,
         validation_fraction=0.1,
         patience=10,
         class_weight=None,
@@ -206,18 +222,14 @@ default="adam"
         self.head = head
         self.image_size = image_size
         self.image_shape = image_shape
-        self.dropout = dropout
         self.augmentation = augmentation
-        self.fine_tune_layers = fine_tune_layers
-        self.fine_tune_epochs = fine_tune_epochs
-        self.fine_tune_learning_rate = fine_tune_learning_rate
+        self.fine_tuning = fine_tuning
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.learning_rate_schedule = learning_rate_schedule
         self.label_smoothing = label_smoothing
         self.epochs = epochs
         self.batch_size = batch_size
-        self.shuffle = shuffle
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.class_weight = class_weight
@@ -235,55 +247,63 @@ default="adam"
         head = look_up(self.head, HEADS, parameter="head")
         size = height_and_width(self.image_size)
         inputs, features, _ = backbone.build(input_shape, weights=self.weights, image_size=size)
-        options = {} if self.dropout is None else {"dropout": self.dropout}
-        outputs = head(features, n_classes, **options)
+        outputs = head(features, n_classes)
         return keras.Model(inputs, outputs, name=f"{backbone.name}_classifier")
 
-    def _phases(self):
-        self._check_fine_tuning()
+    def _phases(self, network: keras.Model) -> list[Phase]:
+        first = self._first_phase(super()._phases(network)[0])
+        if self.fine_tuning is None:
+            return [first]
+        second = self._check_fine_tuning(network)
+        unfreeze = partial(_unfreeze, n_layers=second.layers)
+        schedule = self.learning_rate_schedule
+        return [first, Phase(second.epochs, second.learning_rate, schedule, unfreeze)]
+
+    def _incremental_phase(self) -> Phase:
+        return self._first_phase(super()._incremental_phase())
+
+    def _first_phase(self, phase):
         # A warm start may find layers unfrozen by an earlier second phase.
-        self._get_backbone().trainable = False
-        yield from super()._phases()
-        if self.fine_tune_layers:
-            self._unfreeze()
-            rate = self.fine_tune_learning_rate
-            yield Phase(self.fine_tune_epochs, rate, self.learning_rate_schedule)
+        return replace(phase, prepare=_freeze)
 
-    def _incremental_phase(self, keep_optimizer):
-        self._get_backbone().trainable = False
-        yield from super()._incremental_phase(keep_optimizer)
-
-    def _get_backbone(self):
-        network = self.model_
-        while BACKBONE_LAYER not in {layer.name for layer in network.layers}:
-            # The augmentation stands in front of the network, and has no weights.
-            network = network.layers[-1]
-        return network.get_layer(BACKBONE_LAYER)
-
-    def _check_fine_tuning(self):
+    def _check_fine_tuning(self, network):
         """Refuse what the second phase cannot do before the first one begins."""
-        if not self.fine_tune_layers:
-            return
+        try:
+            wanted = FineTuning(*self.fine_tuning)
+            possible = wanted.layers >= 1 and wanted.epochs >= 1 and wanted.learning_rate > 0
+        except TypeError:
+            possible = False
+        if not possible:
+            raise ValueError(
+                f"fine_tuning={self.fine_tuning!r}, but (layers, epochs, learning_rate) is "
+                "expected, all above zero, for example FineTuning(layers=2)."
+            )
         if isinstance(self.optimizer, keras.optimizers.Optimizer):
             raise ValueError(
                 f"optimizer={self.optimizer!r} brings one learning rate of its own, but "
-                f"fine_tune_layers={self.fine_tune_layers} needs a second one. Pass a name, or a "
-                "function of the learning rate."
+                f"fine_tuning={self.fine_tuning!r} needs a second one. Pass a name, or a function "
+                "of the learning rate."
             )
-        n_layers = len(_layers_with_weights(self._get_backbone()))
-        if self.fine_tune_layers > n_layers:
+        n_layers = len(_layers_with_weights(network.get_layer(BACKBONE_LAYER)))
+        if wanted.layers > n_layers:
             raise ValueError(
-                f"fine_tune_layers={self.fine_tune_layers}, but the backbone has only {n_layers} "
-                "layers with weights. Pass that number or fewer."
+                f"fine_tuning={self.fine_tuning!r}, but the backbone has only {n_layers} layers "
+                "with weights. Pass that number or fewer."
             )
+        return wanted
 
-    def _unfreeze(self):
-        """Let the last layers of the backbone learn; its batch normalisation stays frozen."""
-        backbone = self._get_backbone()
-        learning = _layers_with_weights(backbone)[-self.fine_tune_layers :]
-        backbone.trainable = True
-        for layer in backbone.layers:
-            layer.trainable = layer in learning
+
+def _freeze(network):
+    network.get_layer(BACKBONE_LAYER).trainable = False
+
+
+def _unfreeze(network, n_layers):
+    """Let the last layers of the backbone learn; its batch normalisation stays frozen."""
+    backbone = network.get_layer(BACKBONE_LAYER)
+    learning = _layers_with_weights(backbone)[-n_layers:]
+    backbone.trainable = True
+    for layer in backbone.layers:
+        layer.trainable = layer in learning
 
 
 def _layers_with_weights(backbone):

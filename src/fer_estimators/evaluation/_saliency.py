@@ -287,11 +287,10 @@ def _explain(classifier, images, columns):
     """Return the saliency of each image, and the name of the layer that was looked at."""
     # Here, so that importing the displays imports no Keras.
     from fer_estimators._backends.device import device_scope
-    from fer_estimators.augmentation import without_augmentation
     from fer_estimators.evaluation._gradients import grad_cam, split_at_last_map
 
     with device_scope(classifier.device_):
-        head, tail, layer = split_at_last_map(without_augmentation(classifier.model_))
+        head, tail, layer = split_at_last_map(classifier.model_)
         return grad_cam(head, tail, images, columns), layer
 
 

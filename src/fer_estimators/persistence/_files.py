@@ -12,10 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from fer_estimators._backends.device import same_device_here
 from fer_estimators._backends.inference import compile_inference
-from fer_estimators._backends.process_state import isolated_random_state
-from fer_estimators.augmentation import without_augmentation
 from fer_estimators.classifiers import CNNClassifier, TransferClassifier
-from fer_estimators.classifiers._pickling import MADE_ANEW
+from fer_estimators.classifiers._pickling import REBUILT
 from fer_estimators.exceptions import ModelFileError
 from fer_estimators.persistence import _container as container
 from fer_estimators.persistence._network import (
@@ -29,7 +27,7 @@ from fer_estimators.persistence._plain import decode, encode
 _CLASSES = {cls.__name__: cls for cls in (CNNClassifier, TransferClassifier)}
 _ESTIMATOR, _NETWORK, _WEIGHTS = "estimator.json", "network.json", "weights/{:04d}.npy"
 # Written elsewhere in the file, or made anew.
-_NOT_STATE = {"model_", "_metadata_request", *MADE_ANEW}
+_NOT_STATE = {"model_", "_metadata_request", *REBUILT}
 _PRIVATE_STATE = {"_seed"}
 _METHODS = ("fit", "partial_fit", "predict", "predict_proba", "score")
 
@@ -94,7 +92,7 @@ def save(clf, path, *, half_precision=False):
     _check_saveable(clf)
     path = _check_target(path)
     estimator = container.dump_json(_describe_estimator(clf))
-    model = without_augmentation(clf.model_)
+    model = clf.model_
     config = describe_network(model)
     unknown = find_unknown(config) + find_large_outputs(model)
     if unknown:
@@ -330,10 +328,7 @@ def _give_network(clf, path, config, weights, state):
     for name, value in state.items():
         setattr(clf, name, value)
     clf.device_ = same_device_here(clf.device_)
-    network = build_network(config, weights, clf.device_)
-    # Made whole again, so that training can go on.
-    with isolated_random_state(clf._seed):
-        clf.model_ = clf._augment(network)
+    clf.model_ = build_network(config, weights, clf.device_)
     clf._infer = compile_inference(clf.model_)
 
 

@@ -1,6 +1,10 @@
-"""Labels: check them, number them, weigh them and split them."""
+"""What a training learns from: images and labels, checked once, numbered, weighed and split."""
+
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.class_weight import compute_class_weight
@@ -8,8 +12,139 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_consistent_length
 
 from fer_estimators._compat import check_sample_weight
+from fer_estimators._image_input import check_input_images, warn_of_images_without_faces
 from fer_estimators._label_column import flatten_labels
 from fer_estimators._messages import name_some, warn
+from fer_estimators.classifiers._batches import ImageBatches
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Checked images and labels.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, height, width, channels)
+        Pixels in 0..255, in the dtype in which they came.
+    codes : ndarray of shape (n_samples,), dtype int64
+        Place of each label in `classes`.
+    classes : ndarray of shape (n_classes,)
+        Sorted.
+    soft : ndarray of shape (n_samples, n_classes) or None
+        Probabilities to train on in place of the labels.
+    weights : ndarray of shape (n_samples,) or None
+        Of the images, times those of their classes.
+    validation : tuple of ndarray (images, codes) or None
+        To choose the best epoch on; None if it is to be held out.
+    """
+
+    images: NDArray[Any]
+    codes: NDArray[np.int64]
+    classes: NDArray[Any]
+    soft: NDArray[np.floating] | None = None
+    weights: NDArray[np.float64] | None = None
+    validation: tuple[NDArray[Any], NDArray[np.int64]] | None = None
+
+    def arrays(self) -> dict[str, NDArray[Any] | None]:
+        """Return all that is learned from, by name."""
+        arrays = {"X": self.images, "y": self.codes, "y_proba": self.soft, "weights": self.weights}
+        if self.validation is not None:
+            arrays["validation X"], arrays["validation y"] = self.validation
+        return arrays
+
+    def batches(self, *, fraction, batch_size, dtype, seed):
+        """Split the images and make batches of them.
+
+        Parameters
+        ----------
+        fraction : float or None
+            Share of the images to hold out where there is no validation set.
+        batch_size : int
+        dtype : str
+            Of targets and weights.
+        seed : int
+            Of the split and of each epoch's order.
+
+        Returns
+        -------
+        training : ImageBatches
+        validation : ImageBatches or None
+        """
+        if self.validation is not None:
+            fraction = None
+        training, held_out = split_rows(
+            self.codes, self.classes, fraction, weights=self.weights, seed=seed
+        )
+        options = {"n_classes": len(self.classes), "batch_size": batch_size, "dtype": dtype}
+        batches = ImageBatches(
+            self.images,
+            self.codes,
+            soft=self.soft,
+            weights=self.weights,
+            rows=training,
+            shuffle=True,
+            seed=seed,
+            **options,
+        )
+        if self.validation is not None:
+            return batches, ImageBatches(*self.validation, **options)
+        if held_out is None:
+            return batches, None
+        return batches, ImageBatches(self.images, self.codes, rows=held_out, **options)
+
+
+def check_training_data(
+    estimator, X, y, *, sample_weight, y_proba=None, validation=None, classes=None, warm=False
+) -> TrainingData:
+    """Check all that a classifier learns from, before any work is done.
+
+    Parameters
+    ----------
+    estimator : BaseImageClassifier
+        Gets ``n_features_in_`` (and ``feature_names_in_``) unless `warm`.
+    X, y, sample_weight, y_proba
+        As for :meth:`BaseImageClassifier.fit`.
+    validation : tuple (X, y) or None
+    classes : ndarray of shape (n_classes,) or None
+        Sorted; None takes those found in `y`.
+    warm : bool, default=False
+        Whether the images have to be like those of the training before.
+
+    Returns
+    -------
+    TrainingData
+
+    Raises
+    ------
+    ValueError, TypeError
+        If something is not as described.
+    """
+    name = type(estimator).__name__
+    labels = check_labels(y, estimator_name=name)
+    if warm:
+        images = estimator._check_images(X)
+    else:
+        images = check_input_images(estimator, X, image_shape=estimator.image_shape, reset=True)
+        warn_of_images_without_faces(images)
+    check_consistent_length(images, labels)
+    classes, codes = encode_labels(labels, classes)
+    soft = check_soft_labels(y_proba, images, classes)
+    weights = weigh(images, codes, classes, sample_weight, estimator.class_weight)
+    if validation is not None:
+        validation = _check_validation(estimator, validation, images.shape[1:], classes)
+    return TrainingData(images, codes, classes, soft, weights, validation)
+
+
+def _check_validation(estimator, validation, image_shape, classes):
+    if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+        raise ValueError(
+            f"validation_data has type {type(validation).__name__}, but a pair (X, y) is expected."
+        )
+    X, y = validation
+    check_consistent_length(X, y)
+    labels = check_labels(y, estimator_name=type(estimator).__name__)
+    _, codes = encode_labels(labels, classes)
+    return estimator._check_images(X, image_shape=image_shape), codes
 
 
 def check_labels(y, *, estimator_name):
@@ -237,28 +372,3 @@ def split_rows(codes, classes, fraction, *, weights, seed):
         rows, test_size=n_validation, stratify=codes[rows], random_state=seed
     )
     return np.sort(training), np.sort(validation)
-
-
-def check_validation_pair(validation_data):
-    """Unpack ``validation_data=(X, y)``.
-
-    Parameters
-    ----------
-    validation_data : tuple
-
-    Returns
-    -------
-    X, y : array-like
-
-    Raises
-    ------
-    ValueError
-        If it is no pair, or the lengths differ.
-    """
-    if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
-        raise ValueError(
-            f"validation_data has type {type(validation_data).__name__}, but a pair (X, y) is "
-            "expected."
-        )
-    check_consistent_length(*validation_data)
-    return validation_data
