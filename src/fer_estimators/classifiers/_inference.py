@@ -45,7 +45,7 @@ def _compile_tensorflow(model):
         # One graph for any number of images: one for uint8 pixels, one for each float dtype.
         if batch.dtype not in graphs:
             function = tf.function(lambda images: model(images, training=False))
-            spec = tf.TensorSpec((None, *batch.shape[1:]), batch.dtype)
+            spec = tf.TensorSpec(model.input_shape, batch.dtype)
             graphs[batch.dtype] = function.get_concrete_function(spec)
         return graphs[batch.dtype](tf.constant(batch)).numpy()
 

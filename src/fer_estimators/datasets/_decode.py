@@ -103,7 +103,7 @@ def _diagnose(data):
     return f"not an image (it begins with {data[:8]!r}; accepted: {', '.join(_PLUGINS)})"
 
 
-def decode(data, *, color=False, image_size=None, name=""):
+def decode(data, *, color=False, image_size=None, name="", max_side=MAX_SIDE):
     """Decode one image file.
 
     Parameters
@@ -116,6 +116,8 @@ def decode(data, *, color=False, image_size=None, name=""):
         Height and width in pixels to resize to; None keeps the size.
     name : str, default=""
         File name; an extension that contradicts the content is noted.
+    max_side : int, default=MAX_SIDE
+        Longest side, in pixels, that is accepted.
 
     Returns
     -------
@@ -131,7 +133,7 @@ def decode(data, *, color=False, image_size=None, name=""):
     notes = _note_extension(name, kind)
     image = None if color else _open_grey_jpeg(data, kind)
     if image is None:
-        image, more = _open_any(data, kind, color)
+        image, more = _open_any(data, kind, color, max_side)
         notes = (*notes, *more)
     width, height = image.size
     if image_size is not None and image_size != (height, width):
@@ -209,13 +211,13 @@ def _grey_jpeg_size(data):
     return None
 
 
-def _open_any(data, kind, color):
+def _open_any(data, kind, color, max_side):
     """Open any accepted file; return the image in mode L or RGB, and notes on what was done."""
     try:
         if kind == "PNG":
             _check_chunks(data)
         image = _PLUGINS[kind](io.BytesIO(data))
-        _check_side(image.size)
+        _check_side(image.size, max_side)
         notes = _note_frames(image)
         image.load()
         image, turned = turn_upright(image)
@@ -228,12 +230,18 @@ def _open_any(data, kind, color):
         raise ImageReadError(f"damaged {kind}: {error or type(error).__name__}") from error
 
 
-def _check_side(size):
+def to_upright_rgb(image):
+    """Return a loaded Pillow `image` in mode RGB, turned as its metadata says."""
+    image, _ = turn_upright(image)
+    return _convert(image, (), True)[0]
+
+
+def _check_side(size, max_side):
     width, height = size
-    if max(size) > MAX_SIDE:
+    if max(size) > max_side:
         raise ImageReadError(
             f"claims {height}x{width} pixels ({height * width / 1e6:.0f} Mpx); "
-            f"the limit is {MAX_SIDE} pixels a side"
+            f"the limit is {max_side} pixels a side"
         )
 
 

@@ -71,7 +71,7 @@ def _block(x, channels, strides, name):
     if strides > 1:
         x = layers.MaxPooling2D(strides, name=f"{name}_pool")(x)
     if added := channels - x.shape[-1]:
-        x = keras.ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, added)))
+        x = layers.Concatenate(name=f"{name}_widen")([x, keras.ops.zeros_like(x[..., :added])])
     y = layers.Add(name=f"{name}_add")([x, y])
     return layers.ReLU(name=f"{name}_relu")(y)
 
@@ -84,6 +84,26 @@ def _head(x, per_cell, name):
     logits = layers.Reshape((-1, 1), name=f"{name}_logits_rows")(logits)
     places = layers.Reshape((-1, _N_NUMBERS - 1), name=f"{name}_places_rows")(places)
     return layers.Concatenate(name=name)([logits, places])
+
+
+def anchor_centres(height: int, width: int) -> NDArray:
+    """Return the places of an input's anchors.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the input, pixels.
+
+    Returns
+    -------
+    ndarray of shape (n_anchors, 2)
+        x and y, pixels of the input.
+    """
+    centres = []
+    for stride, per_cell in _GRIDS:
+        y, x = np.mgrid[stride / 2 : height : stride, stride / 2 : width : stride]
+        centres.append(np.repeat(np.stack([x, y], axis=-1).reshape(-1, 2), per_cell, axis=0))
+    return np.concatenate(centres)
 
 
 @cache
