@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
 from fer_estimators.faces._blazeface import INPUT_MULTIPLE, anchor_centres, load_blazeface
+from fer_estimators.faces._crops import crop_faces
 from fer_estimators.faces._face import Face
 from fer_estimators.faces._overlap import merge_candidates
 from fer_estimators.faces._photo import read_photo
@@ -45,6 +46,9 @@ class FaceDetector(BaseEstimator):
             Face(tuple(map(float, n[:4])), n[4:].reshape(-1, 2), float(score))
             for n, score in zip(*merge_candidates(numbers, scores), strict=True)
         ]
+
+    def crop(self, photo, faces, *, image_size=48, color=False):
+        return crop_faces(photo, faces, image_size=image_size, color=color)
 
     def _inputs(self, shape):
         """Return the longest side of each input, pixels, and its least score."""
