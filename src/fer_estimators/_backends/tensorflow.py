@@ -60,7 +60,7 @@ def compile_inference(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     def run(batch):
         if batch.dtype not in graphs:
             function = tf.function(lambda images: model(images, training=False))
-            spec = tf.TensorSpec((None, *batch.shape[1:]), batch.dtype)
+            spec = tf.TensorSpec(model.input_shape, batch.dtype)
             graphs[batch.dtype] = function.get_concrete_function(spec)
         return graphs[batch.dtype](tf.constant(batch)).numpy()
 

@@ -251,6 +251,12 @@ def _decode_again(data):
         return None
 
 
+def to_upright_rgb(image):
+    """Return a loaded Pillow `image` in mode RGB, turned as its metadata says."""
+    image, _ = turn_upright(image)
+    return _convert(image, (), True)[0]
+
+
 def _check_pixels(size):
     width, height = size
     if width * height > MAX_PIXELS:

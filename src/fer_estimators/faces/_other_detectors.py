@@ -1,0 +1,140 @@
+"""Detectors of other packages, whose answers are checked."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_estimators.faces._face import LANDMARKS, Face
+from fer_estimators.faces._photo import Photo, read_photo
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Anything that finds the faces in a photo."""
+
+    def detect(self, photo: Photo, /) -> list[Face]:
+        """Return the faces in a photo."""
+
+
+def as_detector(detector: Detector | Callable[[NDArray], Any] | None = None) -> Detector:
+    """Make a detector of whatever finds faces.
+
+    Parameters
+    ----------
+    detector : object with a method `detect`, callable or None, default=None
+        The method or callable gets the photo as a uint8 RGB array of shape (height, width, 3) and
+        returns a list of :class:`Face`, or of boxes (left, top, width, height) in pixels of the
+        photo. None stands for :class:`FaceDetector` with its default search.
+
+    Returns
+    -------
+    object with a method `detect`
+        Takes any photo that :func:`read_photo` reads, and returns a list of :class:`Face`. It
+        raises a ValueError for boxes that are not boxes: outside the photo, without an extent, or
+        with NaN. A :class:`FaceDetector` is returned as it is.
+
+    Raises
+    ------
+    TypeError
+        If `detector` is none of these.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fer_estimators.faces import as_detector
+    >>> def middle(photo):
+    ...     height, width = photo.shape[:2]
+    ...     return [(width / 4, height / 4, width / 2, height / 2)]
+    >>> as_detector(middle).detect(np.zeros((40, 40), dtype=np.uint8))[0].box
+    (10.0, 10.0, 20.0, 20.0)
+    """
+    from fer_estimators.faces._detector import FaceDetector
+
+    if detector is None:
+        return FaceDetector()
+    if isinstance(detector, (FaceDetector, _CheckedDetector)):
+        return detector
+    if isinstance(detector, type):
+        raise TypeError(
+            f"detector={detector!r} is a class, but an object is expected. Pass "
+            f"{detector.__name__}()."
+        )
+    if not isinstance(detector, Detector) and not callable(detector):
+        raise TypeError(
+            f"detector={reprlib.repr(detector)} has no method `detect` and is not callable. Pass "
+            "FaceDetector(), or a function from an RGB array to a list of boxes (left, top, width, "
+            "height)."
+        )
+    return _CheckedDetector(detector)
+
+
+class _CheckedDetector:
+    """Let another detector find faces, and check what it returns."""
+
+    def __init__(self, detector):
+        self.detector = detector
+
+    def detect(self, photo):
+        """Return the faces in a photo, a list of Face."""
+        pixels = read_photo(photo)
+        find = getattr(self.detector, "detect", self.detector)
+        found = find(pixels)
+        try:
+            found = list(found)
+        except TypeError:
+            raise TypeError(
+                f"{self!r} returned {reprlib.repr(found)}, but a list of boxes (left, top, width, "
+                "height) is expected, an empty one where there is no face."
+            ) from None
+        return [self._check(face, pixels.shape) for face in found]
+
+    def _check(self, face, shape):
+        if not isinstance(face, Face):
+            face = Face(self._as_box(face))
+        faults = list(_faults(face, *shape[:2]))
+        if faults:
+            raise ValueError(
+                f"{self!r} returned a face that cannot be: {'; '.join(faults)}. The photo has "
+                f"{shape[1]} x {shape[0]} pixels (width x height), and a box is (left, top, width, "
+                "height) in pixels."
+            )
+        return face
+
+    def _as_box(self, values):
+        try:
+            box = np.asarray(values, dtype=float)
+        except (TypeError, ValueError):
+            box = np.empty(0)
+        if box.shape != (4,):
+            raise ValueError(
+                f"{self!r} returned {reprlib.repr(values)}, but a Face, or a box of four numbers "
+                "(left, top, width, height), is expected."
+            )
+        return tuple(box.tolist())
+
+    def __repr__(self):
+        return f"detector {getattr(self.detector, '__name__', None) or repr(self.detector)}"
+
+
+def _faults(face, height, width):
+    """Say what about a face cannot be in a photo of this size."""
+    box = np.asarray(face.box, dtype=float)
+    if box.shape != (4,) or not np.isfinite(box).all():
+        yield f"box={face.box!r} is not four finite numbers"
+        return
+    left, top, box_width, box_height = box
+    if box_width < 1 or box_height < 1:
+        yield f"box={face.box!r} is less than a pixel wide or high"
+    elif left >= width or top >= height or left + box_width <= 0 or top + box_height <= 0:
+        yield f"box={face.box!r} lies outside the photo"
+    if not 0 <= face.score <= 1:
+        yield f"score={face.score!r} is not in 0..1"
+    if face.landmarks is not None:
+        points = np.asarray(face.landmarks, dtype=float)
+        if points.shape != (len(LANDMARKS), 2) or not np.isfinite(points).all():
+            yield f"landmarks of shape {points.shape} are not six finite points, {LANDMARKS}"

@@ -1,0 +1,46 @@
+"""From many overlapping candidates to one for each face."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Boxes that share this much of their union show one face (the threshold of BlazeFace).
+_SAME_FACE = 0.3
+
+# A box of which this much lies in another one shows a part of that face.
+_PART_OF_FACE = 0.6
+
+
+def merge_candidates(numbers: NDArray, scores: NDArray) -> tuple[NDArray, NDArray]:
+    """Average the candidates of each face, weighted by score (weighted non-maximum suppression).
+
+    Parameters
+    ----------
+    numbers : ndarray of shape (n_candidates, n_numbers)
+        Left, top, width, height, and any further numbers that are to be averaged.
+    scores : ndarray of shape (n_candidates,), values 0..1
+
+    Returns
+    -------
+    numbers : ndarray of shape (n_faces, n_numbers)
+        By falling score.
+    scores : ndarray of shape (n_faces,)
+        The highest score of each face's candidates.
+    """
+    merged, best = [], []
+    left = np.argsort(-scores, kind="stable")
+    while len(left):
+        shared, sizes = _intersect(numbers[left[0]], numbers[left])
+        same = shared >= _SAME_FACE * (sizes[0] + sizes - shared)
+        group = left[same]
+        merged.append(np.average(numbers[group], axis=0, weights=scores[group]))
+        best.append(scores[left[0]])
+        part = shared >= _PART_OF_FACE * np.minimum(sizes, sizes[0])
+        left = left[~(same | part)]
+    return np.array(merged).reshape(-1, numbers.shape[1]), np.array(best)
+
+
+def _intersect(box, boxes):
+    """Return the areas that `boxes` share with `box`, and their own areas, pixels squared."""
+    starts = np.maximum(box[:2], boxes[:, :2])
+    ends = np.minimum(box[:2] + box[2:4], boxes[:, :2] + boxes[:, 2:4])
+    return np.prod(np.maximum(ends - starts, 0), axis=1), np.prod(boxes[:, 2:4], axis=1)
