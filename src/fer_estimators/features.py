@@ -13,9 +13,8 @@ from fer_estimators._backends.device import device_scope, resolve_device, same_d
 from fer_estimators._backends.process_state import DTYPE_POLICIES
 from fer_estimators._compat import HasMethods, Interval, StrOptions
 from fer_estimators._frozen_network import BUILDING, POOLING, Recipe, digest_weights, get_network
-from fer_estimators._image_input import check_image_shape, check_input_images
 from fer_estimators.backbones import Backbone, find_backbone
-from fer_estimators.images import height_and_width
+from fer_estimators.images import check_image_shape, check_input_images, height_and_width
 
 
 class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):

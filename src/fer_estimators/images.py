@@ -11,15 +11,12 @@ from contextlib import contextmanager
 from numbers import Integral
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
 
 from fer_estimators._files.resizing import RESIZE_FILTER, height_and_width
-
-MAX_PIXEL = 255
-
-# Rows of fewer values (8 x 8 pixels) are tables rather than photographs: any numbers may stand in
-# them, so that scikit-learn's tools can be tried on small tables.
-SMALLEST_IMAGE = 64
+from fer_estimators._scale import SMALLEST_IMAGE, check_scale, refuse_other_than_pixels
 
 
 def describe_shape(shape):
@@ -61,11 +58,8 @@ def as_numeric_array(X):
     ValueError
         For file names, or images of several shapes.
     """
-    if isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 1:
-        X = list(X)
-    if not isinstance(X, (list, tuple)):
-        is_array = hasattr(X, "ndim") or hasattr(X, "toarray")
-        X = X if is_array or not hasattr(X, "__array__") else np.asarray(X)
+    _refuse_datasets(X)
+    X = _unwrap(X)
     if _is_text(_first(X)):
         raise ValueError(
             "X holds text (file names?), but images are expected as numbers: an array of shape "
@@ -73,8 +67,63 @@ def as_numeric_array(X):
             "load a folder with `load_image_folder`."
         )
     if isinstance(X, (list, tuple)) and len(X):
+        X = [_as_pixels(image) for image in X]
         _refuse_ragged(X)
     return X
+
+
+def _unwrap(X):
+    """Take apart what holds one image in each place, and make arrays of what is like one."""
+    if isinstance(X, np.ma.MaskedArray):
+        if np.ma.is_masked(X):
+            raise ValueError(
+                f"X has {np.ma.count_masked(X)} masked pixels, but images have no gaps. Fill them, "
+                "for example with X.filled(0)."
+            )
+        return X.data
+    is_table = hasattr(X, "columns")
+    is_column = hasattr(X, "to_numpy") and not is_table and getattr(X, "ndim", 1) == 1
+    if is_column or (isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 1):
+        return list(X)
+    is_array = hasattr(X, "ndim") or hasattr(X, "toarray")
+    if is_table or is_array or isinstance(X, (list, tuple)):
+        return X
+    return np.asarray(_as_pixels(X)) if _is_picture(X) or hasattr(X, "__array__") else X
+
+
+def _is_picture(image):
+    return hasattr(image, "getbands")
+
+
+def _as_pixels(image):
+    """Refuse PIL images whose numbers are not grey levels or RGB."""
+    if not _is_picture(image):
+        return image
+    if image.mode not in ("L", "RGB"):
+        raise ValueError(
+            f"X holds a PIL image of mode {image.mode!r}, whose numbers are not grey levels or "
+            "RGB. Pass image.convert('L') or image.convert('RGB')."
+        )
+    return np.asarray(image)
+
+
+# What holds batches of images and labels, by the package and the attribute that tell it.
+_DATASETS = {
+    ("tensorflow", "element_spec"): "np.concatenate([images for images, labels in dataset])",
+    ("torch", "batch_size"): "torch.cat([images for images, labels in loader]).numpy()",
+    ("keras", "num_batches"): "np.concatenate([dataset[i][0] for i in range(len(dataset))])",
+    ("datasets", "column_names"): "np.stack([np.asarray(image) for image in dataset['image']])",
+}
+
+
+def _refuse_datasets(X):
+    packages = {cls.__module__.partition(".")[0] for cls in type(X).__mro__}
+    for (package, attribute), code in _DATASETS.items():
+        if package in packages and hasattr(X, attribute) and not hasattr(X, "ndim"):
+            raise TypeError(
+                f"X is a {type(X).__name__} of {package}, but an array of images is expected, and "
+                f"one of labels for y. Take them out: `X = {code}`, and the labels likewise."
+            )
 
 
 def _first(X):
@@ -217,26 +266,7 @@ def view_as_images(X, image_shape=None):
 
 def _check_range(X):
     if X.size >= SMALLEST_IMAGE * len(X):
-        _refuse_other_than_pixels(X)
-
-
-def _refuse_other_than_pixels(X):
-    if X.dtype == np.uint8:
-        return
-    if X.dtype.kind not in "uif":
-        raise ValueError(
-            f"X has dtype {X.dtype}, but pixels are expected as uint8 or float numbers in 0..255. "
-            "Convert them with `X.astype('uint8')`, times 255 if they are boolean."
-        )
-    low, high = X.min(), X.max()
-    if low < 0 or high > MAX_PIXEL:
-        faulty = (X < 0) | (X > MAX_PIXEL)
-        first = tuple(int(i) for i in np.argwhere(faulty)[0])
-        raise ValueError(
-            f"Negative values in data, or values above 255: X ranges from {low} to {high}, first "
-            f"X[{', '.join(map(str, first))}] = {X[first]}, but pixels are expected in 0..255. "
-            "Undo any standardisation: scaling is a layer of the network."
-        )
+        refuse_other_than_pixels(X)
 
 
 def _resolve_image_shape(image_shape, flat_shape):
@@ -295,30 +325,6 @@ def _wrong_layout(X):
     )
 
 
-def check_scale(images):
-    """Refuse float pixels in 0..1.
-
-    Images of less than 8 x 8 pixels, and images that are all black, are let through.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n_samples, height, width, channels)
-
-    Raises
-    ------
-    ValueError
-        If all pixels are in 0..1 and some are not 0.
-    """
-    if images.dtype.kind != "f" or math.prod(images.shape[1:]) < SMALLEST_IMAGE:
-        return
-    high = images.max(initial=0)
-    if 0 < high <= 1:
-        raise ValueError(
-            f"X holds float pixels up to {high:.3g}, which looks like a scale of 0..1, but pixels "
-            "are expected in 0..255. Pass X * 255 (scaling is a layer of the network)."
-        )
-
-
 def resize_images(X, image_size):
     """Resize images with Pillow's antialiased bilinear filter.
 
@@ -349,7 +355,8 @@ def resize_images(X, image_size):
     from PIL import Image
 
     images = check_image_array(X)
-    _refuse_other_than_pixels(images)
+    refuse_other_than_pixels(images)
+    check_scale(images)
     height, width = height_and_width(image_size)
     resized = np.empty((len(images), height, width, images.shape[-1]), dtype=np.uint8)
     for target, image in zip(resized, images, strict=True):
@@ -358,3 +365,135 @@ def resize_images(X, image_size):
         small = picture.resize((width, height), RESIZE_FILTER)
         target[...] = np.asarray(small).reshape(target.shape)
     return resized if np.ndim(X) == 4 else resized[..., 0]
+
+
+def check_images_of_any_shape(X: list) -> list[NDArray]:
+    """Check images of several shapes, each for itself.
+
+    Parameters
+    ----------
+    X : list of array-like of shape (height, width) or (height, width, channels)
+        Pixels in 0..255.
+
+    Returns
+    -------
+    list of ndarray of shape (height, width, channels)
+
+    Raises
+    ------
+    ValueError
+        If one is not an image with pixels in 0..255.
+    """
+    images = [check_image_array(np.asarray(_as_pixels(image))[np.newaxis]) for image in X]
+    for image in images:
+        check_scale(image)
+    return [image[0] for image in images]
+
+
+def has_several_shapes(X: ArrayLike) -> bool:
+    """Tell whether `X` is a list, column or array of images of several shapes."""
+    images = _unwrap(X)
+    return isinstance(images, (list, tuple)) and len({_shape_of(image) for image in images}) > 1
+
+
+def _shape_of(image):
+    return np.shape(image) if not _is_picture(image) else (*image.size, image.mode)
+
+
+def check_input_images(estimator, X, *, image_shape, reset):
+    """Check images or flat rows, and remember or compare what scikit-learn keeps of them.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Gets ``n_features_in_`` (and ``feature_names_in_``) of flat rows.
+    X : array-like of shape (n, height, width), (n, height, width, channels) or (n, n_pixels)
+        Pixels in 0..255.
+    image_shape : tuple of int or None
+        Height and width (and channels), pixels, of flat rows. Compared with that of images only
+        if `reset`.
+    reset : bool
+        Whether to remember, as in ``fit``, or to compare, as in ``transform``.
+
+    Returns
+    -------
+    ndarray of shape (n, height, width, channels)
+        A view of `X` wherever `X` is a numeric array.
+
+    Raises
+    ------
+    ValueError
+        If `X` is not images with pixels in 0..255.
+    """
+    X = as_numeric_array(X)
+    X = X if hasattr(X, "ndim") or hasattr(X, "columns") else np.asarray(X)
+    if getattr(X, "ndim", 2) < 3:
+        with explained(X):
+            rows = validate_data(estimator, X, reset=reset, dtype="numeric")
+        images = view_as_images(rows, image_shape)
+    else:
+        shape = image_shape if reset else None
+        images = check_image_array(X, image_shape=shape, estimator=estimator)
+        if reset:
+            # Forgets the column names of an earlier fit on a data frame.
+            validate_data(estimator, images, reset=True, skip_check_array=True, ensure_2d=False)
+    check_scale(images)
+    return images
+
+
+def check_image_shape(images, fitted_shape, *, estimator):
+    """Refuse images of another shape than those on which an estimator was fitted.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width, channels)
+    fitted_shape : tuple of int
+        ``(height, width, channels)``, pixels.
+    estimator : estimator
+        Named in the error.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    if images.shape[1:] != fitted_shape:
+        received, fitted = map(describe_shape, (images.shape[1:], fitted_shape))
+        raise ValueError(
+            f"X has image shape {received}, but this {type(estimator).__name__} was fitted on "
+            f"{fitted}. Resize with `resize_images(X, {tuple(fitted_shape[:2])})` and bring it to "
+            "the same number of channels, or set handle_other_shapes='convert'."
+        )
+
+
+def convert_to_shape(images, shape):
+    """Convert the colour of images, then their size.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width, channels)
+        Pixels in 0..255; float pixels are rounded.
+    shape : tuple of int
+        ``(height, width, channels)``, pixels, of the result.
+
+    Returns
+    -------
+    ndarray of shape (n, *shape), dtype uint8, values 0..255
+        Grey is Pillow's ``L`` (ITU-R 601-2 luma), and RGB of a grey image its repetition, as when
+        files are read; for the size see :func:`fer_estimators.images.resize_images`.
+    """
+    if images.shape[-1] > shape[-1]:
+        images = _as_grey(images)
+    if images.shape[1:3] != shape[:2]:
+        images = resize_images(images, shape[:2])
+    converted = np.rint(images).astype(np.uint8)
+    return np.broadcast_to(converted, (len(images), *shape))
+
+
+def _as_grey(images):
+    from PIL import Image
+
+    pixels = np.rint(images).astype(np.uint8)
+    return np.stack([np.asarray(Image.fromarray(image).convert("L")) for image in pixels])[
+        ..., np.newaxis
+    ]

@@ -9,12 +9,16 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from fer_estimators._compat import Interval
 from fer_estimators._files.decode_many import decode_many
-from fer_estimators._image_input import check_input_images
 from fer_estimators._messages import name_some
 from fer_estimators.datasets._sources import MAX_FILE_BYTES
 from fer_estimators.datasets._stack import check_sizes, refuse_filling
 from fer_estimators.exceptions import ImageReadError
-from fer_estimators.images import as_numeric_array, height_and_width, resize_images
+from fer_estimators.images import (
+    as_numeric_array,
+    check_input_images,
+    height_and_width,
+    resize_images,
+)
 
 _SIZE = [Interval(Integral, 1, None, closed="left"), tuple, list]
 

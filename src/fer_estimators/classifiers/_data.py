@@ -12,10 +12,11 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_consistent_length
 
 from fer_estimators._compat import check_sample_weight
-from fer_estimators._image_input import check_input_images, warn_of_images_without_faces
 from fer_estimators._label_column import flatten_labels
 from fer_estimators._messages import name_some, warn
+from fer_estimators._scale import find_blank, warn_of_blank, warn_of_large
 from fer_estimators.classifiers._batches import ImageBatches
+from fer_estimators.images import check_image_shape, check_input_images, convert_to_shape
 
 
 @dataclass(frozen=True)
@@ -122,10 +123,13 @@ def check_training_data(
     name = type(estimator).__name__
     labels = check_labels(y, estimator_name=name)
     if warm:
-        images = estimator._check_images(X)
+        images = estimator._as_fitted(estimator._check_images(X))
     else:
         images = check_input_images(estimator, X, image_shape=estimator.image_shape, reset=True)
-        warn_of_images_without_faces(images)
+        warn_of_large(images)
+        warn_of_blank(
+            find_blank(images), len(images), "Look at how they were made, or leave them out."
+        )
     check_consistent_length(images, labels)
     classes, codes = encode_labels(labels, classes)
     soft = check_soft_labels(y_proba, images, classes)
@@ -144,7 +148,11 @@ def _check_validation(estimator, validation, image_shape, classes):
     check_consistent_length(X, y)
     labels = check_labels(y, estimator_name=type(estimator).__name__)
     _, codes = encode_labels(labels, classes)
-    return estimator._check_images(X, image_shape=image_shape), codes
+    images = check_input_images(estimator, X, image_shape=image_shape, reset=False)
+    if estimator.handle_other_shapes == "convert" and images.shape[1:] != image_shape:
+        return convert_to_shape(images, image_shape), codes
+    check_image_shape(images, image_shape, estimator=estimator)
+    return images, codes
 
 
 def check_labels(y, *, estimator_name):

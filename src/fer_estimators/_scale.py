@@ -1,0 +1,208 @@
+"""Tell pixels in 0..255 from pixels on another scale, and pictures from blank ones.
+
+A network answers whatever it is given, so that nobody would notice a wrong scale in its answers.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_estimators._messages import warn
+
+MAX_PIXEL = 255
+
+# Rows of fewer values (8 x 8 pixels) are tables rather than photographs: any numbers may stand in
+# them, so that scikit-learn's tools can be tried on small tables.
+SMALLEST_IMAGE = 64
+
+# What scalers leave above 255 or below 0 by rounding.
+_TOLERANCE = 1e-3
+
+# The darkest of FER2013's 32,298 images that is not blank reaches 47.
+_DARKEST = 16
+# Of FER2013's images that are not blank, the palest has a contrast of 47.
+_LOWEST_CONTRAST = 16
+_ROWS_AT_ONCE = 4096
+_LARGEST_CROP = 512
+
+
+def refuse_other_than_pixels(X: NDArray[Any]) -> None:
+    """Refuse dtypes and values that no image has.
+
+    Parameters
+    ----------
+    X : ndarray
+
+    Raises
+    ------
+    ValueError
+        If the dtype is not a number, or a value is below 0 or above 255.
+    """
+    if X.dtype == np.uint8:
+        return
+    if X.dtype.kind not in "uif":
+        raise ValueError(
+            f"X has dtype {X.dtype}, but pixels are expected as uint8 or float numbers in 0..255. "
+            "Convert them with `X.astype('uint8')`, times 255 if they are boolean."
+        )
+    low, high = X.min(initial=0), X.max(initial=0)
+    if low < -_TOLERANCE or high > MAX_PIXEL + _TOLERANCE:
+        faulty = (X < -_TOLERANCE) | (X > MAX_PIXEL + _TOLERANCE)
+        first = tuple(int(i) for i in np.argwhere(faulty)[0])
+        raise ValueError(
+            f"Negative values in data, or values above 255: X ranges from {low} to {high}, first "
+            f"X[{', '.join(map(str, first))}] = {X[first]}, but pixels are expected in 0..255. "
+            "Undo any standardisation: scaling is a layer of the network."
+        )
+
+
+def check_scale(images: NDArray[Any]) -> None:
+    """Refuse images whose pixels stand on another scale than 0..255, each for itself.
+
+    Three signs are looked for: fractions in an image that is darker than any photograph (0..1, or
+    divided by a standard deviation), fractions that are all multiples of one step below 1 (256
+    levels times a factor), and integers of which none is above 1 (a scale of 0..1 cut off). A step
+    of a half, a third and so on counts only if all images have it. Images of less than 8 x 8
+    pixels, and those of one level, are let through.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, height, width, channels)
+        Numbers in 0..255.
+
+    Raises
+    ------
+    ValueError
+        If there is such an image.
+    """
+    if math.prod(images.shape[1:]) < SMALLEST_IMAGE:
+        return
+    find = _find_rescaled if images.dtype.kind == "f" else _find_cut_off
+    parts = [find(part) for part in _parts(images)]
+    if not parts:
+        return
+    rescaled, doubtful, flat = (np.concatenate(column) for column in zip(*parts, strict=True))
+    if (rescaled | doubtful | flat).all():
+        rescaled |= doubtful
+    rows = np.flatnonzero(rescaled)
+    if len(rows):
+        first = images[rows[0]]
+        raise ValueError(
+            f"{len(rows)} of the {len(images)} images in X are not on a scale of 0..255, the first "
+            f"is X[{rows[0]}]: its pixels range from {first.min():.6g} to {first.max():.6g} and "
+            f"look {_describe_scale(first)}. Pass the pixels as they were (scaling is a layer of "
+            "the network)."
+        )
+
+
+def _parts(images):
+    return (images[i : i + _ROWS_AT_ONCE] for i in range(0, len(images), _ROWS_AT_ONCE))
+
+
+def _find_cut_off(images):
+    """Tell integers: which images are cut off, for which it is in doubt, which are of one level."""
+    flat = images.reshape(len(images), -1)
+    low, high = flat.min(axis=1), flat.max(axis=1)
+    return (low == 0) & (high == 1), np.zeros(len(images), dtype=bool), low == high
+
+
+def _find_rescaled(images):
+    """Tell the same of numbers with fractions."""
+    rescaled, doubtful, of_one_level = _find_cut_off(images)
+    flat = images.reshape(len(images), -1)
+    fractions = (flat != np.rint(flat)).any(axis=1)
+    rescaled |= fractions & (flat.max(axis=1) < _DARKEST)
+    for row in np.flatnonzero(fractions & ~rescaled):
+        step = _find_step(flat[row])
+        if step is not None:
+            # A dark picture that was shrunk by averaging 2 or 4 pixels has such steps, too.
+            averaged = abs(1 / step - round(1 / step)) < 0.01
+            (doubtful if averaged else rescaled)[row] = True
+    return rescaled, doubtful, of_one_level
+
+
+def _find_step(pixels):
+    """Return the step below 1 of which all values are multiples, at most 255 times; or None."""
+    values = np.unique(pixels.astype(np.float64))
+    if not 2 < len(values) <= MAX_PIXEL + 1:
+        return None
+    gap = np.diff(values).min()
+    for step in (gap, gap / 2, gap / 3):
+        levels = values / step
+        if step < 0.999 and levels[-1] < MAX_PIXEL + 0.5:
+            # The gap itself is a difference of two rounded numbers.
+            step = values[-1] / np.rint(levels[-1])
+            if np.abs(values / step - np.rint(values / step)).max() < 0.01:
+                return step
+    return None
+
+
+def _describe_scale(image):
+    if image.dtype.kind != "f":
+        return "cut off: as if fractions in 0..1 had been made integers"
+    if image.max() <= 1 + _TOLERANCE:
+        return "like 0..1: X * 255 brings them back"
+    if image.max() < _DARKEST:
+        return "divided by a constant or standardised"
+    return f"multiplied by {_find_step(image.ravel()):.4g}"
+
+
+def find_blank(images: NDArray[Any]) -> NDArray[np.intp]:
+    """Find the images that are all of one grey or colour, or nearly so.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, height, width, channels)
+        Pixels in 0..255. Images of less than 8 x 8 pixels are never blank.
+
+    Returns
+    -------
+    ndarray of int
+        Rows of images whose levels are less than 16 apart, in each channel.
+    """
+    if math.prod(images.shape[1:]) < SMALLEST_IMAGE:
+        return np.empty(0, dtype=np.intp)
+    found = [_has_low_contrast(part) for part in _parts(images)]
+    return np.flatnonzero(np.concatenate(found)) if found else np.empty(0, dtype=np.intp)
+
+
+def _has_low_contrast(images):
+    pixels = images.reshape(len(images), -1, images.shape[-1])
+    # Of uint8 numbers, too: no difference is negative.
+    return (pixels.max(axis=1) - pixels.min(axis=1)).max(axis=1) < _LOWEST_CONTRAST
+
+
+def warn_of_blank(rows: NDArray[np.intp], n_images: int, advice: str) -> None:
+    """Warn of images that show no face.
+
+    Parameters
+    ----------
+    rows : ndarray of int
+        What :func:`find_blank` returned.
+    n_images : int
+        How many images there are.
+    advice : str
+        What to do, or what follows.
+    """
+    if len(rows):
+        warn(
+            f"{len(rows)} of the {n_images} images in X are of one grey or colour, or nearly so; "
+            f"the first is X[{rows[0]}]. They show no face. {advice}"
+        )
+
+
+def warn_of_large(images: NDArray[Any]) -> None:
+    """Warn of images to train on that are too large for crops of faces.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, height, width, channels)
+    """
+    height, width = images.shape[1:3]
+    if min(height, width) > _LARGEST_CROP:
+        warn(
+            f"The images in X have {height} x {width} pixels, but crops of faces are expected, of "
+            "48 x 48 in FER2013. Cut the faces out, and make them smaller with ImageResizer."
+        )
