@@ -91,5 +91,5 @@ def test_resizing_does_not_wrap_values():
 
 @pytest.mark.parametrize("size", [48.0, 0, (48,), (4, 4, 4), "48", True])
 def test_what_is_no_size_is_told(size):
-    with pytest.raises(ValueError, match=r"image_size=.* is no size"):
+    with pytest.raises(ValueError, match=r"image_size=.* is not a size"):
         height_and_width(size)

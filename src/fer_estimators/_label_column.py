@@ -1,18 +1,24 @@
-"""Labels in one dimension."""
+"""Labels in one dimension, as people wrote them."""
+
+from numbers import Number
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import column_or_1d
 
 from fer_estimators._messages import warn
 
 
-def flatten_labels(y):
+def flatten_labels(y: ArrayLike, *, name: str = "y") -> NDArray[Any]:
     """Return labels in one dimension, with scikit-learn's warning where they were a column.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,) or (n_samples, 1)
+    name : str, default="y"
+        What the errors call it.
 
     Returns
     -------
@@ -21,7 +27,8 @@ def flatten_labels(y):
     Raises
     ------
     ValueError
-        If `y` has another shape.
+        If `y` has another shape, a label is missing (None, NaN or pandas.NA), labels are bytes, or
+        of several kinds, which NumPy would make one: ``[1, "1"]``.
     """
     if np.ndim(y) == 2 and np.shape(y)[1] == 1:
         # scikit-learn's own words, for which its tools look; from there, it would blame this line.
@@ -30,4 +37,55 @@ def flatten_labels(y):
             "of y to (n_samples, ), for example using ravel().",
             DataConversionWarning,
         )
-    return column_or_1d(y)
+    if not hasattr(y, "dtype"):
+        as_written = np.asarray(y, dtype=object)
+        if as_written.ndim == 1:
+            _refuse_gaps_and_mixtures(as_written, name)
+    labels = column_or_1d(y)
+    if labels.dtype.kind in "OS":
+        _refuse_gaps_and_mixtures(labels, name)
+    return labels
+
+
+def _refuse_gaps_and_mixtures(labels, name):
+    first_of = {}
+    for row, label in enumerate(labels):
+        first_of.setdefault(_kind(label), row)
+    if "missing" in first_of:
+        row = first_of["missing"]
+        raise ValueError(
+            f"Input {name} contains NaN or None ({name}[{row}] = {labels[row]!r}), but each image "
+            "needs a label. Drop the images without one."
+        )
+    if "bytes" in first_of:
+        raise ValueError(
+            f"{name} holds bytes, but text is expected. Pass np.char.decode({name}, 'utf-8')."
+        )
+    if len(first_of) > 1:
+        shown = " and ".join(f"{name}[{row}] = {labels[row]!r}" for row in first_of.values())
+        raise ValueError(
+            f"{name} mixes labels of several kinds ({' and '.join(first_of)}): {shown}. Write all "
+            "of them in one way."
+        )
+
+
+def _kind(label):
+    if isinstance(label, str):
+        return "text"
+    if isinstance(label, bytes):
+        return "bytes"
+    if _is_missing(label):
+        return "missing"
+    if isinstance(label, (bool, np.bool_)):
+        return "truth values"
+    return "numbers" if isinstance(label, Number) else type(label).__name__
+
+
+def _is_missing(label):
+    """Tell None, NaN and pandas.NA, which compares as neither equal nor different."""
+    if label is None:
+        return True
+    try:
+        return bool(label != label)
+    except (TypeError, ValueError):
+        return type(label).__name__ == "NAType"

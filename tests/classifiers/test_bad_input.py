@@ -1,8 +1,14 @@
 """Mistakes that users make, and what they are told."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
+from PIL import Image
+
+from fer_estimators.images import check_image_array, resize_images
 
 BAD_IMAGES = {
     "a 2-D array without image_shape": (
@@ -11,7 +17,7 @@ BAD_IMAGES = {
     ),
     "channels first": (lambda X: X[:, np.newaxis], r"np\.moveaxis\(X, 1, -1\)"),
     "alpha channel": (lambda X: np.stack([X] * 4, axis=-1), r"X\[\.\.\., :3\]"),
-    "scaled to 0..1": (lambda X: X / 255, r"scale of 0\.\.1.*X \* 255"),
+    "scaled to 0..1": (lambda X: X / 255, r"not on a scale.*X \* 255"),
     "standardised": (lambda X: X - 128.0, r"ranges from -.*0\.\.255"),
     "too bright": (lambda X: X.astype(np.uint16) + 300, r"above 255"),
     "NaN": (lambda X: np.where(X[0, 0, 0] == X, np.nan, X), "NaN"),
@@ -36,8 +42,8 @@ def test_bad_images_are_refused_by_fit(cnn, faces, case):
     [
         (lambda X: X[:, :12], r"image shape \(12, 16\).*fitted on \(16, 16\).*resize_images"),
         (lambda X: np.stack([X] * 3, axis=-1), r"image shape \(16, 16, 3\).*fitted on"),
-        (lambda X: X / 255, r"scale of 0\.\.1.*X \* 255"),
-        (lambda X: X[0], "16 features"),
+        (lambda X: X / 255, r"not on a scale.*X \* 255"),
+        (lambda X: X[0, :12], "16 features"),
         (lambda X: X[:0], "minimum of 1 is required"),
         (lambda X: X.reshape(140, -1)[:, :200], "X has 200 features, but CNNClassifier"),
         (lambda X: np.where(X > 0, np.inf, X), "infinity"),
@@ -148,3 +154,74 @@ def test_photographs_are_no_crops_of_faces(cnn, faces):
     X = np.tile(faces.images[:28], (1, 33, 33))
     with pytest.warns(UserWarning, match=r"528 x 528 pixels, but crops of faces are expected"):
         cnn(batch_size=4, validation_fraction=None).fit(X, faces.target[:28])
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, float("nan"), pd.NA])
+@pytest.mark.parametrize("container", [list, tuple, partial(np.array, dtype=object), pd.Series])
+def test_a_missing_label_is_named(cnn, faces, missing, container):
+    labels = list(faces.target)
+    labels[3] = missing
+    with pytest.raises(ValueError, match=r"contains NaN or None \(y\[3\] = "):
+        cnn().fit(faces.images, container(labels))
+
+
+@pytest.mark.parametrize("container", [list, partial(np.array, dtype=object), pd.Series])
+@pytest.mark.parametrize("other", ["1", True])
+def test_labels_of_several_kinds_are_refused(cnn, faces, container, other):
+    labels = [1, other] * 70
+    with pytest.raises(ValueError, match=r"y mixes labels of several kinds .*y\[1\] = "):
+        cnn().fit(faces.images, container(labels))
+
+
+@pytest.mark.parametrize("bring", [pd.Series, list, lambda images: np.array(images, dtype=object)])
+def test_crops_of_several_sizes_are_converted(cnn, faces, bring):
+    clf = cnn(handle_other_shapes="convert").fit(faces.images, faces.target)
+    crops = [resize_images(faces.images[[i]], 10 + i)[0] for i in range(5)]
+    crops.append(np.repeat(faces.images[7][..., np.newaxis], 3, axis=2))
+    alone = np.concatenate([clf.predict_proba([crop, crop])[:1] for crop in crops])
+    boxed = np.empty(len(crops), dtype=object)
+    boxed[:] = crops
+    np.testing.assert_allclose(clf.predict_proba(bring(list(boxed))), alone, atol=1e-6)
+
+
+def test_one_image_is_taken_for_one(cnn, faces):
+    clf = cnn().fit(faces.images, faces.target)
+    expected = clf.predict_proba(faces.images[:1])
+    for one in (
+        faces.images[0],
+        faces.images[0][..., np.newaxis],
+        Image.fromarray(faces.images[0]),
+    ):
+        np.testing.assert_array_equal(clf.predict_proba(one), expected)
+
+
+@pytest.mark.parametrize("mode", ["P", "HSV", "RGBA", "1", "CMYK", "I;16"])
+def test_pictures_whose_numbers_are_no_levels_are_refused(mode):
+    picture = Image.new("L", (16, 16), 90).convert("RGB")
+    picture = picture.convert(mode) if mode != "I;16" else picture.convert("I").convert(mode)
+    with pytest.raises(ValueError, match=rf"PIL image of mode '{mode}'.*convert\('L'\)"):
+        check_image_array([picture])
+
+
+def test_masked_pixels_are_refused_and_an_unused_mask_is_not():
+    images = np.ma.masked_array(np.full((2, 8, 8), 9, np.uint8), mask=False)
+    assert check_image_array(images).shape == (2, 8, 8, 1)
+    images[0, 1, 1] = np.ma.masked
+    with pytest.raises(ValueError, match="1 masked pixels"):
+        check_image_array(images)
+
+
+def test_columns_of_a_polars_frame_are_told_by_their_names(cnn, faces):
+    rows = pl.DataFrame(
+        {f"p{i}": column for i, column in enumerate(faces.images.reshape(140, -1).T)}
+    )
+    clf = cnn(image_shape=(16, 16)).fit(rows, faces.target)
+    with pytest.raises(ValueError, match="feature names should match"):
+        clf.predict(rows[rows.columns[::-1]])
+
+
+def test_a_data_set_of_tensorflow_says_how_to_take_the_images_out(cnn, faces):
+    tf = pytest.importorskip("tensorflow")
+    dataset = tf.data.Dataset.from_tensor_slices((faces.images, np.zeros(140))).batch(8)
+    with pytest.raises(TypeError, match=r"Dataset of tensorflow.*np\.concatenate"):
+        cnn().fit(dataset, faces.target)

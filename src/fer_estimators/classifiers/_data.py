@@ -179,37 +179,17 @@ def check_labels(y, *, estimator_name):
             f"{estimator_name} requires y to be passed, but the target y is None: pass one label "
             "for each image."
         )
-    y = y if hasattr(y, "ndim") else np.asarray(y)
-    if y.ndim == 2 and y.shape[1] > 1:
+    if np.ndim(y) == 2 and np.shape(y)[1] > 1:
         kind = type_of_target(y, input_name="y")
         advice = " It looks one-hot: pass y.argmax(axis=1)." if "indicator" in kind else ""
         raise ValueError(
-            f"Unknown label type: y has shape {y.shape}, but one label for each image is "
+            f"Unknown label type: y has shape {np.shape(y)}, but one label for each image is "
             f"expected.{advice}"
         )
     y = flatten_labels(y)
-    missing = [i for i, label in enumerate(y) if _is_missing(label)] if y.dtype.kind == "O" else []
-    if missing:
-        first = missing[0]
-        raise ValueError(
-            f"Input y contains NaN or None (y[{first}] = {y[first]!r}), but each image needs a "
-            "label. Drop the images without one."
-        )
-    if y.dtype.kind == "S" or (y.dtype.kind == "O" and any(isinstance(v, bytes) for v in y)):
-        raise ValueError("y holds bytes, but text is expected. Pass np.char.decode(y, 'utf-8').")
     assert_all_finite(y, input_name="y")
     check_classification_targets(y)
     return y
-
-
-def _is_missing(label):
-    """Tell None, NaN and pandas.NA, which compares as neither equal nor different."""
-    if label is None:
-        return True
-    try:
-        return bool(label != label)
-    except TypeError:
-        return True
 
 
 def encode_labels(y, classes=None):
