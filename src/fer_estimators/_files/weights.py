@@ -20,8 +20,9 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from fer_estimators._atomic import written_whole
-from fer_estimators._file_content import recognise
+from fer_estimators._files.kinds import recognise
+from fer_estimators._files.reading import open_regular
+from fer_estimators._files.writing import check_writable, written_whole
 from fer_estimators.exceptions import ModelFileError, ModelFileNotFoundError
 
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
@@ -85,7 +86,14 @@ def write_weights(
         If the file cannot be written: its folder does not exist, it is write-protected, or it is
         not a regular file (a folder, a pipe, a device).
     """
-    path = check_target(path)
+    path = os.path.expanduser(os.fsdecode(path))
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(
+            f"The folder {folder!r} to save {path!r} in does not exist (looked from "
+            f"{os.getcwd()!r}). Make it first, with os.makedirs."
+        )
+    check_writable(path)
     arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     _check_dtypes(arrays)
     about = {
@@ -104,50 +112,6 @@ def write_weights(
         )
     with written_whole(path) as file:
         file.write(data)
-
-
-def check_target(path: str | PathLike[str]) -> str:
-    """Check that a file can be written, without touching it.
-
-    Parameters
-    ----------
-    path : path-like
-
-    Returns
-    -------
-    str
-        The path, with ``~`` expanded and links followed.
-
-    Raises
-    ------
-    OSError
-        If the folder does not exist, or something is there that must not be replaced.
-    """
-    given = os.fsdecode(path)
-    if not given:
-        raise FileNotFoundError("path='' names no file. Pass the path of the file to write.")
-    path = os.path.realpath(os.path.expanduser(given))
-    folder = os.path.dirname(path)
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(
-            f"The folder {folder!r} to save {given!r} in does not exist (looked from "
-            f"{os.getcwd()!r}). Make it first, with os.makedirs."
-        )
-    if not os.path.exists(path):
-        return path
-    mode = os.stat(path).st_mode
-    if not stat.S_ISREG(mode):
-        error = IsADirectoryError if stat.S_ISDIR(mode) else OSError
-        raise error(
-            f"{given!r} is {_special(mode)}, but the path of a regular file is expected. Pass "
-            "another path."
-        )
-    if not mode & 0o222:
-        raise PermissionError(
-            f"{given!r} is write-protected (mode {stat.S_IMODE(mode):04o}), so it is left as it "
-            "is. Pass another path, or allow writing with os.chmod."
-        )
-    return path
 
 
 def read_weights(
@@ -229,24 +193,21 @@ def _header_size(data):
 
 def _read_regular_file(given, kind):
     path = os.path.expanduser(given)
-    # Without blocking, as opening a pipe would wait for ever.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
+        # Opening a device may already do something.
         mode = os.stat(path).st_mode
         if not stat.S_ISREG(mode):
             raise _other_file(given, kind, _special(mode))
-        with os.fdopen(os.open(path, flags), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise _other_file(given, kind, _special(status.st_mode))
-            if status.st_size > MAX_FILE_BYTES:
-                raise _damaged(given, f"it has more than {MAX_FILE_BYTES:,} bytes")
-            return file.read(MAX_FILE_BYTES)
+        descriptor, size = open_regular(path)
     except FileNotFoundError as error:
         raise ModelFileNotFoundError(
             f"There is no {kind} {given!r} (looked from {os.getcwd()!r}). Pass the path under "
             "which it was saved."
         ) from error
+    with os.fdopen(descriptor, "rb") as file:
+        if size > MAX_FILE_BYTES:
+            raise _damaged(given, f"it has {size:,} bytes; the limit is {MAX_FILE_BYTES:,}")
+        return file.read(size)
 
 
 def _special(mode):
