@@ -204,7 +204,7 @@ def _shorten(error):
     while error.__context__ is not None:
         error = error.__context__
     lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0][:200]}"
+    return f"{type(error).__name__}: {lines[0][:200].rstrip('.')}"
 
 
 def _other_keras(metadata):
