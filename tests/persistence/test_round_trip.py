@@ -1,8 +1,10 @@
 """Model files: what comes back."""
 
+import copy
 import json
 import pickle
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -80,7 +82,7 @@ def test_transfer_classifier_comes_back_with_what_is_frozen(
     save(clf, tmp_path / "transfer.fer")
     loaded = load(tmp_path / "transfer.fer", backbone=tiny_backbone)
     assert type(loaded) is TransferClassifier
-    for other in (loaded, pickle.loads(pickle.dumps(loaded))):
+    for other in (loaded, copy.deepcopy(loaded)):
         assert same(other, clf, faces.images)
         assert trainable_of(other.model_) == trainable_of(clf.model_)
 
@@ -90,41 +92,48 @@ def trainable_of(model):
     return [layer.trainable for layer in model.layers if layer.weights], nested
 
 
-@pytest.mark.parametrize("head", ["pooled", "study"])
-def test_named_backbone_comes_back_without_its_imagenet_weights(head, faces, tmp_path):
-    clf = TransferClassifier(
-        "mobilenet_025", weights=None, head=head, image_size=32, epochs=1, augmentation=None
-    )
-    clf.fit(faces.images, faces.target).set_params(weights="imagenet")
+def test_weights_with_which_training_began_are_not_needed_again(make_transfer, faces, tmp_path):
+    clf = make_transfer("mobilenet_025", weights=None, head="study", image_size=32)
+    clf.fit(faces.images[:32], faces.target[:32]).set_params(weights="gone.h5")
     save(clf, tmp_path / "transfer.fer")
     loaded = load(tmp_path / "transfer.fer")
-    assert loaded.weights == "imagenet"
+    assert loaded.weights == "gone.h5"
     assert same(loaded, clf, faces.images[:9])
+
+
+def assert_built_again(clf, shape):
+    """Build a network, without training it, and build it again from its weights."""
+    clf.image_shape_, clf.classes_, clf._seed, clf.device_ = shape, np.arange(3), 0, "cpu"
+    clf.model_ = clf._build_model()
+    again = pickle.loads(pickle.dumps(clf))
+    assert again._trainable_layers() == clf._trainable_layers()
+    pairs = zip(again.model_.get_weights(), clf.model_.get_weights(), strict=True)
+    assert all(np.array_equal(new, old) for new, old in pairs)
+    described = [
+        re.sub(r"_\d+(?=[\"'])", "", str(network.get_config()))
+        for network in (clf.model_, again.model_)
+    ]
+    assert described[0] == described[1]
 
 
 @pytest.mark.parametrize("backbone", ["vgg16", "inception_v3", "mobilenet_025"])
 def test_backbone_is_built_again_as_it_was(backbone, make_transfer):
     size = max(BACKBONES[backbone].minimum_size, 32)
     clf = make_transfer(backbone, weights=None, image_size=size)
-    clf.image_shape_, clf.classes_, clf._seed, clf.device_ = (size, size, 1), np.arange(3), 0, "cpu"
-    clf.model_ = clf._build_model()
-    weights, learning = clf._network_weights(), clf._trainable_layers()
-    again = clone(clf)
-    vars(again).update({k: vars(clf)[k] for k in ("image_shape_", "classes_", "_seed", "device_")})
-    again._restore_network(weights, learning)
-    assert again._trainable_layers() == learning
-    pairs = zip(again.model_.get_weights(), clf.model_.get_weights(), strict=True)
-    assert all(np.array_equal(new, old) for new, old in pairs)
+    assert_built_again(clf, (size + 1, size, 1))
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
-def test_architecture_comes_back(architecture, policy, faces, tmp_path, make_cnn):
-    clf = make_cnn(architecture=architecture, dtype_policy=policy)
-    clf.fit(faces.images[:14], faces.target[:14])
-    save(clf, tmp_path / "model.fer")
-    for other in (load(tmp_path / "model.fer"), pickle.loads(pickle.dumps(clf))):
-        assert same(other, clf, faces.images[:4])
+def test_architecture_is_built_again_as_it_was(architecture, policy, make_cnn):
+    assert_built_again(make_cnn(architecture=architecture, dtype_policy=policy), (16, 16, 1))
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_is_kept(policy, faces, tmp_path, make_cnn):
+    clf = make_cnn(dtype_policy=policy).fit(faces.images, faces.target)
+    save(clf, tmp_path / "mixed.fer")
+    assert same(load(tmp_path / "mixed.fer"), clf, faces.images)
 
 
 class Squared(keras.layers.Layer):
@@ -170,7 +179,7 @@ def test_custom_layers_come_back_from_pickles(own, faces):
     ("build", "named"),
     [
         (build_tiny, "weights.*but the network has"),
-        (partial(build_own, power=3), "answers .*but the saved one answered"),
+        (partial(build_own, power=3), "answers .*where the saved one answered"),
     ],
 )
 def test_another_function_is_refused(build, named, own, tmp_path):
@@ -188,7 +197,7 @@ def test_every_object_among_the_parameters_is_asked_for(like, tmp_path):
         "random_state": np.random.RandomState(0),
     }
     save(like(**objects), tmp_path / "objects.fer")
-    with pytest.raises(ModelFileError, match=r"optimizer was 'SGD'.*callbacks=\.\.\., random_state"):
+    with pytest.raises(ModelFileError, match=r"optimizer was 'SGD'.*callbacks=\.\.\., optimizer="):
         load(tmp_path / "objects.fer", learning_rate_schedule="constant")
     loaded = load(tmp_path / "objects.fer", **objects)
     assert all(getattr(loaded, name) is value for name, value in objects.items())

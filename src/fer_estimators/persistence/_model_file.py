@@ -291,8 +291,8 @@ def _check_answer(clf, expected):
     found = clf._sample_answer()
     if not np.abs(found - expected).max() <= _TOLERANCE[clf.dtype_policy]:
         raise ValueError(
-            f"the network that {clf!r:.200} builds answers {np.round(found, 3).tolist()!s:.80}, "
-            f"but the saved one answered {np.round(expected, 3).tolist()!s:.80} to the same image"
+            f"the network that its parameters build answers {np.round(found, 3).tolist()!s:.80} "
+            f"where the saved one answered {np.round(expected, 3).tolist()!s:.80}"
         )
 
 
