@@ -95,20 +95,20 @@ def test_special_files_are_neither_read_nor_replaced(tmp_path):
     for path, named in [(tmp_path, "a folder"), (tmp_path / "pipe", "a pipe")]:
         with pytest.raises(ModelFileError, match=f"is not a model file, but {named}"):
             read_weights(path)
-        with pytest.raises(OSError, match=f"is {named}, but the path of a regular file"):
+        with pytest.raises(OSError, match=f"{named}|not a regular file"):
             write_weights(path, ARRAYS, METADATA)
     with pytest.raises(ModelFileError, match="'/dev/null' is not a model file, but a device"):
         read_weights("/dev/null")
-    with pytest.raises(OSError, match="'/dev/null' is a device"):
+    with pytest.raises(OSError, match="not a regular file"):
         write_weights("/dev/null", ARRAYS, METADATA)
     assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
 
-def test_write_protected_file_stays(good):
+def test_read_only_file_stays(good):
     before = good.read_bytes()
     good.chmod(0o444)
-    with pytest.raises(PermissionError, match=r"write-protected .mode 0444"):
+    with pytest.raises(PermissionError, match="read-only"):
         write_weights(good, {}, {})
     assert good.read_bytes() == before
 
@@ -117,7 +117,7 @@ def test_impossible_places_are_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"folder .*nowhere.* does not exist"):
         write_weights(tmp_path / "nowhere" / "x", ARRAYS, METADATA)
-    with pytest.raises(FileNotFoundError, match="path='' names no file"):
+    with pytest.raises(FileNotFoundError, match="a file name is expected"):
         write_weights("", ARRAYS, METADATA)
     assert list(tmp_path.iterdir()) == []
 

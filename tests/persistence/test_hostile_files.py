@@ -4,6 +4,7 @@ import os
 import pickle
 import resource
 import subprocess
+from contextlib import suppress
 
 import keras
 import numpy as np
@@ -49,15 +50,12 @@ def test_nothing_in_a_file_is_run_or_built_by_keras(name, code, edited, monkeypa
         (subprocess, "Popen"),
     ]:
         monkeypatch.setattr(module, function, must_not_run)
-    with Watch() as watch:
-        try:
-            loaded = load(path)
-        except ModelFileError as error:
-            assert "was refused, and nothing in it was run" in str(error)
-        else:
-            # A name that `fit` looks up, and does not know.
-            assert getattr(loaded, name) == code
+    loaded = None
+    # A text may be a name for `fit` to look up, which it will not find.
+    with Watch() as watch, suppress(ModelFileError):
+        loaded = load(path)
     assert watch.seen == []
+    assert loaded is None or getattr(loaded, name) == code
 
 
 @pytest.mark.parametrize(
@@ -172,7 +170,7 @@ def test_huge_network_takes_no_memory(architecture, changed):
         estimator["learned"]["n_features_in_"] = 40_000**2
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(ModelFileError, match="refused.*weights"):
+    with pytest.raises(ModelFileError, match=r"refused.*weights"):
         load(changed(edit))
     # And nothing of it is found, and allocated, later.
     with keras.StatelessScope():
@@ -199,7 +197,7 @@ def test_weights_of_a_backbone_are_neither_read_nor_downloaded(changed, monkeypa
 
     path = changed(edit)
     monkeypatch.setattr(keras.utils, "get_file", lambda *a, **k: pytest.fail("a download"))
-    with Watch() as watch, pytest.raises(ModelFileError, match="refused.*weights"):
+    with Watch() as watch, pytest.raises(ModelFileError, match=r"refused.*weights"):
         load(path)
     assert watch.seen == []
 

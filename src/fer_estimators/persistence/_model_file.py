@@ -236,8 +236,8 @@ def _explain_type(clf, inner):
     if isinstance(inner, Pipeline):
         advice = (
             "Save its last step, `save(pipeline[-1], path)`, and put the loaded one behind the "
-            "same steps again: `make_pipeline(..., load(path))`. Or keep the whole with joblib, whose "
-            "files run code when they are loaded."
+            "same steps again: `make_pipeline(..., load(path))`. Or keep the whole with joblib, "
+            "whose files run code when they are loaded."
         )
     elif hasattr(inner, "best_estimator_"):
         advice = "Save the best classifier of the search: `save(search.best_estimator_, path)`."
