@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 
 from fer_estimators import AbstainingClassifier, CNNClassifier
@@ -56,9 +56,9 @@ def test_search_is_told_to_save_its_best_classifier(fitted, tmp_path):
 
 
 def test_abstaining_classifier_of_others_is_not_saved(faces, fitted, tmp_path):
-    careful = AbstainingClassifier(LogisticRegression(), target_accuracy=0.1, cautious=False, cv=2)
+    careful = AbstainingClassifier(GaussianNB(), target_accuracy=0.1, cautious=False, cv=2)
     careful.fit(faces.data / 255, faces.target)
-    with pytest.raises(TypeError, match="AbstainingClassifier of LogisticRegression"):
+    with pytest.raises(TypeError, match="AbstainingClassifier of GaussianNB"):
         save(careful, tmp_path / "model.fer")
     careful.estimator_ = fitted
     with pytest.raises(TypeError, match=r"has cv=StratifiedKFold.*Set a number"):
@@ -113,14 +113,14 @@ def test_other_attributes_are_named(tmp_path, like):
 def test_labels_of_strange_dtype_are_named(tmp_path, like):
     clf = like()
     clf.classes_ = np.array([f"2020-01-0{i}" for i in range(1, 8)], dtype="M8[D]")
-    with pytest.raises(TypeError, match=r"dtype datetime64.D. is no plain value"):
+    with pytest.raises(TypeError, match="has classes_="):
         save(clf, tmp_path / "model.fer")
 
 
 def test_weights_too_large_for_half_precision_are_not_cut(faces, tmp_path, make_cnn):
     clf = make_cnn().fit(faces.images, faces.target)
     clf.model_.set_weights([np.full_like(w, 1e5) for w in clf.model_.get_weights()])
-    with pytest.raises(ValueError, match="1e\\+05 in '.*' does not fit into float16"):
+    with pytest.raises(ValueError, match=r"1e\+05 in '.*' does not fit into float16"):
         save(clf, tmp_path / "half.fer", half_precision=True)
     assert list(tmp_path.iterdir()) == []
 

@@ -84,19 +84,22 @@ def describe_classifier(clf: CNNClassifier | TransferClassifier) -> dict[str, An
         for name, value in vars(clf).items()
         if name not in params and name not in _NOT_LEARNED
     }
-    unknown = [f"{name}={value!r:.80}" for name, value in learned.items() if name not in _LEARNED]
+    values, strange = _split(learned)
+    unknown = [name for name in learned if name not in _LEARNED or name in strange]
     if unknown:
+        shown = ", ".join(f"{name}={learned[name]!r:.80}" for name in unknown)
         raise TypeError(
-            f"A model file holds what fit sets and nothing else, but this {type(clf).__name__} "
-            f"has {', '.join(unknown)}. Delete what you set yourself, or keep the classifier with "
-            "joblib, whose files run code when they are loaded."
+            f"A model file holds what fit sets, as plain values, and nothing else, but this "
+            f"{type(clf).__name__} has {shown}. Delete what you set yourself and use text or "
+            "numbers as labels, or keep the classifier with joblib, whose files run code when "
+            "they are loaded."
         )
     plain, objects = _split(params)
     return {
         "class": type(clf).__name__,
         "parameters": plain,
         "objects": objects,
-        "learned": {name: encode(value) for name, value in learned.items()},
+        "learned": values,
         "requests": _describe_requests(clf),
         "trainable": clf._trainable_layers(),
     }
