@@ -30,7 +30,11 @@ class WeightsFileError(WeightsNotFoundError, ValueError):
 
 
 class ModelFileError(ValueError):
-    """A file is no model file, is damaged, newer than this library, or holds what is refused."""
+    """A file is not a model file, is damaged, newer than this library, or holds what is refused."""
+
+
+class ModelFileNotFoundError(ModelFileError, FileNotFoundError):
+    """There is no model file at the given path."""
 
 
 class CheckpointError(ValueError):

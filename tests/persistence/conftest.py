@@ -1,13 +1,12 @@
 """A fitted network and its file."""
 
-import json
 from functools import partial
 
-import fuzz_model_files as fuzz
 import keras
 import pytest
 
 from fer_estimators import CNNClassifier, TransferClassifier
+from fer_estimators._files.weights import read_weights, write_weights
 from fer_estimators.backbones import Backbone
 from fer_estimators.persistence import save
 
@@ -53,19 +52,13 @@ def good(fitted, tmp_path_factory):
 
 @pytest.fixture
 def changed(good, tmp_path):
-    """Write a file like the good one, but for one member, with checksums to match."""
+    """Write a file like the good one, but for an edit, with a digest to match."""
 
-    def change(name, edit):
-        members = fuzz.read_members(good.read_bytes())
-        if name.endswith(".json"):
-            content = json.loads(members[name])
-            edit(content)
-            members[name] = json.dumps(content).encode()
-        else:
-            members[name] = edit(members[name])
+    def change(edit):
+        arrays, metadata = read_weights(good)
+        edit(arrays, metadata["estimator"])
         path = tmp_path / "changed.fer"
-        members = members if name == "manifest.json" else fuzz.sign(members)
-        path.write_bytes(fuzz.write_members(members))
+        write_weights(path, arrays, metadata)
         return path
 
     return change
@@ -77,8 +70,7 @@ def like(fitted):
 
     def make(cls=CNNClassifier, **params):
         learned = {k: v for k, v in vars(fitted).items() if k not in fitted.get_params()}
-        own = {"architecture": "tiny"} if cls is CNNClassifier else {}
-        clf = cls(**{**SMALL, **own, **params})
+        clf = cls(**{"architecture": "tiny", **SMALL, **params})
         vars(clf).update(learned)
         return clf
 

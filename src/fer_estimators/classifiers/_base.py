@@ -28,13 +28,13 @@ from fer_estimators.classifiers._callbacks import KeepBestWeights
 from fer_estimators.classifiers._checkpoint import Progress, fingerprint, open_checkpoint
 from fer_estimators.classifiers._data import TrainingData, check_training_data
 from fer_estimators.classifiers._outputs import check_network, check_probabilities
-from fer_estimators.classifiers._pickling import NetworkPickling
+from fer_estimators.classifiers._pickling import NetworkState
 from fer_estimators.classifiers._prediction import ImagePredictor
 from fer_estimators.classifiers._training import Phase, Rule, Trainer
 from fer_estimators.classifiers._views import VIEWS
 
 
-class BaseImageClassifier(NetworkPickling, ImagePredictor, BaseEstimator):
+class BaseImageClassifier(NetworkState, ImagePredictor, BaseEstimator):
     """Train a Keras model on images, and predict the user's own labels.
 
     Subclasses store the parameters and give :meth:`_build_network`.
@@ -283,6 +283,8 @@ default=None
         self.n_epochs_ = progress.n_epochs
         self.best_epoch_ = best.best_epoch
         self.interrupted_ = interruption.ended_training
+        if not warm:
+            self._record_network(network)
         self._seed = seed
         self._infer = infer
         self._trainer = (signature, trainer) if incremental else None

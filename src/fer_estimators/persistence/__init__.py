@@ -1,10 +1,10 @@
 """Fitted classifiers in one file: saved without pickle, loaded without running code of the file.
 
-A model file (suggested suffix: ``.fer``) is a zip archive whose members are stored uncompressed:
-``manifest.json`` (versions and checksums), ``estimator.json`` (parameters and what was learned),
-``network.json`` (Keras' own configuration of the network) and ``weights/0000.npy`` and so on.
+A model file (suggested suffix: ``.fer``) holds names, numbers and weights, in the format of
+safetensors: the parameters, what was learned, and the weights of the network. The network itself
+is built again from the parameters.
 """
 
-from fer_estimators.persistence._files import load, save
+from fer_estimators.persistence._model_file import load, save
 
 __all__ = ["load", "save"]

@@ -38,7 +38,7 @@ def encode(value):
         return value
     if type(value) is list:
         return [encode(item) for item in value]
-    if type(value) is tuple:
+    if isinstance(value, tuple):
         return {"tuple": [encode(item) for item in value]}
     if type(value) is dict:
         # Pairs: the keys of a JSON object are text only, but labels are numbers, too.

@@ -10,8 +10,8 @@ _FOLDER = Path(__file__).parent
 
 # The SHA-256 digest of each network's weights.
 PRETRAINED = {
-    "fer2013-base": "2586f0913ba092dd6d8aec4510586a466573c3b8951824444538aab54814f1c2",
-    "fer2013-compact": "b556dc453974e29fad3f23440815a45db67c3cb05db054a0a369f4f9c0f4d564",
+    "fer2013-base": "3c61aaa0d02d2f9e1dab00601f4a42db452cbe1b6de125c922fc6c113a1d0ff6",
+    "fer2013-compact": "94915bad5b54d0934b3175d7bbb7f73490cf4dc3dd9ad388026e7d2d09604f9d",
 }
 
 
