@@ -36,6 +36,7 @@ _LAYERS = {
             "GlobalAveragePooling2D",
             "InputLayer",
             "MaxPooling2D",
+            "Multiply",
             "Normalization",
             "ReLU",
             "Rescaling",
@@ -64,7 +65,7 @@ _FIELDS = {
 _PRECISIONS = ("float16", "float32", "float64", "bfloat16", "mixed_float16", "mixed_bfloat16")
 _NAME = re.compile(r"[\w.-]{1,200}")
 _RULES = {
-    "activation": lambda value: value in ("linear", "relu", "softmax"),
+    "activation": lambda value: value in ("linear", "relu", "sigmoid", "softmax"),
     "axis": lambda value: value in (-1, 1, 2, 3, [-1]),
     "dtype": lambda value: isinstance(value, dict) or value in _PRECISIONS,
     "mask": lambda value: value is None,
