@@ -83,9 +83,11 @@ class _Rows:
         self._pixels = bytearray()
         self._codes, self._splits, self._numbers = bytearray(), bytearray(), []
         self._faults, self._usages, self._passed = [], {}, {}
+        self._n_rows = 0
 
     def take(self, number, line):
         """Add one row, or remember what is wrong with it."""
+        self._n_rows = number - 1
         try:
             fields = self._fields(line)
             split = self._split_of(fields, number)
@@ -184,6 +186,7 @@ class _Rows:
             [f"{self._name}:{self._numbers[row]}" for row in order],
             [SPLITS[self._splits[row]] for row in order],
             report,
+            n_rows=self._n_rows,
         )
 
 
@@ -229,8 +232,7 @@ def _find_columns(header, name):
         raise DatasetError(
             f"{name!r} is the table of FER+, which has votes on the emotion of each image and no "
             f"pixels: its first line is {text[:80]!r}. Load the fer2013.csv that it belongs to, "
-            "with the columns emotion, pixels and Usage; line n of one is line n of the other, and "
-            "`filenames` ('fer2013.csv:<n>') tells n, by which to take labels from the votes."
+            f"with the columns emotion, pixels and Usage, and pass fer_plus={name!r}."
         )
     if not {"emotion", "pixels"} <= set(found) or len(set(found)) < len(found):
         raise DatasetError(
