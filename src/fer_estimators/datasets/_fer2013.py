@@ -10,8 +10,9 @@ from dataclasses import replace
 from fer_estimators._messages import suggest
 from fer_estimators.datasets._cache import through_cache
 from fer_estimators.datasets._emotions import EMOTIONS
-from fer_estimators.datasets._fer_plus import EIGHT_EMOTIONS, TIES, use_votes
+from fer_estimators.datasets._fer_plus import TIES, use_votes
 from fer_estimators.datasets._folders import read_set
+from fer_estimators.datasets._label_sets import EIGHT_EMOTIONS
 from fer_estimators.datasets._layout import Layout
 from fer_estimators.datasets._loaded import read_description, to_bunch
 from fer_estimators.datasets._options import check_choice, check_options, check_path

@@ -8,8 +8,6 @@ from fer_estimators.datasets._emotions import EMOTIONS
 from fer_estimators.datasets._votes_table import VOTE_COLUMNS, VOTED_EMOTIONS
 from fer_estimators.exceptions import DatasetError
 
-#: FER2013's seven emotions in code order, then contempt.
-EIGHT_EMOTIONS = (*EMOTIONS, "contempt")
 #: What becomes of images on which no single emotion has the most votes.
 TIES = ("drop", "first", "keep")
 
