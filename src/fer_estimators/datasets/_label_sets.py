@@ -4,12 +4,11 @@ The same number means another emotion in each set, so that no number is ever gue
 names the set.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from fer_estimators._messages import suggest
-from fer_estimators.datasets._emotions import EMOTIONS, parse_emotion
+from fer_estimators.datasets._emotions import EMOTIONS
 from fer_estimators.exceptions import LabelError
 
 #: FER2013's seven emotions in code order, then contempt.
@@ -18,18 +17,26 @@ EIGHT_EMOTIONS = (*EMOTIONS, "contempt")
 
 @dataclass(frozen=True)
 class LabelList:
-    """A file that lists images with their labels.
+    r"""A file that lists images with their labels.
 
-    Attributes
+    Parameters
     ----------
     name : str
         Regular expression that the whole file name matches, in any case.
-    file, label : str or int
-        Column of the image file and of the code: a name in the header of a csv file, or a
-        position in lines separated by spaces.
-    face : int or None, default=None
+    file : str or int
+        Column of the image file: a name in the header of a csv file, or a position, from 0, in
+        lines separated by spaces.
+    label : str or int
+        Column of the code.
+    face : int, default=None
         Column of the number of a face in a photo. The image of the face is then expected in a
         file of its own, ``<file>_<number>``.
+
+    Examples
+    --------
+    >>> from fer_estimators.datasets import LabelList
+    >>> LabelList(r"labels\.csv", file="image", label="emotion").label
+    'emotion'
     """
 
     name: str
@@ -40,11 +47,12 @@ class LabelList:
 
 @dataclass(frozen=True)
 class LabelSet:
-    """How one set tells the emotion of each image.
+    r"""How a set of images tells the emotion of each.
 
-    Attributes
+    Parameters
     ----------
     title : str
+        What messages call the set.
     codes : mapping of str to str or None
         The emotion that each number or abbreviation stands for, in lower case; None for images
         that show no emotion of the eight, which are left out.
@@ -52,15 +60,37 @@ class LabelSet:
         Where the set is described.
     licence : str
         What is known of its terms.
-    file_name : str or None, default=None
+    file_name : str, default=None
         Regular expression that each image's name, without extension, matches in any case; its
         group ``emotion`` is one of `codes`. None where folders or lists tell the emotion.
     lists : tuple of LabelList, default=()
+        Files that list images with their codes.
     numbered_folders : bool, default=False
         Whether class folders are numbered by `codes`. Folders named by emotions are always read,
         where files are not named by them.
     table_codes : mapping of str to str, default={}
         Codes in the column ``emotion`` of a csv table with pixels, as FER2013's.
+
+    See Also
+    --------
+    load_image_folder : Reads a set, ``labels=``.
+
+    Examples
+    --------
+    A set of your own, whose file names are ``p01_joy.jpg``, ``p01_rage.jpg`` and so on:
+
+    >>> from fer_estimators.datasets import LABEL_SETS, LabelSet
+    >>> own = LabelSet(
+    ...     title="our lab's photos",
+    ...     codes={"joy": "happy", "rage": "angry"},
+    ...     source="our lab",
+    ...     licence="not published",
+    ...     file_name=r"p\d\d_(?P<emotion>[a-z]+)",
+    ... )
+    >>> own.emotions
+    ('angry', 'happy')
+    >>> LABEL_SETS["raf-db"].codes["1"]
+    'surprise'
     """
 
     title: str
@@ -77,28 +107,6 @@ class LabelSet:
         """The emotions of the set, FER2013's in code order and then contempt."""
         known = {*self.codes.values(), *self.table_codes.values()}
         return tuple(name for name in EIGHT_EMOTIONS if name in known)
-
-    def read_folder(self, name: str) -> str | None:
-        """Return the code or emotion that a folder name stands for, or None."""
-        text = name.strip().casefold()
-        if self.file_name:
-            return None
-        if text in self.codes and (self.numbered_folders or not text.isdigit()):
-            return text
-        emotion = "contempt" if text == "contempt" else None
-        if not any(character.isdigit() for character in text):
-            emotion = emotion or parse_emotion(text)
-        return emotion if emotion in self.emotions else None
-
-    def read_file(self, stem: str) -> str | None:
-        """Return the code in a file name, or None."""
-        found = re.fullmatch(self.file_name, stem, re.IGNORECASE) if self.file_name else None
-        code = found["emotion"].casefold() if found else None
-        return code if code in self.codes else None
-
-    def emotion_of(self, code: str) -> str | None:
-        """Return the emotion of a code or name; None for one that shows none of the eight."""
-        return self.codes.get(code, code)
 
 
 def _in_order(*names):

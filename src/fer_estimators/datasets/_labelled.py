@@ -6,7 +6,7 @@ import os
 import re
 
 from fer_estimators._messages import name_some
-from fer_estimators.datasets._emotions import SPLITS, describe_codes, parse_split
+from fer_estimators.datasets._emotions import SPLITS, describe_codes, parse_emotion, parse_split
 from fer_estimators.datasets._label_sets import EIGHT_EMOTIONS
 from fer_estimators.datasets._layout import NO_SPLIT, Item
 from fer_estimators.exceptions import BadImageWarning, DatasetError, LabelError
@@ -42,11 +42,11 @@ def arrange_labelled(source, labels, options, report):
     if not source.paths:
         raise DatasetError(f"{source.name!r} has 0 images; expected {labels.title}.")
     listed = _read_lists(source, labels, report)
-    folders_tell = all(labels.read_folder(_folder(path)) for path in source.paths)
+    folders_tell = all(_code_of_folder(path, labels) for path in source.paths)
     items, faults = [], []
     for path in source.paths:
         told, split = _codes_of(path, labels, listed, folders_tell)
-        emotions = {labels.emotion_of(code) for code in told}
+        emotions = {labels.codes.get(code, code) for code in told}
         if not told:
             faults.append((path, _why_untold(labels, listed)))
         elif len(emotions) > 1:
@@ -65,7 +65,7 @@ def _codes_of(path, labels, listed, folders_tell):
     """Return all that tells the emotion of an image, and its split."""
     stem = _stem(path)
     in_list, split_of_list = listed.get(stem, (None, None))
-    told = [labels.read_file(stem), in_list, labels.read_folder(_folder(path))]
+    told = [_code_of_file(stem, labels), in_list, _code_of_folder(path, labels)]
     if not folders_tell:
         # Numbers of subfolders, as AffectNet has them beside its lists, are not codes.
         told[2] = None
@@ -74,8 +74,25 @@ def _codes_of(path, labels, listed, folders_tell):
     return sorted({code for code in told if code is not None}), split or NO_SPLIT
 
 
-def _folder(path):
-    return path.rpartition("/")[0].rpartition("/")[2]
+def _code_of_folder(path, labels):
+    """Return the code or emotion that an image's folder is named by, or None."""
+    name = path.rpartition("/")[0].rpartition("/")[2].strip().casefold()
+    if labels.file_name:
+        return None
+    if name in labels.codes and (labels.numbered_folders or not name.isdigit()):
+        return name
+    has_digits = any(character.isdigit() for character in name)
+    emotion = name if name == "contempt" or has_digits else parse_emotion(name)
+    return emotion if emotion in labels.emotions else None
+
+
+def _code_of_file(stem, labels):
+    """Return the code in a file name, or None."""
+    if not labels.file_name:
+        return None
+    found = re.fullmatch(labels.file_name, stem, re.IGNORECASE)
+    code = found["emotion"].casefold() if found else None
+    return code if code in labels.codes else None
 
 
 def _stem(path):
