@@ -7,15 +7,13 @@ Killed and called again, it resumes after the last whole epoch. It leaves ``curv
 
 Targets are the shares of the votes for the eight emotions. Images that most people called unknown
 or no face are left out; of the validation images also those without a single majority, as is usual
-[1]. The table joins the votes to the files of FER2013's image folders: columns ``file``,
-``neutral``, ``happiness``, ... ``NF``.
+[1].
 
 [1] Barsoum, E., Zhang, C., Canton Ferrer, C. and Zhang, Z. (2016). "Training deep networks for
 facial expression recognition with crowd-sourced label distribution." ICMI.
 """
 
 import argparse
-import csv
 import json
 import time
 from functools import partial
@@ -31,18 +29,7 @@ from fer_estimators import CNNClassifier, TrainingCurvesDisplay, classification_
 from fer_estimators.augmentation import RandomAffine
 from fer_estimators.classifiers._optimizers import OPTIMIZERS
 from fer_estimators.datasets import load_fer2013
-
-VOTES = {
-    "neutral": "neutral",
-    "happiness": "happy",
-    "surprise": "surprise",
-    "sadness": "sad",
-    "anger": "angry",
-    "disgust": "disgust",
-    "fear": "fear",
-    "contempt": "contempt",
-}
-NO_EMOTION = ("unknown", "NF")
+from fer_estimators.evaluation import vote_scores
 
 
 def wide_augmentation():
@@ -60,12 +47,13 @@ def wide_augmentation():
 
 
 _COMMON = {
-    "recipe": "best",
     "augmentation": wide_augmentation,
     "optimizer": partial(OPTIMIZERS["sgd"], use_ema=True, ema_momentum=0.999),
     "learning_rate": 0.1,
     "label_smoothing": 0.0,
     "batch_size": 128,
+    "validation_fraction": None,
+    "patience": None,
     "dtype_policy": "mixed_bfloat16",
 }
 NETWORKS = {
@@ -81,7 +69,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=sorted(NETWORKS))
     parser.add_argument("fer2013", help="folder or zip of FER2013's images")
-    parser.add_argument("votes", help="csv file that joins FER+'s votes to the image files")
+    parser.add_argument("votes", help="FER+'s votes, as load_fer2013(..., fer_plus=) takes them")
     parser.add_argument("--images", type=int, help="train on the first so many, as a rehearsal")
     parser.add_argument("--epochs", type=int, help="other than the network's, as a rehearsal")
     parser.add_argument("--seed", type=int, default=0)
@@ -89,21 +77,20 @@ def main(arguments=None):
     arguments = parser.parse_args(arguments)
     mpl.use("Agg")
 
-    table = read_votes(arguments.votes)
-    images, labels, shares, _ = load(arguments.fer2013, table, "train")
-    rows = rehearsed(labels, arguments.images)
-    val_images, val_labels, val_shares, certain = load(arguments.fer2013, table, "val")
-    val = val_images[certain], val_labels[certain]
+    train = load_fer2013(arguments.fer2013, split="train", fer_plus=arguments.votes, ties="first")
+    val = load_fer2013(arguments.fer2013, split="val", fer_plus=arguments.votes)
+    print(train.report, val.report, sep="\n")
+    rows = rehearsed(train.target, arguments.images)
     settings = dict(NETWORKS[arguments.name])
     if arguments.epochs:
         settings["epochs"] = arguments.epochs
     clf = CNNClassifier(**settings, random_state=arguments.seed, verbose=2)
     start = time.perf_counter(), time.process_time()
     clf.fit(
-        images[rows],
-        labels[rows],
-        y_proba=shares[rows],
-        validation_data=val,
+        train.images[rows],
+        train.target[rows],
+        y_proba=train.soft_labels.iloc[rows],
+        validation_data=(val.images, val.target),
         checkpoint=arguments.output / "checkpoint",
     )
     hours = (time.perf_counter() - start[0]) / 3600, (time.process_time() - start[1]) / 3600
@@ -113,42 +100,13 @@ def main(arguments=None):
     display.figure_.savefig(arguments.output / "curves.png", dpi=150)
     print(f"{hours[0]:.2f} hours since this call, {hours[1]:.2f} hours of CPU time")
     for tta in (None, "flip", "crops"):
-        y_proba = clf.set_params(tta=tta).predict_proba(val[0])
-        entropy = -(val_shares[certain] * np.log(y_proba)).sum(axis=1).mean()
-        print(f"tta={tta!r}: cross-entropy with the votes {entropy:.4f}")
+        y_proba = clf.set_params(tta=tta).predict_proba(val.images)
+        print(f"tta={tta!r}:", vote_scores(val.soft_labels, y_proba, classes=clf.classes_))
         print(
             classification_report(
-                val[1], clf.classes_[y_proba.argmax(1)], y_proba=y_proba, zero_division=0
+                val.target, clf.classes_[y_proba.argmax(1)], y_proba=y_proba, zero_division=0
             )
         )
-
-
-def read_votes(path):
-    """Return each file's ten counts, the eight emotions before the two others."""
-    with open(path, encoding="utf-8", newline="") as file:
-        return {
-            row["file"]: [int(row[name]) for name in (*VOTES, *NO_EMOTION)]
-            for row in csv.DictReader(file)
-        }
-
-
-def load(fer2013, table, split):
-    """Return images, majorities, shares of the votes, and which majorities are certain."""
-    faces = load_fer2013(fer2013, split=split)
-    n_emotions = len(VOTES)
-    # Images without a row are those that FER+ calls no face.
-    votes = np.array([table.get(name, [0] * (n_emotions + 2)) for name in faces.filenames])
-    emotions, others = votes[:, :n_emotions], votes[:, n_emotions:]
-    kept = emotions.max(axis=1) > others.max(axis=1)
-    emotions = emotions[kept]
-    names = np.array(list(VOTES.values()))
-    ordered = np.argsort(names)
-    most = emotions.max(axis=1)
-    certain = (emotions == most[:, None]).sum(axis=1) == 1
-    shares = emotions[:, ordered] / emotions.sum(axis=1, keepdims=True)
-    labels = names[emotions.argmax(axis=1)]
-    print(f"{split}: {kept.sum():,} of {len(kept):,} images, {certain.sum():,} without a tie")
-    return faces.images[kept], labels, shares, certain
 
 
 def rehearsed(labels, n_images):
