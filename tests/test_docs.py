@@ -5,6 +5,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+import shutil
 import types
 import zipfile
 from pathlib import Path
@@ -158,7 +159,11 @@ def test_examples_have_numbers_of_their_own():
 
 @pytest.fixture
 def folder_with_data(tmp_path, monkeypatch):
-    """Work in a folder with a small ``fer2013.zip`` and class folders in ``photos``."""
+    """Work in a folder with the small sets that the pages load.
+
+    They are ``fer2013.zip``, votes on it in ``votes.csv``, class folders in ``photos``, and
+    numbered ones in ``raf-db``.
+    """
     faces = make_faces(70, random_state=0)
     # Every emotion in every split.
     order = np.argsort(faces.target, kind="stable")
@@ -170,9 +175,28 @@ def folder_with_data(tmp_path, monkeypatch):
             archive.write(file, f"{split}/{faces.target[index]}/{file.name}")
             label = ("calm", "smiling")[number % 2]
             (tmp_path / "photos" / label).mkdir(parents=True, exist_ok=True)
+            raf_db = tmp_path / "raf-db" / "train" / str(1 + number % 7)
+            raf_db.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, raf_db)
             file.rename(tmp_path / "photos" / label / file.name)
+    write_votes(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def write_votes(folder):
+    """Let eight of ten people see the emotion of each image, and two contempt."""
+    answers = [
+        *("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"),
+        *("unknown", "NF"),
+    ]
+    emotions = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear")
+    rows = [["file", *answers]]
+    with zipfile.ZipFile(folder / "fer2013.zip") as archive:
+        for name in archive.namelist():
+            votes = [8 * (name.split("/")[1] == emotion) for emotion in emotions]
+            rows.append([name, *votes, 2, 0, 0])
+    (folder / "votes.csv").write_text("\n".join(",".join(map(str, row)) for row in rows))
 
 
 # Networks that were trained for a moment never say some of the emotions.

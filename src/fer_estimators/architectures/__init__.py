@@ -8,12 +8,18 @@ probabilities of the classes come out. A new one is one file and one line in
 
 from fer_estimators.architectures._compact import build_compact
 from fer_estimators.architectures._residual import build_residual, build_residual_small
+from fer_estimators.architectures._residual_se import (
+    build_residual_se,
+    build_residual_se_small,
+)
 from fer_estimators.architectures._study_cnn import build_study_cnn
 from fer_estimators.architectures._tiny import build_tiny
 
 ARCHITECTURES = {
     "compact": build_compact,
     "residual": build_residual,
+    "residual_se": build_residual_se,
+    "residual_se_small": build_residual_se_small,
     "residual_small": build_residual_small,
     "study_cnn": build_study_cnn,
     "tiny": build_tiny,
@@ -23,6 +29,8 @@ __all__ = [
     "ARCHITECTURES",
     "build_compact",
     "build_residual",
+    "build_residual_se",
+    "build_residual_se_small",
     "build_residual_small",
     "build_study_cnn",
     "build_tiny",

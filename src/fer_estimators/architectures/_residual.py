@@ -47,7 +47,7 @@ def build_residual(input_shape, n_classes, *, dropout=0.2):
     >>> build_residual((48, 48, 1), 7).count_params()
     1073407
     """
-    return _build(input_shape, n_classes, _FILTERS, dropout, name="residual", stem=_STEM)
+    return residual_network(input_shape, n_classes, _FILTERS, dropout, name="residual", stem=_STEM)
 
 
 def build_residual_small(input_shape, n_classes, *, dropout=0.0):
@@ -76,23 +76,48 @@ def build_residual_small(input_shape, n_classes, *, dropout=0.0):
     >>> build_residual_small((48, 48, 1), 7).count_params()
     277783
     """
-    return _build(input_shape, n_classes, _FEWER_FILTERS, dropout, name="residual_small")
+    return residual_network(input_shape, n_classes, _FEWER_FILTERS, dropout, name="residual_small")
 
 
-def _build(input_shape, n_classes, filters, dropout, name, stem=None):
+def residual_network(
+    input_shape, n_classes, filters, dropout, *, name, stem=None, gate=lambda x, name: x
+):
+    """Build a network of three blocks, the second and third with a shortcut.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        ``(height, width, channels)``, pixels.
+    n_classes : int
+    filters : tuple of int
+        Number of filters in each block.
+    dropout : float
+        Fraction of pooled features dropped before the classes.
+    name : str
+    stem : int, default=None
+        Number of filters of a first convolution that keeps all pixels; None for no such layer.
+    gate : callable, default=identity
+        Called with the output of each block, before its shortcut is added, and a layer name;
+        returns a tensor of the same shape.
+
+    Returns
+    -------
+    keras.Model
+    """
     inputs = keras.Input(input_shape, name="images")
     # FER2013's pixels have a mean of about 129 and a deviation of about 65.
     x = layers.Rescaling(1 / 64, offset=-2, name="rescaling")(inputs)
     if stem:
         x = convolution(x, stem, name="stem_conv")
     x = convolution(x, filters[0], strides=2, name="block1_conv1")
-    x = convolution(x, filters[0], name="block1_conv2")
+    x = gate(convolution(x, filters[0], name="block1_conv2"), name="block1")
     for block, n_filters in enumerate(filters[1:], start=2):
         x = layers.MaxPooling2D(2, padding="same", name=f"block{block}_pool")(x)
         x = convolution(x, n_filters, name=f"block{block}_conv1")
         shortcut = x
         x = convolution(x, n_filters, name=f"block{block}_conv2")
         x = convolution(x, n_filters, relu=False, name=f"block{block}_conv3")
+        x = gate(x, name=f"block{block}")
         x = layers.Add(name=f"block{block}_add")([shortcut, x])
         x = layers.Activation("relu", name=f"block{block}_relu")(x)
     x = layers.GlobalAveragePooling2D(name="pool")(x)

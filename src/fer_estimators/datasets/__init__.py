@@ -8,5 +8,14 @@ from fer_estimators.datasets._duplicates import find_duplicates
 from fer_estimators.datasets._faces import make_faces
 from fer_estimators.datasets._fer2013 import load_fer2013
 from fer_estimators.datasets._image_folder import load_image_folder
+from fer_estimators.datasets._label_sets import LABEL_SETS, LabelList, LabelSet
 
-__all__ = ["find_duplicates", "load_fer2013", "load_image_folder", "make_faces"]
+__all__ = [
+    "LABEL_SETS",
+    "LabelList",
+    "LabelSet",
+    "find_duplicates",
+    "load_fer2013",
+    "load_image_folder",
+    "make_faces",
+]

@@ -119,6 +119,7 @@ def _write(folder, name, loaded):
         "split": loaded.split,
         "filenames": loaded.filenames,
         "report": loaded.report.to_dict(),
+        "n_rows": loaded.n_rows,
     }
     text = json.dumps(header).encode("ascii")
     os.makedirs(folder, exist_ok=True)
@@ -149,4 +150,11 @@ def _read(file_name):
     if zlib.adler32(images) != header["adler32"]:
         raise ValueError("pixel checksum")
     report = LoadReport.from_dict(header["report"])
-    return Loaded(images, header["target"], header["filenames"], header["split"], report)
+    return Loaded(
+        images,
+        header["target"],
+        header["filenames"],
+        header["split"],
+        report,
+        n_rows=header["n_rows"],
+    )

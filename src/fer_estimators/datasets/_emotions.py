@@ -81,3 +81,8 @@ def describe_emotions():
         f"{name} ({', '.join([str(code), *(a for a in EMOTION_ALIASES[name] if len(a) > 2)])})"
         for code, name in enumerate(EMOTIONS)
     )
+
+
+def describe_codes(codes):
+    """Return one line that lists codes with their emotions, for messages."""
+    return ", ".join(f"{code} {emotion or 'none of the eight'}" for code, emotion in codes.items())

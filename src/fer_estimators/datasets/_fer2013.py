@@ -5,14 +5,19 @@ machine learning contests", Neural Networks 64 (2015) 59-63, first shown at ICON
 """
 
 import logging
+from dataclasses import replace
 
+from fer_estimators._messages import suggest
 from fer_estimators.datasets._cache import through_cache
 from fer_estimators.datasets._emotions import EMOTIONS
+from fer_estimators.datasets._fer_plus import TIES, use_votes
 from fer_estimators.datasets._folders import read_set
+from fer_estimators.datasets._label_sets import EIGHT_EMOTIONS
 from fer_estimators.datasets._layout import Layout
-from fer_estimators.datasets._loaded import to_bunch
-from fer_estimators.datasets._options import check_options, check_path
-from fer_estimators.exceptions import BadImageWarning
+from fer_estimators.datasets._loaded import read_description, to_bunch
+from fer_estimators.datasets._options import check_choice, check_options, check_path
+from fer_estimators.datasets._votes_table import read_votes
+from fer_estimators.exceptions import BadImageWarning, LabelError
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +32,8 @@ def load_fer2013(
     *,
     split="train",
     classes=None,
+    fer_plus=None,
+    ties="drop",
     image_size=None,
     on_error="raise",
     follow_links=False,
@@ -57,7 +64,20 @@ def load_fer2013(
         itself tells: those in ``~/dev`` are ``"val"``, which is a line of `report`.
     classes : list of str, default=None
         The emotions to load. Other folders may be named too, which makes them classes.
-        None loads the seven emotions and refuses any other folder.
+        None loads the seven emotions and refuses any other folder. With `fer_plus`, those of
+        the eight emotions that most people may have seen in an image; other images are left out.
+    fer_plus : str or path-like, default=None
+        Ten people's votes on each image, FER+ [2]_, as a csv table: Microsoft's
+        ``fer2013new.csv``, which is joined to ``fer2013.csv`` and ``icml_face_data.csv`` row by
+        row (never by its ``Image name``, which runs behind), or, for image files, a table with
+        the columns ``file``, ``neutral``, ``happiness``, ``surprise``, ``sadness``, ``anger``,
+        ``disgust``, ``fear``, ``contempt``, ``unknown`` and ``NF``. The target becomes the
+        emotion with the most votes. Images on which "unknown" or "not a face" has the most votes,
+        and those without a row in a table of files, are left out; each is a line of `report`.
+    ties : {"drop", "first", "keep"}, default="drop"
+        With `fer_plus`, what becomes of images on which no single answer has the most votes:
+        "drop" leaves them out; "first" takes the emotion that comes first in the table; "keep"
+        takes FER2013's own label if it is one of those with the most votes, else the first.
     image_size : int or tuple of (int, int), default=None
         Height and width in pixels to resize to (Pillow's bilinear filter). None keeps images
         as they are, and then all must have one size.
@@ -104,6 +124,16 @@ def load_fer2013(
             ``report.frame()`` (columns path, reason, action).
         DESCR : str
             Where the data comes from, its licence and its flaws.
+        votes : ndarray of shape (n_images, 10), dtype int64
+            With `fer_plus` only: how many people gave each answer.
+        vote_names : ndarray of shape (10,), dtype str
+            With `fer_plus` only: the answers, eight emotions, "unknown" and "no face".
+        soft_labels : DataFrame of shape (n_images, n_classes), dtype float64
+            With `fer_plus` only: the shares of the votes, a column for each emotion that occurs in
+            `target`, sorted, so that ``fit(images, target, y_proba=soft_labels)`` takes it. Votes
+            for anything else are left out, and rows sum to 1.
+        original_target : ndarray of shape (n_images,), dtype str
+            With `fer_plus` only: FER2013's own labels.
     (data, target) : tuple
         If `return_X_y` is True.
 
@@ -114,6 +144,11 @@ def load_fer2013(
     DatasetError
         If `path` is no FER2013 in any of these forms, has no images of a split, or has images
         of several sizes while `image_size` is None.
+    DatasetError
+        If the table of votes is damaged, has another number of rows than the images, or belongs
+        to other images.
+    ImportError
+        If `fer_plus` is given and pandas is not installed.
     LabelError
         If a class folder or an emotion in the table is unknown.
     ImageReadError
@@ -143,6 +178,9 @@ def load_fer2013(
     .. [1] I. J. Goodfellow et al., "Challenges in representation learning: A report on three
        machine learning contests", Neural Networks 64 (2015) 59-63,
        https://arxiv.org/abs/1307.0414.
+    .. [2] E. Barsoum, C. Zhang, C. Canton Ferrer and Z. Zhang, "Training deep networks for facial
+       expression recognition with crowd-sourced label distribution", ICMI 2016,
+       https://arxiv.org/abs/1608.01041.
 
     Examples
     --------
@@ -172,6 +210,10 @@ def load_fer2013(
         emotions=True,
     )
     path = check_path(path, _EXPECTED)
+    table = None
+    if fer_plus is not None:
+        table, emotions = _check_votes(fer_plus, ties, options.classes)
+        options = replace(options, classes=None)
     layout = Layout(emotions=True, classes=options.classes)
     loaded = through_cache(
         cache,
@@ -183,7 +225,24 @@ def load_fer2013(
     logger.info("loaded %d images from %s", len(loaded.images), path)
     loaded.report.emit()
     bunch = to_bunch(loaded, options.classes or EMOTIONS, "fer2013.rst")
+    if table is not None:
+        use_votes(bunch, table, n_rows=loaded.n_rows, ties=ties, emotions=emotions)
+        bunch.DESCR += read_description("fer_plus.rst")
     return (bunch.data, bunch.target) if return_X_y else bunch
+
+
+def _check_votes(fer_plus, ties, classes):
+    """Return the table of votes, and the emotions that were asked for."""
+    check_choice("ties", ties, TIES)
+    emotions = classes or EIGHT_EMOTIONS
+    unknown = [name for name in emotions if name not in EIGHT_EMOTIONS]
+    if unknown:
+        raise LabelError(
+            f"classes names {unknown[0]!r}, but FER+ has {list(EIGHT_EMOTIONS)}."
+            + suggest(unknown[0], EIGHT_EMOTIONS)
+        )
+    path = check_path(fer_plus, "FER+'s fer2013new.csv, or a table of votes by file")
+    return read_votes(path), emotions
 
 
 def _read(path, options, layout):

@@ -6,6 +6,7 @@ import zipfile
 from fer_estimators._files.kinds import find_stand_in, is_tar, recognise
 from fer_estimators._messages import name_some
 from fer_estimators.datasets._duplicates import find_duplicates
+from fer_estimators.datasets._labelled import arrange_labelled
 from fer_estimators.datasets._layout import arrange
 from fer_estimators.datasets._loaded import Loaded
 from fer_estimators.datasets._report import LoadReport
@@ -21,9 +22,9 @@ _TABLE_NAMES = ("fer2013.csv", "icml_face_data.csv", "fer2013.csv.gz", "icml_fac
 def read_set(path, options, layout):
     """Read a folder, a zip archive or (for emotions) a csv table into `Loaded`."""
     report = LoadReport()
-    kind = _kind_of(path, tables=layout.emotions)
+    kind = _kind_of(path, tables=layout.reads_tables)
     if kind == "table":
-        loaded = _read_table_file(path, options, report)
+        loaded = _read_table_file(path, options, layout, report)
     else:
         loaded = _read_source(path, kind, options, layout, report)
     _warn_about_duplicates(loaded)
@@ -36,12 +37,16 @@ def _read_source(path, kind, options, layout, report):
     else:
         source = ZipSource(path, report)
     with source:
-        table = None if source.paths or not layout.emotions else _choose_table(source)
+        table = None if source.paths or not layout.reads_tables else _choose_table(source)
         if table is not None:
             _refuse_verify(options, path)
             with source.open(table) as stream:
-                return read_table(stream, os.path.basename(table), options, report)
-        items = arrange(source, layout, options, report)
+                name = os.path.basename(table)
+                return read_table(stream, name, options, report, codes=layout.table_codes)
+        if layout.labels:
+            items = arrange_labelled(source, layout.labels, options, report)
+        else:
+            items = arrange(source, layout, options, report)
         images, kept = stack_images(source, [item.path for item in items], options, report)
     items = [items[index] for index in kept]
     return Loaded(
@@ -63,10 +68,11 @@ def _choose_table(source):
     return tables[0] if tables else None
 
 
-def _read_table_file(path, options, report):
+def _read_table_file(path, options, layout, report):
     _refuse_verify(options, path)
     with open(path, "rb") as stream:
-        return read_table(stream, os.path.basename(path), options, report)
+        name = os.path.basename(path)
+        return read_table(stream, name, options, report, codes=layout.table_codes)
 
 
 def _refuse_verify(options, path):

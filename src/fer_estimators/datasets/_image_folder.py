@@ -4,6 +4,7 @@ import logging
 
 from fer_estimators.datasets._cache import through_cache
 from fer_estimators.datasets._folders import read_set
+from fer_estimators.datasets._label_sets import look_up_labels, sets_with_folders
 from fer_estimators.datasets._layout import Layout
 from fer_estimators.datasets._loaded import to_bunch
 from fer_estimators.datasets._options import check_options, check_path
@@ -18,6 +19,7 @@ def load_image_folder(
     *,
     split="all",
     classes=None,
+    labels=None,
     image_size=None,
     color=False,
     on_error="raise",
@@ -39,7 +41,13 @@ def load_image_folder(
     split : str, tuple of str or "all", default="all"
         The splits to load; a set without split folders is loaded with ``"all"``.
     classes : list of str, default=None
-        Names of the class folders to load, exactly as they are written. None loads all.
+        Names of the class folders to load, exactly as they are written; with `labels`, the
+        emotions to load. None loads all.
+    labels : str or LabelSet, default=None
+        The set that this is, where numbers, abbreviations, file names or lists tell the emotions:
+        "affectnet", "ck+", "expw", "jaffe", "kdef", "raf-db" or "rafd", of
+        :data:`~fer_estimators.datasets.LABEL_SETS`. Labels are then emotions, FER2013's seven and
+        contempt. None takes the names of the class folders as they are, numbers too.
     image_size : int or tuple of (int, int), default=None
         Height and width in pixels to resize to (Pillow's bilinear filter). None keeps images
         as they are, and then all must have one size.
@@ -71,9 +79,10 @@ def load_image_folder(
         data : ndarray of shape (n_images, n_values), dtype uint8
             A view of `images`, one row for each image.
         target : ndarray of shape (n_images,), dtype str
-            Names of the class folders.
+            Names of the class folders, or emotions with `labels`.
         target_names : ndarray of shape (n_classes,), dtype str
-            `classes` if given, else the class folders found, sorted.
+            `classes` if given, else the class folders found, sorted; with `labels`, the emotions
+            found, FER2013's in code order and then contempt.
         filenames : ndarray of shape (n_images,), dtype object
             Paths relative to `path`.
         split : ndarray of shape (n_images,), dtype str
@@ -93,7 +102,8 @@ def load_image_folder(
         If `path` has no class folders with images, no images of a split, or images of several
         sizes while `image_size` is None.
     LabelError
-        If a name in `classes` has no folder.
+        If a name in `classes` has no folder, or, with `labels`, the emotion of an image is not told
+        or told in two ways.
     ImageReadError
         If image files are damaged, too large, or of a format other than JPEG, PNG and BMP.
     UnsafeArchiveError
@@ -130,15 +140,27 @@ def load_image_folder(
         emotions=False,
     )
     path = check_path(path, _EXPECTED)
-    layout = Layout(emotions=False, classes=options.classes)
+    label_set = look_up_labels(labels)
+    layout = Layout(emotions=False, classes=options.classes, labels=label_set)
     loaded = through_cache(
         cache,
         path,
-        ("folder", options.key()),
-        lambda: read_set(path, options, layout),
+        ("folder", options.key(), label_set),
+        lambda: _read(path, options, layout),
         follow_links=options.follow_links,
     )
     logger.info("loaded %d images from %s", len(loaded.images), path)
     loaded.report.emit()
     bunch = to_bunch(loaded, layout.order(set(loaded.target)), "image_folder.rst")
     return (bunch.data, bunch.target) if return_X_y else bunch
+
+
+def _read(path, options, layout):
+    loaded = read_set(path, options, layout)
+    names = sorted(set(loaded.target))
+    if layout.labels is None and all(name.strip().isdigit() for name in names):
+        fitting = " or ".join(map(repr, sets_with_folders(names)))
+        reason = "labels are numbers of folders, which mean another emotion in each set"
+        reason += f"; labels={fitting} fits them" if fitting else ""
+        loaded.report.add(path, reason, "noted")
+    return loaded

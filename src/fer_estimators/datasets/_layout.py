@@ -13,6 +13,7 @@ from fer_estimators.datasets._emotions import (
     parse_split,
     split_of_file_name,
 )
+from fer_estimators.datasets._label_sets import LabelSet, check_numbered_folders
 from fer_estimators.exceptions import DatasetError, LabelError
 
 #: What `split` holds for a set that has no splits and is no FER2013.
@@ -29,10 +30,21 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """How folder names are read: as emotions, or each name as a class of its own."""
+    """How folder names are read: as emotions, by a label set, or each as a class of its own."""
 
     emotions: bool
     classes: tuple | None = None
+    labels: LabelSet | None = None
+
+    @property
+    def table_codes(self):
+        """The emotion of each code in a table; None where they are FER2013's."""
+        return self.labels.table_codes if self.labels else None
+
+    @property
+    def reads_tables(self):
+        """Whether the set may be a csv table with pixels."""
+        return self.emotions or bool(self.table_codes)
 
     def label_of(self, folder):
         """Return the label of a class folder; None if it is unknown or was not asked for."""
@@ -44,7 +56,8 @@ class Layout:
 
     def order(self, labels):
         """Return `labels` in the order in which their images are given."""
-        known = self.classes or (EMOTIONS if self.emotions else ())
+        named = self.labels.emotions if self.labels else EMOTIONS if self.emotions else ()
+        known = self.classes or named
         return [*(n for n in known if n in labels), *sorted(set(labels) - set(known))]
 
 
@@ -189,6 +202,9 @@ def _check_labels(places, layout, options, source):
         for place in places.values()
         if options.splits is not None and place.split and place.split not in options.splits
     ]
+    if layout.emotions:
+        asked = (p.folder for p in places.values() if p not in unasked)
+        check_numbered_folders((folder.rpartition("/")[2] for folder in asked), source.name)
     unknown = sorted({p.folder for p in places.values() if p.label is None and p not in unasked})
     if unknown and layout.classes is None:
         hint = suggest(unknown[0].rpartition("/")[2], EMOTIONS)

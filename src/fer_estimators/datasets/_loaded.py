@@ -17,6 +17,7 @@ class Loaded:
     filenames: list
     split: list
     report: LoadReport
+    n_rows: int | None = None  # of the csv table, all splits; None for image files
 
 
 def to_bunch(loaded, target_names, description):
@@ -34,5 +35,10 @@ def to_bunch(loaded, target_names, description):
         filenames=np.array(loaded.filenames, dtype=object),
         split=np.array(loaded.split, dtype=str),
         report=loaded.report,
-        DESCR=files(__package__).joinpath("descr", description).read_text(encoding="utf-8"),
+        DESCR=read_description(description),
     )
+
+
+def read_description(name):
+    """Return a page of ``descr/``."""
+    return files(__package__).joinpath("descr", name).read_text(encoding="utf-8")

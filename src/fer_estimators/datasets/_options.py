@@ -38,8 +38,8 @@ def check_options(
     *, split, classes, image_size, color, on_error, follow_links, verify, n_jobs, emotions
 ):
     """Return `Options`, or raise ValueError or TypeError that names the faulty argument."""
-    _check_choice("on_error", on_error, ("raise", "skip"))
-    _check_choice("verify", verify, (None, "sha256"))
+    check_choice("on_error", on_error, ("raise", "skip"))
+    check_choice("verify", verify, (None, "sha256"))
     if n_jobs is not None and (not isinstance(n_jobs, numbers.Integral) or n_jobs == 0):
         raise ValueError(f"n_jobs={n_jobs!r} is not an integer other than 0, nor None")
     return Options(
@@ -54,7 +54,8 @@ def check_options(
     )
 
 
-def _check_choice(name, value, choices):
+def check_choice(name, value, choices):
+    """Raise ValueError if an argument has none of the values that it may have."""
     if value not in choices:
         hint = suggest(value, [choice for choice in choices if choice])
         listed = " or ".join(repr(choice) for choice in choices)

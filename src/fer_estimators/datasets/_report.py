@@ -44,6 +44,11 @@ class LoadReport:
         """Add one line."""
         self.entries.append(ReportEntry(path, reason, action))
 
+    def replace(self, path, reason, action):
+        """Say something else about a file than before."""
+        self.entries = [entry for entry in self.entries if entry.path != path]
+        self.add(path, reason, action)
+
     def warn(self, message, *, category=UserWarning):
         """Keep a warning until `emit`, so that a set read from the cache warns alike."""
         self._warnings.append((message, category.__name__))

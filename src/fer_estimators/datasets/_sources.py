@@ -23,6 +23,7 @@ IMAGE_EXTENSIONS = frozenset(EXTENSIONS) | _REFUSED_EXTENSIONS
 # Windows would translate line ends without O_BINARY; a file that turned into a pipe must not block.
 _READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 _TABLE_EXTENSIONS = (".csv", ".csv.gz")
+_LIST_EXTENSIONS = (".txt", ".lst")
 _SYSTEM_FILES = frozenset(("thumbs.db", "desktop.ini", "__macosx"))
 # The cache of an earlier load may stand inside the set.
 _CACHE_EXTENSION = ".fercache"
@@ -41,11 +42,13 @@ class _Source:
         All folders, empty ones too.
     tables : list of str
         The csv files.
+    lists : list of str
+        Other text files, which may list labels.
     """
 
     def __init__(self, name, report):
         self.name = name
-        self.paths, self.folders, self.tables = [], set(), []
+        self.paths, self.folders, self.tables, self.lists = [], set(), [], []
         self._report = report
 
     def _sort_in(self, path):
@@ -60,6 +63,8 @@ class _Source:
         else:
             if base.lower().endswith(_TABLE_EXTENSIONS):
                 self.tables.append(path)
+            elif base.lower().endswith(_LIST_EXTENSIONS):
+                self.lists.append(path)
             self._report.add(path, "not an image extension", "ignored")
 
     def __enter__(self):

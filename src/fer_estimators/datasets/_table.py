@@ -13,6 +13,7 @@ from fer_estimators._messages import name_some
 from fer_estimators.datasets._emotions import (
     EMOTIONS,
     SPLITS,
+    describe_codes,
     describe_emotions,
     parse_emotion,
     parse_split,
@@ -41,7 +42,7 @@ class _RowError(Exception):
         self.of_label = of_label
 
 
-def read_table(stream, name, options, report):
+def read_table(stream, name, options, report, *, codes=None):
     """Read the images of the asked splits from an open csv table.
 
     Parameters
@@ -54,6 +55,8 @@ def read_table(stream, name, options, report):
         What was asked for.
     report : LoadReport
         Gets a line for each row that was skipped.
+    codes : mapping of str to str, default=None
+        The emotion of each code, where they are not FER2013's names, aliases and codes.
 
     Returns
     -------
@@ -67,7 +70,7 @@ def read_table(stream, name, options, report):
             f"{name!r} has no column 'Usage' that would tell the split {options.splits!r}; pass "
             "split='all' to load every row"
         )
-    rows = _Rows(name, columns, options)
+    rows = _Rows(name, columns, options, codes)
     for number, line in enumerate(lines, start=2):
         if line.strip():
             rows.take(number, line)
@@ -77,21 +80,26 @@ def read_table(stream, name, options, report):
 class _Rows:
     """What was gathered from the rows so far."""
 
-    def __init__(self, name, columns, options):
+    def __init__(self, name, columns, options, codes):
         self._name, self._columns, self._options = name, columns, options
+        self._parse = parse_emotion if codes is None else codes.get
+        self._emotions = EMOTIONS if codes is None else tuple(codes.values())
+        self._known = describe_emotions() if codes is None else describe_codes(codes)
         self._size = options.image_size or SIZE
         self._pixels = bytearray()
         self._codes, self._splits, self._numbers = bytearray(), bytearray(), []
         self._faults, self._usages, self._passed = [], {}, {}
+        self._n_rows = 0
 
     def take(self, number, line):
         """Add one row, or remember what is wrong with it."""
+        self._n_rows = number - 1
         try:
             fields = self._fields(line)
             split = self._split_of(fields, number)
             if split is None or not self._is_asked(split):
                 return
-            emotion = _parse_emotion_field(fields[self._columns["emotion"]])
+            emotion = _parse_emotion_field(fields[self._columns["emotion"]], self._parse)
             if self._options.classes is None or emotion in self._options.classes:
                 self._add(number, split, emotion, _parse_pixels(fields[self._columns["pixels"]]))
         except _RowError as error:
@@ -122,7 +130,7 @@ class _Rows:
         if self._size != SIZE:
             pixels = resize_grey(pixels, SIZE, self._size)
         self._pixels += pixels
-        self._codes.append(EMOTIONS.index(emotion))
+        self._codes.append(self._emotions.index(emotion))
         self._splits.append(SPLITS.index(split))
         self._numbers.append(number)
 
@@ -147,7 +155,7 @@ class _Rows:
             only_labels = all(of_label for *_, of_label in faults)
             raise (LabelError if only_labels else DatasetError)(
                 f"{len(faults)} rows of {self._name!r} cannot be used: {named}. "
-                + (f"Known emotions: {describe_emotions()}. " if only_labels else "")
+                + (f"Known emotions: {self._known}. " if only_labels else "")
                 + "Repair or remove them, or pass on_error='skip'."
             )
         for number, error, _ in faults:
@@ -166,8 +174,8 @@ class _Rows:
                 f"{self._name!r} has no usable rows for split {', '.join(empty) or 'all'!r}; its "
                 f"column 'Usage' has {there or 'no rows'}"
             )
-        present = {EMOTIONS[code] for code in set(self._codes)}
-        missing = [name for name in self._options.classes or EMOTIONS if name not in present]
+        present = {self._emotions[code] for code in set(self._codes)}
+        missing = [name for name in self._options.classes or self._emotions if name not in present]
         if missing:
             report.warn(f"no rows of {', '.join(missing)} in {self._name!r}")
         if "usage" not in self._columns:
@@ -180,10 +188,11 @@ class _Rows:
         reorder_rows(images, order)
         return Loaded(
             images,
-            [EMOTIONS[self._codes[row]] for row in order],
+            [self._emotions[self._codes[row]] for row in order],
             [f"{self._name}:{self._numbers[row]}" for row in order],
             [SPLITS[self._splits[row]] for row in order],
             report,
+            n_rows=self._n_rows,
         )
 
 
@@ -229,8 +238,7 @@ def _find_columns(header, name):
         raise DatasetError(
             f"{name!r} is the table of FER+, which has votes on the emotion of each image and no "
             f"pixels: its first line is {text[:80]!r}. Load the fer2013.csv that it belongs to, "
-            "with the columns emotion, pixels and Usage; line n of one is line n of the other, and "
-            "`filenames` ('fer2013.csv:<n>') tells n, by which to take labels from the votes."
+            f"with the columns emotion, pixels and Usage, and pass fer_plus={name!r}."
         )
     if not {"emotion", "pixels"} <= set(found) or len(set(found)) < len(found):
         raise DatasetError(
@@ -240,9 +248,9 @@ def _find_columns(header, name):
     return {column: position for position, column in enumerate(found)}
 
 
-def _parse_emotion_field(field):
+def _parse_emotion_field(field, parse):
     text = field.decode("utf-8", "replace")
-    emotion = parse_emotion(text)
+    emotion = parse(text)
     if emotion is None:
         raise _RowError(f"emotion {text[:20]!r}", of_label=True)
     return emotion

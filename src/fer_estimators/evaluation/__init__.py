@@ -11,6 +11,7 @@ from fer_estimators.evaluation._risk_coverage import RiskCoverageDisplay
 from fer_estimators.evaluation._saliency import SaliencyDisplay
 from fer_estimators.evaluation._selective import selective_scores
 from fer_estimators.evaluation._training_curves import TrainingCurvesDisplay
+from fer_estimators.evaluation._votes import vote_scores
 
 __all__ = [
     "EmotionCountsDisplay",
@@ -20,4 +21,5 @@ __all__ = [
     "TrainingCurvesDisplay",
     "classification_report",
     "selective_scores",
+    "vote_scores",
 ]

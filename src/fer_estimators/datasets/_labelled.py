@@ -1,0 +1,205 @@
+"""Find the emotion of each image in a set that is distributed in a form of its own."""
+
+import csv
+import io
+import os
+import re
+
+from fer_estimators._messages import name_some
+from fer_estimators.datasets._emotions import SPLITS, describe_codes, parse_emotion, parse_split
+from fer_estimators.datasets._label_sets import EIGHT_EMOTIONS
+from fer_estimators.datasets._layout import NO_SPLIT, Item
+from fer_estimators.exceptions import BadImageWarning, DatasetError, LabelError
+
+# RAF-DB's lists name the photos, of which the aligned faces are other files.
+_ALIGNED = "_aligned"
+
+
+def arrange_labelled(source, labels, options, report):
+    """Return the items of the asked splits in order.
+
+    Parameters
+    ----------
+    source : FolderSource or ZipSource
+    labels : LabelSet
+    options : Options
+        Its `classes` are emotions.
+    report : LoadReport
+        Gets a line for each image that is left out.
+
+    Returns
+    -------
+    list of Item
+        Ordered by split, then emotion, then path.
+
+    Raises
+    ------
+    LabelError
+        If the emotion of some images is not told, or told in two ways; they are named.
+    DatasetError
+        If a list cannot be read, or no image is left.
+    """
+    if not source.paths:
+        raise DatasetError(f"{source.name!r} has 0 images; expected {labels.title}.")
+    listed = _read_lists(source, labels, report)
+    folders_tell = all(_code_of_folder(path, labels) for path in source.paths)
+    items, faults = [], []
+    for path in source.paths:
+        told, split = _codes_of(path, labels, listed, folders_tell)
+        emotions = {labels.codes.get(code, code) for code in told}
+        if not told:
+            faults.append((path, _why_untold(labels, listed)))
+        elif len(emotions) > 1:
+            faults.append((path, f"folder and list contradict each other: {', '.join(told)}"))
+        elif options.splits is None or split in options.splits:
+            items.append(Item(path, split, emotions.pop()))
+    _settle_faults(faults, labels, options, report)
+    wanted = [item for item in items if _is_wanted(item, options, report)]
+    _check_found(wanted, items, labels, options, source)
+    rank = {split: place for place, split in enumerate(SPLITS)}
+    wanted.sort(key=lambda i: (rank.get(i.split, 0), EIGHT_EMOTIONS.index(i.label), i.path))
+    return wanted
+
+
+def _codes_of(path, labels, listed, folders_tell):
+    """Return all that tells the emotion of an image, and its split."""
+    stem = _stem(path)
+    in_list, split_of_list = listed.get(stem, (None, None))
+    told = [_code_of_file(stem, labels), in_list, _code_of_folder(path, labels)]
+    if not folders_tell:
+        # Numbers of subfolders, as AffectNet has them beside its lists, are not codes.
+        told[2] = None
+    splits = [parse_split(part) for part in path.split("/")[:-1]]
+    split = next(filter(None, [*splits, parse_split(stem.partition("_")[0]), split_of_list]), None)
+    return sorted({code for code in told if code is not None}), split or NO_SPLIT
+
+
+def _code_of_folder(path, labels):
+    """Return the code or emotion that an image's folder is named by, or None."""
+    name = path.rpartition("/")[0].rpartition("/")[2].strip().casefold()
+    if labels.file_name:
+        return None
+    if name in labels.codes and (labels.numbered_folders or not name.isdigit()):
+        return name
+    has_digits = any(character.isdigit() for character in name)
+    emotion = name if name == "contempt" or has_digits else parse_emotion(name)
+    return emotion if emotion in labels.emotions else None
+
+
+def _code_of_file(stem, labels):
+    """Return the code in a file name, or None."""
+    if not labels.file_name:
+        return None
+    found = re.fullmatch(labels.file_name, stem, re.IGNORECASE)
+    code = found["emotion"].casefold() if found else None
+    return code if code in labels.codes else None
+
+
+def _stem(path):
+    return os.path.splitext(path.rpartition("/")[2])[0].removesuffix(_ALIGNED).casefold()
+
+
+def _why_untold(labels, listed):
+    if labels.file_name:
+        return f"the file name does not follow the scheme of {labels.title}"
+    if listed:
+        return "in no list of labels"
+    return "neither its folder nor a list tells its emotion"
+
+
+def _read_lists(source, labels, report):
+    """Return the code and the split of each image that a list names, by its stem."""
+    found = {}
+    for name in (*source.tables, *source.lists):
+        base = name.rpartition("/")[2]
+        for form in labels.lists:
+            if re.fullmatch(form.name, base, re.IGNORECASE):
+                split = parse_split(re.split(r"[_.]", base)[0])
+                with (
+                    source.open(name) as stream,
+                    io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as lines,
+                ):
+                    _add_list(found, _rows(lines, form, base), split, labels, base)
+                report.replace(name, "read as a list of labels", "noted")
+    return found
+
+
+def _add_list(found, rows, split, labels, name):
+    for number, file, code in rows:
+        code = code.strip().casefold()
+        if code not in labels.codes:
+            raise LabelError(
+                f"{name!r}, line {number}: label {code[:20]!r}; {labels.title} has "
+                f"{describe_codes(labels.codes)}."
+            )
+        stem = _stem(file.replace("\\", "/"))
+        if found.setdefault(stem, (code, split))[0] != code:
+            raise LabelError(
+                f"{name!r}, line {number}: {stem!r} has the labels {found[stem][0]!r} and "
+                f"{code!r}. Files in several folders may not have the same name."
+            )
+
+
+def _rows(lines, form, name):
+    """Yield the number of each line, the file it names, and its code."""
+    by_name = isinstance(form.file, str)
+    reader = csv.reader(lines) if by_name else map(str.split, lines)
+    columns = (form.file, form.label) if form.face is None else (form.file, form.label, form.face)
+    try:
+        if by_name:
+            header = next(reader, [])
+            columns = [header.index(column) for column in columns]
+        for number, fields in enumerate(reader, start=2 if by_name else 1):
+            if fields:
+                file, code, *face = (fields[column] for column in columns)
+                stem, extension = os.path.splitext(file)
+                yield number, f"{'_'.join([stem, *face])}{extension}", code
+    except (ValueError, IndexError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(
+            f"{name!r} cannot be read as a list of labels ({error}); expected "
+            f"{'columns' if by_name else 'fields separated by spaces, at positions'} "
+            f"{form.file!r} (file) and {form.label!r} (label)."
+        ) from error
+
+
+def _settle_faults(faults, labels, options, report):
+    if not faults:
+        return
+    named = name_some(f"{path} ({reason})" for path, reason in faults)
+    if options.on_error == "raise":
+        raise LabelError(
+            f"{len(faults):,} images have no label of {labels.title}: {named}. Known: "
+            f"{describe_codes(labels.codes)}. Remove or rename them, or pass on_error='skip'."
+        )
+    for path, reason in faults:
+        report.add(path, reason, "skipped")
+    report.warn(
+        f"skipped {len(faults):,} images without a label of {labels.title}, listed in `report`: "
+        f"{named}",
+        category=BadImageWarning,
+    )
+
+
+def _is_wanted(item, options, report):
+    if item.label is None:
+        report.add(item.path, "shows none of the eight emotions", "ignored")
+        return False
+    if options.classes is not None and item.label not in options.classes:
+        report.add(item.path, "class not asked for", "ignored")
+        return False
+    return True
+
+
+def _check_found(wanted, items, labels, options, source):
+    unknown = [name for name in options.classes or () if name not in labels.emotions]
+    if unknown:
+        raise LabelError(
+            f"classes names {unknown[0]!r}, but {labels.title} has {list(labels.emotions)}."
+        )
+    absent = [s for s in options.splits or () if s not in {item.split for item in wanted}]
+    if absent or not wanted:
+        there = sorted({item.split for item in items})
+        raise DatasetError(
+            f"{source.name!r} has no images for split {', '.join(map(repr, absent or ['all']))}"
+            f"; of those asked for it has {there or 'none'}. Choose one of these by split=."
+        )

@@ -1,0 +1,174 @@
+"""Tables of FER+: how many of ten people saw which emotion in each image of FER2013.
+
+Source: E. Barsoum, C. Zhang, C. Canton Ferrer and Z. Zhang, "Training deep networks for facial
+expression recognition with crowd-sourced label distribution", ICMI 2016, arXiv:1608.01041.
+"""
+
+import csv
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_estimators._messages import name_some
+from fer_estimators.datasets._emotions import parse_split
+from fer_estimators.exceptions import DatasetError
+
+#: The emotions that people could vote for, in the order of the table's columns.
+VOTED_EMOTIONS = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt")
+#: The emotions and the two other answers, by the names of the table's columns in lower case.
+VOTE_COLUMNS = dict(
+    zip(
+        ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"),
+        VOTED_EMOTIONS,
+        strict=True,
+    )
+) | {"unknown": "unknown", "nf": "no face"}
+
+_MAX_TABLE_BYTES = 64 * 2**20
+_EXPECTED = (
+    "Microsoft's fer2013new.csv (columns 'Usage', 'Image name', 'neutral', 'happiness', ..., 'NF', "
+    "one row for each row of fer2013.csv), or a table with the columns 'file' and the same ten"
+)
+
+
+@dataclass(frozen=True)
+class VotesTable:
+    """Votes, and what tells which image each row belongs to.
+
+    Attributes
+    ----------
+    name : str
+        What messages call it.
+    votes : ndarray of shape (n, 10), dtype int64
+        In the order of ``VOTE_COLUMNS``.
+    rows : ndarray of shape (n,), dtype int64, or None
+        The row of ``fer2013.csv``, counted from 0.
+    files : list of str or None
+        The image file.
+    splits : list of str or None
+        What ``Usage`` says.
+    """
+
+    name: str
+    votes: NDArray[np.int64]
+    rows: NDArray[np.int64] | None
+    files: list[str] | None
+    splits: list[str] | None
+
+
+def read_votes(path: str) -> VotesTable:
+    """Read a table of votes.
+
+    Parameters
+    ----------
+    path : str
+        A csv file, with votes by row of ``fer2013.csv`` or by name of an image file.
+
+    Returns
+    -------
+    VotesTable
+
+    Raises
+    ------
+    DatasetError
+        If it is not such a table, or some rows hold something other than votes; they are named.
+    """
+    name = os.path.basename(path)
+    header, lines = _read_csv(path, name)
+    columns = _find_columns(header, name)
+    votes, faults = [], []
+    for number, fields in lines:
+        try:
+            votes.append(_parse_votes(fields, columns, len(header)))
+        except ValueError as error:
+            faults.append(f"line {number}: {error}")
+    if faults or not votes:
+        raise DatasetError(
+            f"{name!r} has {len(faults)} rows that are not votes: {name_some(faults)}. Expected "
+            "whole numbers, not negative, one of them above 0. Repair or download the table again."
+            if faults
+            else f"{name!r} has a header and no rows; expected {_EXPECTED}."
+        )
+    return _arrange(name, columns, [fields for _, fields in lines], np.array(votes))
+
+
+def _arrange(name, columns, lines, votes):
+    def column(wanted):
+        return [fields[columns[wanted]].strip() for fields in lines]
+
+    if "file" not in columns:
+        splits = [parse_split(usage) for usage in column("usage")]
+        if None in splits:
+            number = splits.index(None)
+            raise DatasetError(
+                f"{name!r} has Usage {column('usage')[number]!r} in row {number}; expected "
+                "Training, PublicTest or PrivateTest."
+            )
+        return VotesTable(name, votes, np.arange(len(votes)), None, splits)
+    files = [file.replace("\\", "/") for file in column("file")]
+    twice = sorted({file for file in files if files.count(file) > 1}) if _repeats(files) else []
+    if twice:
+        raise DatasetError(f"{name!r} names files more than once: {name_some(twice)}.")
+    rows = None
+    if "row" in columns:
+        texts = column("row")
+        if not all(map(_is_count, texts)) or _repeats(texts):
+            raise DatasetError(
+                f"{name!r} has a column 'row' that does not hold the rows of fer2013.csv, counted "
+                "from 0, each once; repair it or remove the column."
+            )
+        rows = np.array(texts, dtype=np.int64)
+    return VotesTable(name, votes, rows, files, None)
+
+
+def _repeats(values):
+    return len(set(values)) < len(values)
+
+
+def _read_csv(path, name):
+    """Return the header's fields, and the number and fields of each line that is not empty."""
+    if os.path.getsize(path) > _MAX_TABLE_BYTES:
+        raise DatasetError(
+            f"{name!r} has {os.path.getsize(path):,} bytes, too many for a table of votes; "
+            f"expected {_EXPECTED}."
+        )
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            header = next(reader, [])
+            return header, [(reader.line_num, fields) for fields in reader if fields]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(
+            f"{name!r} is not a table of votes ({error}); expected {_EXPECTED}."
+        ) from error
+
+
+def _find_columns(header, name):
+    found = {field.strip().casefold(): position for position, field in enumerate(header)}
+    missing = [column for column in VOTE_COLUMNS if column not in found]
+    if missing or not ({"file", "usage"} & set(found)):
+        hint = " Swap the arguments: this is the table of images." if "pixels" in found else ""
+        raise DatasetError(
+            f"{name!r} is not a table of votes: its first line is {','.join(header)[:80]!r}; "
+            f"expected {_EXPECTED}.{hint}"
+        )
+    return found
+
+
+def _parse_votes(fields, columns, n_columns):
+    if len(fields) != n_columns:
+        raise ValueError(f"{len(fields)} fields instead of {n_columns}")
+    texts = [fields[columns[column]].strip() for column in VOTE_COLUMNS]
+    wrong = [text for text in texts if not _is_count(text)]
+    if wrong:
+        raise ValueError(f"{wrong[0][:20]!r} is not a number of votes")
+    votes = list(map(int, texts))
+    if not any(votes):
+        raise ValueError("no votes")
+    return votes
+
+
+def _is_count(text):
+    return text.isascii() and text.isdigit() and len(text) <= 9
