@@ -346,7 +346,7 @@ def test_constant_and_extreme_images_have_finite_features(faces):
         ({"layer": "conv9"}, r"layer='conv9' is no layer of 'tiny'; .*Did you mean 'conv\d'"),
         ({"backbone": "vgg_16"}, r"backbone='vgg_16' is unknown.*Did you mean 'vgg16'"),
         ({"backbone": "vgg16"}, "needs images of at least 32 x 32 pixels"),
-        ({"image_size": (16, 16, 3)}, r"image_size=\(16, 16, 3\) is no size"),
+        ({"image_size": (16, 16, 3)}, r"image_size=\(16, 16, 3\) is not a size"),
         ({"pooling": "mean"}, "'pooling' parameter of BackboneFeatures must be"),
     ],
     ids=str,

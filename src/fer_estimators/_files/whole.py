@@ -137,19 +137,23 @@ _PASSES = (
 )
 
 
-def check_png(data):
-    """Refuse a PNG whose pixel stream is too short, a cut one, or one with a broken animation.
+def read_png_stream(data):
+    """Return the packed pixels of a PNG; refuse a cut file, and a broken animation.
 
     Parameters
     ----------
     data : bytes
-        The whole file, of a size that was checked.
+        The whole file.
+
+    Returns
+    -------
+    bytes
 
     Raises
     ------
     ImageReadError
-        If the file ends before its last chunk, the stream in it before its last pixel, or if
-        Pillow would warn about its animation, without a name, and go on.
+        If the file ends before its last chunk, or if Pillow would warn about its animation,
+        without a name, and go on.
     """
     position, n_animations, stream = 8, 0, []
     while (kind := data[position + 4 : position + 8]) != b"IEND":
@@ -167,8 +171,26 @@ def check_png(data):
     # The end has no content, but a length and a checksum.
     if len(data) < position + 12:
         raise ImageReadError("damaged PNG: image file is truncated")
+    return b"".join(stream)
+
+
+def check_png_stream(stream, data):
+    """Refuse packed pixels that are fewer than the header of a PNG says.
+
+    Parameters
+    ----------
+    stream : bytes
+        From `read_png_stream`.
+    data : bytes
+        The whole file, of a size that was checked.
+
+    Raises
+    ------
+    ImageReadError
+        If pixels are missing.
+    """
     expected = _png_bytes(data)
-    if _unpacked_size(b"".join(stream), expected) < expected:
+    if _unpacked_size(stream, expected) < expected:
         raise ImageReadError("damaged PNG: the pixel stream ends before the image does")
 
 

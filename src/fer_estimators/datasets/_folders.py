@@ -4,6 +4,7 @@ import os
 import zipfile
 
 from fer_estimators._files.kinds import find_stand_in, is_tar, recognise
+from fer_estimators._files.reading import open_stream
 from fer_estimators._messages import name_some
 from fer_estimators.datasets._duplicates import find_duplicates
 from fer_estimators.datasets._layout import arrange
@@ -65,7 +66,7 @@ def _choose_table(source):
 
 def _read_table_file(path, options, report):
     _refuse_verify(options, path)
-    with open(path, "rb") as stream:
+    with open_stream(path) as stream:
         return read_table(stream, os.path.basename(path), options, report)
 
 
@@ -84,7 +85,7 @@ def _kind_of(path, *, tables):
         raise DatasetError(f"{path!r} is neither a folder nor a regular file")
     if zipfile.is_zipfile(path):
         return "zip"
-    with open(path, "rb") as file:
+    with open_stream(path) as file:
         head = file.read(512)
     start = head[:64].removeprefix(b"\xef\xbb\xbf")
     is_text = bool(start) and all(32 <= byte < 127 or byte in b"\t\r\n" for byte in start)

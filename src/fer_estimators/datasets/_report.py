@@ -1,6 +1,7 @@
 """What a loader skipped, ignored or converted, and why."""
 
 from collections import Counter
+from html import escape
 from typing import NamedTuple
 
 from fer_estimators._frame import make_frame
@@ -88,9 +89,7 @@ class LoadReport:
     def __str__(self):
         if not self.entries:
             return "nothing was skipped, ignored or converted"
-        first = {}
-        for entry in self.entries:
-            first.setdefault((entry.action, entry.reason), entry.path)
+        first = self._first_of_each()
         return "\n".join(
             f"{count} {action}: {reason} ({printable(first[action, reason])}"
             f"{', ...' if count > 1 else ''})"
@@ -99,4 +98,24 @@ class LoadReport:
 
     def __repr__(self):
         actions = Counter(entry.action for entry in self.entries)
-        return f"LoadReport({', '.join(f'{action}={n}' for action, n in actions.items())})"
+        counted = ", ".join(f"{action}={n}" for action, n in actions.items())
+        return f"<LoadReport: {counted or self}>"
+
+    def _repr_html_(self):
+        """Return a table for notebooks: how many files of each kind, and one of them."""
+        if not self.entries:
+            return f"<p>{escape(str(self))}</p>"
+        first = self._first_of_each()
+        rows = "".join(
+            f"<tr><td>{count:,}</td><td>{escape(action)}</td><td>{escape(printable(reason))}</td>"
+            f"<td>{escape(printable(first[action, reason]))}</td></tr>"
+            for (action, reason), count in self.counts().items()
+        )
+        heads = "".join(f"<th>{name}</th>" for name in ("files", "action", "reason", "such as"))
+        return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+
+    def _first_of_each(self):
+        first = {}
+        for entry in self.entries:
+            first.setdefault((entry.action, entry.reason), entry.path)
+        return first
