@@ -20,8 +20,7 @@ import PIL
 from fer_estimators._files.reading import open_stream
 from fer_estimators._files.writing import written_whole
 from fer_estimators._messages import warn
-from fer_estimators.datasets._loaded import Loaded
-from fer_estimators.datasets._report import LoadReport
+from fer_estimators.datasets._report import Loaded, LoadReport
 
 logger = logging.getLogger(__name__)
 

@@ -1,14 +1,8 @@
 """Any set of images that has one folder for each class."""
 
-import logging
-
-from fer_estimators.datasets._cache import through_cache
-from fer_estimators.datasets._folders import read_set
 from fer_estimators.datasets._layout import Layout
-from fer_estimators.datasets._loaded import to_bunch
-from fer_estimators.datasets._options import check_options, check_path
-
-logger = logging.getLogger(__name__)
+from fer_estimators.datasets._loading import load, to_bunch
+from fer_estimators.datasets._options import check_options
 
 _EXPECTED = "<class>/*.jpg or train/<class>/*.jpg in a folder or a .zip"
 
@@ -129,16 +123,7 @@ def load_image_folder(
         n_jobs=n_jobs,
         emotions=False,
     )
-    path = check_path(path, _EXPECTED)
     layout = Layout(emotions=False, classes=options.classes)
-    loaded = through_cache(
-        cache,
-        path,
-        ("folder", options.key()),
-        lambda: read_set(path, options, layout),
-        follow_links=options.follow_links,
-    )
-    logger.info("loaded %d images from %s", len(loaded.images), path)
-    loaded.report.emit()
+    loaded = load(path, options, layout, expected=_EXPECTED, cache=cache)
     bunch = to_bunch(loaded, layout.order(set(loaded.target)), "image_folder.rst")
     return (bunch.data, bunch.target) if return_X_y else bunch

@@ -1,8 +1,11 @@
-"""What a loader skipped, ignored or converted, and why."""
+"""What a loader gives: images with their labels, and what it skipped or converted, and why."""
 
 from collections import Counter
+from dataclasses import dataclass
 from html import escape
 from typing import NamedTuple
+
+import numpy as np
 
 from fer_estimators._frame import make_frame
 from fer_estimators._messages import printable, warn
@@ -119,3 +122,14 @@ class LoadReport:
         for entry in self.entries:
             first.setdefault((entry.action, entry.reason), entry.path)
         return first
+
+
+@dataclass
+class Loaded:
+    """Images with their labels, file names and splits, before they become a Bunch."""
+
+    images: np.ndarray  # (n, height, width) or (n, height, width, 3), uint8
+    target: list
+    filenames: list
+    split: list
+    report: LoadReport

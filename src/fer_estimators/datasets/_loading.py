@@ -1,22 +1,80 @@
 """The way that both loaders share: from a folder or an archive to images and labels."""
 
+import logging
 import os
 import zipfile
+from importlib.resources import files
+
+import numpy as np
 
 from fer_estimators._files.kinds import find_stand_in, is_tar, recognise
 from fer_estimators._files.reading import open_stream
 from fer_estimators._messages import name_some
+from fer_estimators.datasets._cache import through_cache
 from fer_estimators.datasets._duplicates import find_duplicates
 from fer_estimators.datasets._layout import arrange
-from fer_estimators.datasets._loaded import Loaded
-from fer_estimators.datasets._report import LoadReport
+from fer_estimators.datasets._options import check_path
+from fer_estimators.datasets._report import Loaded, LoadReport
 from fer_estimators.datasets._sources import FolderSource, ZipSource
 from fer_estimators.datasets._stack import stack_images
 from fer_estimators.datasets._table import read_table
 from fer_estimators.exceptions import DatasetError
 
+logger = logging.getLogger(__name__)
+
 # Names under which FER2013 is published as a table, wherever it lies among other files.
 _TABLE_NAMES = ("fer2013.csv", "icml_face_data.csv", "fer2013.csv.gz", "icml_face_data.csv.gz")
+
+
+def load(path, options, layout, *, expected, cache, read=None):
+    """Return `Loaded` from the cache or from `path`, and issue its warnings.
+
+    Parameters
+    ----------
+    path : path-like
+        As the user gave it.
+    options : Options
+    layout : Layout
+    expected : str
+        What `path` should be, for the error if it does not exist.
+    cache : path-like or None
+    read : callable, default=None
+        Takes `path`, `options` and `layout`, and returns `Loaded`; None takes `read_set`.
+
+    Returns
+    -------
+    Loaded
+    """
+    path = check_path(path, expected)
+    loaded = through_cache(
+        cache,
+        path,
+        ("emotions" if layout.emotions else "folders", options.key()),
+        lambda: (read or read_set)(path, options, layout),
+        follow_links=options.follow_links,
+    )
+    logger.info("loaded %d images from %s", len(loaded.images), path)
+    loaded.report.emit()
+    return loaded
+
+
+def to_bunch(loaded, target_names, description):
+    """Return the Bunch that the loaders promise."""
+    # Imported here: scikit-learn takes most of the time that importing the loaders would take.
+    from sklearn.utils import Bunch
+
+    images = loaded.images
+    return Bunch(
+        data=images.reshape(len(images), -1),
+        images=images,
+        target=np.array(loaded.target, dtype=str),
+        target_names=np.array(target_names, dtype=str),
+        # Objects, because one long name would widen every entry of a string array.
+        filenames=np.array(loaded.filenames, dtype=object),
+        split=np.array(loaded.split, dtype=str),
+        report=loaded.report,
+        DESCR=files(__package__).joinpath("descr", description).read_text(encoding="utf-8"),
+    )
 
 
 def read_set(path, options, layout):
