@@ -12,11 +12,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -346,7 +348,7 @@ def test_constant_and_extreme_images_have_finite_features(faces):
         ({"layer": "conv9"}, r"layer='conv9' is no layer of 'tiny'; .*Did you mean 'conv\d'"),
         ({"backbone": "vgg_16"}, r"backbone='vgg_16' is unknown.*Did you mean 'vgg16'"),
         ({"backbone": "vgg16"}, "needs images of at least 32 x 32 pixels"),
-        ({"image_size": (16, 16, 3)}, r"image_size=\(16, 16, 3\) is no size"),
+        ({"image_size": (16, 16, 3)}, r"image_size=\(16, 16, 3\) is not a size"),
         ({"pooling": "mean"}, "'pooling' parameter of BackboneFeatures must be"),
     ],
     ids=str,
@@ -376,3 +378,35 @@ def test_refuses_images_unlike_those_of_fit(faces):
         fitted.transform([faces.images[0], faces.images[0, 1:]])
     with pytest.raises(ValueError, match="holds text"):
         fitted.transform(["a.png", "b.png"])
+
+
+def test_memory_notices_that_a_function_of_the_backbone_changed(faces, tmp_path):
+    def backbone(scale):
+        return Backbone("own", tiny_network, lambda images: images * scale, 1, "none")
+
+    memory = str(tmp_path)
+    first, again, changed = (
+        make(backbone=backbone(scale), memory=memory).fit_transform(faces.images)
+        for scale in (1 / 255, 1 / 255, -1 / 255)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, changed)
+    np.testing.assert_array_equal(
+        changed, make(backbone=backbone(-1 / 255)).fit_transform(faces.images)
+    )
+
+
+def test_files_and_numbers_are_joined_and_named_in_one_table(faces, tmp_path):
+    for i, face in enumerate(faces.images[:6]):
+        Image.fromarray(face).save(tmp_path / f"{i}.png")
+    people = pd.DataFrame({"path": [f"{i}.png" for i in range(6)], "age": np.arange(6.0)})
+    images = make_pipeline(ImageReader(16, root=tmp_path), ImageResizer(8), make())
+    columns = ColumnTransformer(
+        [("img", images, "path"), ("age", StandardScaler(), ["age"])], sparse_threshold=0
+    )
+    expected = columns.fit_transform(people)
+    names = list(columns.get_feature_names_out())
+    assert names == [*(f"img__backbonefeatures{i}" for i in range(6)), "age__age"]
+    frame = columns.set_output(transform="pandas").fit_transform(people)
+    assert list(frame.columns) == names
+    np.testing.assert_allclose(frame.to_numpy(), expected)

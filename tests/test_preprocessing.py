@@ -137,7 +137,11 @@ def test_bad_files_are_named_with_reasons(tmp_path):
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(ImageReadError, match="3 of 3 image files cannot be read: ") as caught:
         ImageReader(root=tmp_path).transform(["empty.png", "page.jpg", "folder.png"])
-    for part in ("empty.png: empty file", "page.jpg: not an image", "folder.png: no regular file"):
+    for part in (
+        "empty.png: empty file",
+        "page.jpg: not an image",
+        "folder.png: cannot be read (not a regular file)",
+    ):
         assert part in str(caught.value)
 
 
@@ -158,7 +162,7 @@ def test_mixed_sizes_need_an_image_size(tmp_path):
 @pytest.mark.parametrize(
     ("X", "error", "message"),
     [
-        ("a.png", TypeError, r"is one file name.*Pass \[X\]"),
+        ("a.png", TypeError, r"is one file, .*Pass \[X\]"),
         (["a.png", None], TypeError, r"1 of 2 entries .* X\[1\] = None of type NoneType"),
         (["a.png", 3], TypeError, r"X\[1\] = 3 of type int"),
         (pd.Series(["a.png", np.nan]), TypeError, r"X\[1\] = nan .*Drop missing names"),
@@ -179,7 +183,7 @@ def test_refuses_what_holds_no_names(X, error, message):
 def test_refuses_sizes_that_are_none(transformer, names, faces):
     X = names if isinstance(transformer, ImageReader) else faces.images
     for size in ((16,), (16, 16, 3), (0, 16), (16.5, 16), ("16", 16)):
-        with pytest.raises(ValueError, match="is no size; expected a number of pixels"):
+        with pytest.raises(ValueError, match="is not a size; expected a number of pixels"):
             clone(transformer).set_params(image_size=size).fit(X)
     with pytest.raises(ValueError, match="'image_size' parameter"):
         clone(transformer).set_params(image_size=0).fit(X)
@@ -211,13 +215,6 @@ def test_is_cheap_to_pickle_even_after_use(transformer, folder, names, faces):
     pickled = pickle.dumps(transformer)
     assert len(pickled) < 1000
     assert np.array_equal(pickle.loads(pickled).transform(X), expected)
-
-
-@pytest.mark.parametrize("transformer", [ImageReader(), ImageResizer()])
-def test_images_have_no_feature_names(transformer):
-    name = type(transformer).__name__
-    with pytest.raises(ValueError, match=f"{name} gives images, .* Ask the step that makes"):
-        transformer.get_feature_names_out()
 
 
 @pytest.mark.parametrize("transformer", [ImageReader(), ImageResizer()])

@@ -142,11 +142,7 @@ def calibration_errors(logits, codes):
 
 def scale_logits(clf, factor):
     """Multiply what goes into the softmax."""
-    (layer,) = [
-        layer
-        for layer in clf.model_.layers
-        if isinstance(layer, keras.layers.Dense)
-    ]
+    (layer,) = [layer for layer in clf.model_.layers if isinstance(layer, keras.layers.Dense)]
     for variable in layer.weights:
         variable.assign(variable * factor)
 

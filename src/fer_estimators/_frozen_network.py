@@ -32,6 +32,8 @@ class Recipe:
     Parameters
     ----------
     backbone : Backbone
+    content : str
+        Digest of what the backbone computes: its functions may change under their names.
     weights : str or None
         "imagenet", the SHA-256 digest of a weights file, or None for random ones.
     weights_path : str or None
@@ -51,6 +53,7 @@ class Recipe:
     """
 
     backbone: Backbone
+    content: str
     weights: str | None
     weights_path: str | None = field(compare=False)
     layer: str | None
@@ -62,8 +65,9 @@ class Recipe:
     software: tuple = field(default_factory=lambda: (keras.backend.backend(), keras.__version__))
 
     def key(self):
-        """Return what tells one recipe from another."""
-        return tuple(getattr(self, item.name) for item in fields(self) if item.compare)
+        """Return what tells one recipe from another, in names and numbers."""
+        compared = [item.name for item in fields(self) if item.compare]
+        return tuple(getattr(self, name) for name in compared if name != "backbone")
 
 
 @dataclass(frozen=True)

@@ -132,4 +132,4 @@ def shorten(value, *, limit=80):
     else:
         text = _SHORT.repr(value)
     half = (limit - 3) // 2
-    return text if len(text) <= limit else f"{text[:half]}...{text[len(text) - limit + 3 + half:]}"
+    return text if len(text) <= limit else f"{text[:half]}...{text[len(text) - limit + 3 + half :]}"

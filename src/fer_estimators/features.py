@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, check_memory
 from fer_estimators._backends.device import device_scope, resolve_device, same_device_here
 from fer_estimators._backends.process_state import DTYPE_POLICIES
 from fer_estimators._compat import HasMethods, Interval, StrOptions
+from fer_estimators._fingerprint import digest
 from fer_estimators._frozen_network import BUILDING, POOLING, Recipe, digest_weights, get_network
 from fer_estimators.backbones import Backbone, find_backbone
 from fer_estimators.images import check_image_shape, check_input_images, height_and_width
@@ -49,8 +50,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Images that pass through the network at once; bounds the memory in use.
     memory : str or object with the joblib.Memory interface, default=None
         Folder in which to keep the features of each `X`. None keeps nothing. See the Notes for
-        when to use this and when the `memory` of a pipeline. A `Backbone` of your own must be
-        made of functions that a module holds, no lambdas.
+        when to use this and when the `memory` of a pipeline.
     store_weights_in_pickle : bool, default=True
         Whether the network's weights go into a pickle of the fitted transformer. If False, the
         pickle is small, and the weights are loaded again on first use from where they came:
@@ -96,7 +96,8 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     features of each fold once, but scikit-learn caches only ``fit_transform`` and computes the
     features of the test images for every candidate again. ``BackboneFeatures(memory=folder)``
     caches both and writes no weights into that folder; the pipeline needs no `memory` then.
-    Neither needs to be told of a changed weights file: files are told apart by their content.
+    Neither needs to be told of a changed weights file: files are told apart by their content, and
+    the functions of a `Backbone` of your own by their code and by what they refer to.
 
     Keras keeps the ImageNet weights in ``~/.keras/models`` (or ``$KERAS_HOME/models``).
 
@@ -224,6 +225,27 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         compute = check_memory(self.memory).cache(_compute_features, ignore=["network"])
         return compute(images, self._recipe.key(), self._stream)
 
+    def get_feature_names_out(self, input_features=None):
+        """Name the features, such as ``"backbonefeatures0"``.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the columns of flat rows, which are checked; or one name for images, as
+            `ImageReader` gives it.
+
+        Returns
+        -------
+        ndarray of shape (n_features,), dtype object
+
+        Raises
+        ------
+        ValueError
+            If there are as many names as neither.
+        """
+        are_images = input_features is not None and len(input_features) == 1
+        return super().get_feature_names_out(None if are_images else input_features)
+
     def _check_like_fitted(self, X):
         images = check_input_images(self, X, image_shape=self.image_shape_, reset=False)
         check_image_shape(images, self.image_shape_, estimator=self)
@@ -241,15 +263,17 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         return features
 
     def _make_recipe(self, input_shape):
-        path, digest, seed = None, self.weights, None
+        path, weights, seed = None, self.weights, None
         if self.weights is None:
             seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         elif self.weights != "imagenet":
             path = os.path.abspath(self.weights)
-            digest = digest_weights(path)
+            weights = digest_weights(path)
+        backbone = find_backbone(self.backbone)
         return Recipe(
-            backbone=find_backbone(self.backbone),
-            weights=digest,
+            backbone=backbone,
+            content=digest(backbone),
+            weights=weights,
             weights_path=path,
             layer=self.layer,
             pooling=self.pooling,

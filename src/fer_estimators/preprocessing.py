@@ -1,17 +1,16 @@
 """Transformers from file names to images, and from images to images of another size."""
 
 import os
-from collections import Counter
 from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from fer_estimators._compat import Interval
-from fer_estimators._files.decode_many import decode_many
-from fer_estimators._messages import name_some
-from fer_estimators.datasets._sources import MAX_FILE_BYTES
-from fer_estimators.datasets._stack import check_sizes, refuse_filling
+from fer_estimators._files.decode import MAX_FILE_BYTES
+from fer_estimators._files.reading import open_stream
+from fer_estimators._files.stack import Stack, decode_many, refuse_filling
+from fer_estimators._messages import name_some, shorten
 from fer_estimators.exceptions import ImageReadError
 from fer_estimators.images import (
     as_numeric_array,
@@ -31,23 +30,21 @@ class _ImageTransformer(TransformerMixin, BaseEstimator):
         super().__init_subclass__(**{**kwargs, "auto_wrap_output_keys": None})
 
     def get_feature_names_out(self, input_features=None):
-        """Refuse to name columns: images have none.
+        """Name the one thing that is given, so that a pipeline can name what it makes of it.
 
         Parameters
         ----------
         input_features : array-like of str, default=None
             Not used.
 
-        Raises
-        ------
-        ValueError
-            Always.
+        Returns
+        -------
+        ndarray of shape (1,), dtype object
+            The class name in lower case and ``0``, such as ``"imagereader0"``. Images of shape
+            (height, width[, channels]) have no columns; the names of the columns that a later
+            step makes of them, such as `BackboneFeatures`, do not depend on it.
         """
-        raise ValueError(
-            f"{type(self).__name__} gives images, an array of shape (n_samples, height, width[, "
-            "channels]), but feature names are those of columns in a table. Ask the step that "
-            "makes columns of the images, as in pipeline['features'].get_feature_names_out()."
-        )
+        return np.array([f"{type(self).__name__.lower()}0"], dtype=object)
 
     def set_output(self, *, transform=None):
         """Accept the setting of a whole pipeline, and go on giving arrays.
@@ -137,8 +134,8 @@ class ImageReader(_ImageTransformer):
 
         Parameters
         ----------
-        X : list, ndarray, Series or one-column data frame of str or path-like, length n
-            File names.
+        X : list, ndarray, Series, Arrow array or one-column data frame, length n
+            File names as str or path-like; or the content of each file as bytes.
         y : None
             Not used.
 
@@ -153,7 +150,7 @@ class ImageReader(_ImageTransformer):
         """
         self._validate_params()
         height_and_width(self.image_size)
-        _as_paths(X)
+        _as_sources(X)
         return self
 
     def transform(self, X):
@@ -161,8 +158,8 @@ class ImageReader(_ImageTransformer):
 
         Parameters
         ----------
-        X : list, ndarray, Series or one-column data frame of str or path-like, length n
-            File names.
+        X : list, ndarray, Series, Arrow array or one-column data frame, length n
+            File names as str or path-like; or the content of each file as bytes.
 
         Returns
         -------
@@ -177,19 +174,22 @@ class ImageReader(_ImageTransformer):
         DatasetError
             If `image_size` is None and the images have several sizes.
         TypeError
-            If an entry of `X` is no file name.
+            If an entry of `X` is neither a file name nor bytes.
         """
         self._validate_params()
         refuse_filling()
-        paths = _as_paths(X)
+        sources = _as_sources(X)
+        names = _name_sources(sources)
         root = "" if self.root is None else os.path.expanduser(os.fspath(self.root))
         results = decode_many(
-            ((_read(path, root), path) for path in paths),
+            ((_read(source, root), name) for source, name in zip(sources, names, strict=True)),
             color=self.color,
             image_size=height_and_width(self.image_size),
             n_jobs=self.n_jobs,
         )
-        return _fill(results, paths, root)
+        stack = Stack(results, names, color=self.color)
+        _refuse_faults([(names[i], error) for i, error in stack.faults], len(names), root)
+        return stack.images()
 
     def __sklearn_tags__(self):
         """Describe the transformer to scikit-learn."""
@@ -313,75 +313,66 @@ class ImageResizer(_ImageTransformer):
         return tags
 
 
-def _as_paths(X):
-    """Return the file names in `X` as a list, whatever holds them."""
+def _as_sources(X):
+    """Return the file names, or contents, in `X` as a list, whatever holds them."""
     if isinstance(X, (str, bytes, os.PathLike)):
-        raise TypeError(f"X={X!r} is one file name, but a list of them is expected. Pass [X].")
-    # NumPy would make strings of numbers among the names.
-    names = X.to_numpy() if hasattr(X, "to_numpy") else np.asarray(X, dtype=object)
-    if names.ndim == 2 and names.shape[1] == 1:
-        names = names[:, 0]
-    if names.ndim != 1 or not len(names):
-        raise ValueError(
-            f"X has shape {names.shape}, but file names are expected in one column, at least one. "
-            "Select the column, as in df['file']."
-        )
-    faulty = [i for i, name in enumerate(names) if not isinstance(name, (str, os.PathLike))]
-    if faulty:
-        kind = type(names[faulty[0]]).__name__
         raise TypeError(
-            f"{len(faulty)} of {len(names)} entries of X are no file names, first X[{faulty[0]}] = "
-            f"{names[faulty[0]]!r} of type {kind}; expected str or path-like. Drop missing names "
-            "with their labels; images that are arrays already need no ImageReader."
+            f"X={shorten(X)} is one file, but a list of file names is expected. Pass [X]."
         )
-    return [os.fspath(name) for name in names]
+    # As objects: NumPy would make strings of numbers among the names.
+    sources = np.asarray(X, dtype=object)
+    if sources.ndim == 2 and sources.shape[1] == 1:
+        sources = sources[:, 0]
+    if sources.ndim != 1 or not len(sources):
+        raise ValueError(
+            f"X has shape {sources.shape}, but file names are expected in one column, at least "
+            "one. Select the column, as in df['file']."
+        )
+    kinds = (str, bytes, os.PathLike)
+    faulty = [i for i, source in enumerate(sources) if not isinstance(source, kinds)]
+    if faulty:
+        kind = type(sources[faulty[0]]).__name__
+        raise TypeError(
+            f"{len(faulty)} of {len(sources)} entries of X are not file names, first "
+            f"X[{faulty[0]}] = {shorten(sources[faulty[0]])} of type {kind}; expected str, "
+            "path-like, or the content of a file as bytes. Drop missing names with their labels; "
+            "images that are arrays already need no ImageReader."
+        )
+    return [s if isinstance(s, bytes) else os.fspath(s) for s in sources]
 
 
-def _read(path, root):
+def _name_sources(sources):
+    return [f"X[{i}]" if isinstance(s, bytes) else s for i, s in enumerate(sources)]
+
+
+def _read(source, root):
     """Return the bytes of a file, or the error that stands for it."""
-    full_path = os.path.join(root, path)
-    if not os.path.exists(full_path):
-        return FileNotFoundError(path)
-    if not os.path.isfile(full_path):
-        return ImageReadError("no regular file")
-    if os.path.getsize(full_path) > MAX_FILE_BYTES:
-        return ImageReadError(f"larger than {MAX_FILE_BYTES:,} bytes, the limit for one image")
+    if isinstance(source, bytes):
+        return source
     try:
-        with open(full_path, "rb") as file:
-            return file.read()
+        with open_stream(os.path.join(root, source)) as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return FileNotFoundError(source)
     except OSError as error:
         return ImageReadError(f"cannot be read ({error.strerror})")
+    except ValueError as error:  # a null character
+        return ImageReadError(f"cannot be read ({error})")
+    if len(data) > MAX_FILE_BYTES:
+        return ImageReadError(f"larger than {MAX_FILE_BYTES:,} bytes, the limit for one image")
+    return data
 
 
-def _fill(results, paths, root):
-    """Put decoded images into one array, or raise one error for all faults of a kind."""
-    images, faults, sizes, examples = None, [], Counter(), {}
-    for row, result in enumerate(results):
-        if isinstance(result, OSError):
-            faults.append((paths[row], result))
-            continue
-        sizes[result.size] += 1
-        examples.setdefault(result.size, paths[row])
-        pixels = np.frombuffer(result.pixels, dtype=np.uint8).reshape(*result.size, -1)
-        if images is None:
-            images = np.empty((len(paths), *pixels.shape), dtype=np.uint8)
-        if len(sizes) == 1:
-            images[row] = pixels
-    _refuse_faults(faults, len(paths), root)
-    check_sizes(sizes, examples)
-    return images if images.shape[-1] > 1 else images[..., 0]
-
-
-def _refuse_faults(faults, n_paths, root):
-    missing = [path for path, error in faults if isinstance(error, FileNotFoundError)]
+def _refuse_faults(faults, n_files, root):
+    missing = [name for name, error in faults if isinstance(error, FileNotFoundError)]
     if missing:
         raise FileNotFoundError(
-            f"{len(missing)} of {n_paths} image files do not exist: {name_some(missing)}. Names "
+            f"{len(missing)} of {n_files} image files do not exist: {name_some(missing)}. Names "
             f"start from {os.path.abspath(root)!r}; pass root=<folder> if that is another one."
         )
     if faults:
-        named = name_some(f"{path}: {error}" for path, error in faults)
+        named = name_some(f"{name}: {error}" for name, error in faults)
         raise ImageReadError(
-            f"{len(faults)} of {n_paths} image files cannot be read: {named}. Repair them, or "
+            f"{len(faults)} of {n_files} image files cannot be read: {named}. Repair them, or "
             "drop their names together with their labels."
         )

@@ -228,7 +228,7 @@ def test_mixed_sizes_are_listed_unless_image_size_is_given(fer_folder, fakes):
 
 def test_processes_give_the_same_set(fer_folder, tmp_path, fakes, monkeypatch):
     # Several chunks, of which the last is not full.
-    monkeypatch.setattr("fer_estimators._files.decode_many._CHUNK", 4)
+    monkeypatch.setattr("fer_estimators._files.stack._CHUNK", 4)
     path = fakes.zip(tmp_path / "set.zip", fakes.files())
     for source in (fer_folder, path):
         assert_same(load_fer2013(source, n_jobs=2), load_fer2013(source))
@@ -350,7 +350,7 @@ def test_bad_images_are_all_named_in_one_error(fer_folder):
     (fer_folder / "train/happy/Training_0.jpg").write_bytes(b"")
     (fer_folder / "train/sad/Training_1.jpg").write_bytes(b"<!DOCTYPE html><p>404")
     with pytest.raises(ImageReadError, match=r"2 of 14 .*happy/Training_0.jpg: empty file; "
-                       r"train/sad/Training_1.jpg: not an image \(looks like HTML"):  # fmt: skip
+                       r"train/sad/Training_1.jpg: not an image but a web page"):  # fmt: skip
         load_fer2013(fer_folder)
 
 

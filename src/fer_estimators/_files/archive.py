@@ -1,6 +1,7 @@
 """Opening zip archives from strangers: what is refused before a single member is read."""
 
 import io
+import itertools
 import os
 import re
 import stat
@@ -10,6 +11,7 @@ import zlib
 
 import numpy as np
 
+from fer_estimators._files.reading import open_stream
 from fer_estimators._messages import name_some
 from fer_estimators.exceptions import DatasetError, UnsafeArchiveError
 
@@ -36,15 +38,22 @@ _READABLE = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _ENCRYPTED = 0x1
 # Patches to other files, and a second kind of encryption: zipfile does not read them.
 _UNREADABLE = 0x20 | 0x40
-# Of the 30 bytes only the lengths of name and extra field matter here.
-_LOCAL_HEADER = struct.Struct("<26xHH")
+# Signature, version, flags, method, time and date, checksum, packed and unpacked size, lengths of
+# name and extra field.
+_LOCAL_HEADER = struct.Struct("<4s2xHH4xLLLHH")
+_SIGNATURE = b"PK\3\4"
+# Sizes and checksum stand behind the member, or (for the sizes) in the extra field.
+_STREAMED = 0x8
+_WIDE = 0xFFFFFFFF
+_UTF8 = 0x800
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 class Archive:
     """Members of a zip archive, read in memory.
 
-    ``zipfile`` reads the table of contents; after that only five numbers a member are kept.
+    ``zipfile`` reads the table of contents; after that only five numbers a member are kept,
+    and what stands in front of each member is held against them.
     Its own records would weigh a third as much as the images of FER2013.
 
     Parameters
@@ -68,17 +77,26 @@ class Archive:
 
     def __init__(self, path):
         self._path = path
-        members = _list_members(path)
-        _check_members(os.path.basename(path), members, os.path.getsize(path))
+        self._file = open_stream(path)
+        try:
+            self._index(self._file)
+        except BaseException:
+            self.close()
+            raise
+
+    def _index(self, file):
+        members = _list_members(self._path, file)
+        _check_members(os.path.basename(self._path), members, os.fstat(file.fileno()).st_size)
         numbers = [(m.header_offset, m.compress_size, m.file_size, m.CRC) for m in members]
         self._numbers = np.array(numbers, dtype=np.int64).reshape(-1, 4)
         self._deflated = np.array([m.compress_type == zipfile.ZIP_DEFLATED for m in members])
         # Fresh strings: the old ones lie among the records and would hold their memory.
         names = "\0".join([member.filename for member in members])
+        # Names that zipfile takes from an extra field, and not from where they stand first.
+        self._renamed = {m.filename: m.orig_filename for m in members if _is_renamed(m)}
         del members, numbers
         self.names = names.split("\0") if names else []
         self._rows = {name: row for row, name in enumerate(self.names)}
-        self._file = open(path, "rb")  # noqa: SIM115
 
     def size(self, name):
         """Return the unpacked size of a member in bytes, as the table of contents has it."""
@@ -90,9 +108,20 @@ class Archive:
         offset, packed_size, size, checksum = self._numbers[row].tolist()
         self._file.seek(offset)
         header = self._file.read(_LOCAL_HEADER.size)
-        if len(header) < _LOCAL_HEADER.size or not header.startswith(b"PK\3\4"):
+        if len(header) < _LOCAL_HEADER.size or not header.startswith(_SIGNATURE):
             raise zipfile.BadZipFile("no member where the table of contents has one")
-        self._file.seek(sum(_LOCAL_HEADER.unpack(header)), os.SEEK_CUR)
+        _, flags, method, *said, name_length, more = _LOCAL_HEADER.unpack(header)
+        found = self._file.read(name_length).decode(
+            "utf-8" if flags & _UTF8 else "cp437", "replace"
+        )
+        if found != name and found != self._renamed.get(name):
+            raise zipfile.BadZipFile(f"the member there is named {found!r}")
+        wanted = [checksum, packed_size, size]
+        if said != wanted and not flags & _STREAMED and _WIDE not in said:
+            raise zipfile.BadZipFile("sizes or checksum are not those of the table of contents")
+        if (method == zipfile.ZIP_DEFLATED) != self._deflated[row]:
+            raise zipfile.BadZipFile("method is not that of the table of contents")
+        self._file.seek(more, os.SEEK_CUR)
         data = self._file.read(packed_size)
         if self._deflated[row]:
             # One byte more than promised is asked for, to see that there is none.
@@ -103,19 +132,21 @@ class Archive:
 
     def open(self, name):
         """Open one member as a stream, for those that are too large to hold."""
-        with zipfile.ZipFile(self._path) as archive:
-            return io.BufferedReader(archive.open(name))
+        return io.BufferedReader(zipfile.ZipFile(self._file).open(name))
 
     def close(self):
         """Close the archive."""
         self._file.close()
 
 
-def _list_members(path):
+def _is_renamed(member):
+    return member.filename != member.orig_filename
+
+
+def _list_members(path, file):
     try:
-        _check_directory_size(path)
-        with zipfile.ZipFile(path) as archive:
-            return archive.infolist()
+        _check_directory_size(path, file)
+        return zipfile.ZipFile(file).infolist()
     except UnsafeArchiveError:
         raise
     except Exception as error:
@@ -127,11 +158,10 @@ def _list_members(path):
         ) from error
 
 
-def _check_directory_size(path):
+def _check_directory_size(path, file):
     """Refuse by the size in the end record: parsing the table itself may exhaust memory."""
-    with open(path, "rb") as file:
-        file.seek(max(0, os.path.getsize(path) - 2**16 - 100))
-        tail = file.read()
+    file.seek(max(0, os.fstat(file.fileno()).st_size - 2**16 - 100))
+    tail = file.read()
     position = tail.rfind(b"PK\5\6")
     if position < 0:
         return  # zipfile says what is wrong
@@ -153,6 +183,7 @@ def _check_members(name, members, archive_size):
     _check_depths(name, members)
     _check_sizes(name, members)
     _check_places(name, members, archive_size)
+    _check_overlaps(name, members)
     locked = [member.filename for member in members if member.flag_bits & _ENCRYPTED]
     if locked:
         raise DatasetError(
@@ -183,6 +214,25 @@ def _check_places(name, members, archive_size):
         raise DatasetError(
             f"{name!r} is a damaged or incomplete zip archive: of its {archive_size:,} bytes it "
             f"claims more for {name_some(outside, limit=3)}; fetch it again"
+        )
+
+
+def _check_overlaps(name, members):
+    """Refuse members that share bytes: they would unpack to more than the archive can hold."""
+    ordered = sorted(members, key=lambda member: member.header_offset)
+    shared = [
+        after.filename
+        for before, after in itertools.pairwise(ordered)
+        if after.header_offset
+        < before.header_offset
+        + _LOCAL_HEADER.size
+        + len(before.orig_filename)
+        + before.compress_size
+    ]
+    if shared:
+        raise UnsafeArchiveError(
+            f"{name!r} was not read: members overlap, so that several unpack the same bytes: "
+            f"{name_some(shared)}"
         )
 
 

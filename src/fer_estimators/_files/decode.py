@@ -3,6 +3,7 @@
 import io
 import os
 import threading
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -14,12 +15,21 @@ from PIL.PngImagePlugin import PngImageFile
 from fer_estimators._files.kinds import find_stand_in
 from fer_estimators._files.orientation import turn_upright
 from fer_estimators._files.resizing import RESIZE_FILTER
-from fer_estimators._files.whole import check_jpeg, check_png, is_plain_jpeg, jpeg_may_be_cut
+from fer_estimators._files.whole import (
+    check_jpeg,
+    check_png_stream,
+    is_plain_jpeg,
+    jpeg_may_be_cut,
+    read_png_stream,
+)
 from fer_estimators.exceptions import ImageReadError
 
 #: Most pixels that an image may claim; checked before any pixel is decoded. The largest photos of
 #: most phones have 108 million.
 MAX_PIXELS = 2**27
+
+#: Largest image file that is read, in bytes.
+MAX_FILE_BYTES = 64 * 2**20
 
 #: Transparent pixels are laid over this grey level (black).
 BACKGROUND = 0
@@ -163,12 +173,10 @@ def _open_grey_jpeg(data):
         return None
     corner = (_canvas.image.width - 1, _canvas.image.height - 1)
     _canvas.image.putpixel(corner, _UNTOUCHED)
-    try:
-        # Instead of the end marker, behind which libjpeg would make up what is missing, a few
-        # bytes that it reads ahead: without the marker it never ends, but it gets to the corner.
+    # Instead of the end marker, behind which libjpeg would make up what is missing, a few bytes
+    # that it reads ahead: without the marker it never ends, but it gets to the corner.
+    with suppress(ValueError, OSError):
         _canvas.image.frombytes(data[:-2] + _AHEAD, "jpeg", "L", "")
-    except (ValueError, OSError):
-        pass
     # One image in 256 has this very level there, and takes the full path for nothing.
     return None if _canvas.image.getpixel(corner) == _UNTOUCHED else _canvas.image
 
@@ -189,8 +197,9 @@ _LARGEST_CANVAS = 2**20
 _UNTOUCHED = 77
 _AHEAD = b"\x55" * 8
 
-# SOF0 and SOF1, not the progressive SOF2; then markers whose segments cannot change how the pixels are to be read:
-# huffman and quantisation tables, restart interval, JFIF header, comment. EXIF is not among them.
+# SOF0 and SOF1, not the progressive SOF2; then markers whose segments cannot change how the
+# pixels are to be read: Huffman and quantisation tables, restart interval, JFIF header, comment.
+# EXIF is not among them.
 _FRAME_MARKERS = frozenset((0xC0, 0xC1))
 _PLAIN_MARKERS = frozenset((0xC4, 0xDB, 0xDD, 0xE0, 0xFE))
 _START_OF_SCAN = 0xDA
@@ -223,10 +232,11 @@ def _grey_jpeg_header(data):
 def _open_any(data, kind, color):
     """Open any accepted file; return the image in mode L or RGB, and notes on what was done."""
     try:
+        stream = read_png_stream(data) if kind == "PNG" else None
         image = _PLUGINS[kind](io.BytesIO(data))
         _check_pixels(image.size)
         if kind == "PNG":
-            check_png(data)
+            check_png_stream(stream, data)
             _mend_transparency(image, depth=data[24])
         notes = _note_frames(image)
         image.load()

@@ -3,6 +3,8 @@
 import hashlib
 import os
 
+from fer_estimators._files.reading import open_stream
+
 # What is left in the place of a file that was not fetched.
 _STAND_INS = {
     b"version https://git-lfs": "a pointer of Git LFS in place of the file; run `git lfs pull`",
@@ -86,7 +88,7 @@ def file_digest(path):
     str
         Hexadecimal.
     """
-    with open(path, "rb") as file:
+    with open_stream(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

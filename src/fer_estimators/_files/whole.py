@@ -88,7 +88,9 @@ def check_jpeg(data, decode):
     Whether all pixels came from the data is seen by what they depend on: behind a whole scan,
     any bytes may follow without a change; behind one that lacks its last bytes, none.
     """
-    start, end = _find_scan(data)
+    start, end, passes = _find_scans(data)
+    if _PROGRESSIVE in data[:start] and not _refine_all(passes):
+        raise ImageReadError("damaged JPEG: cut off, passes that refine the image are missing")
     body = data[:end]
     if _depends_on_what_follows(body, decode):
         raise ImageReadError("damaged JPEG: the data end before the image does")
@@ -101,20 +103,33 @@ def check_jpeg(data, decode):
         raise ImageReadError("damaged JPEG: the image ends before the data do")
 
 
-def _find_scan(data):
-    """Return where the first scan of a JPEG begins, and where its last one ends."""
-    position, start = 2, None
-    while position + 4 <= len(data):
-        marker = data[position + 1]
-        if data[position : position + 2] == _END:
-            break
-        position += 2 + int.from_bytes(data[position + 2 : position + 4])
+def _find_scans(data):
+    """Return where the first scan of a JPEG begins, where the last one ends, and their headers."""
+    position, start, headers = 2, None, []
+    while position + 4 <= len(data) and data[position : position + 2] != _END:
+        marker, length = data[position + 1], int.from_bytes(data[position + 2 : position + 4])
+        header = data[position + 4 : position + 2 + length]
+        position += 2 + length
         if marker == _START_OF_SCAN:
             start = start or position
+            headers.append(header)
             position = _next_marker(data, position)
     if start is None or data[position : position + 2] != _END:
         raise ImageReadError("damaged JPEG: cut off, it has no end marker")
-    return start, position
+    return start, position, headers
+
+
+def _refine_all(passes):
+    """Tell whether progressive passes give all coefficients of all channels to their last bit."""
+    missing = {}
+    for header in passes:
+        n_channels = header[0]
+        first, last, bits = header[1 + 2 * n_channels : 4 + 2 * n_channels]
+        for channel in header[1 : 1 + 2 * n_channels : 2]:
+            left = missing.setdefault(channel, set(range(64)))
+            if not bits & 0x0F:
+                left -= set(range(first, last + 1))
+    return not any(missing.values())
 
 
 def _next_marker(data, position):
@@ -137,19 +152,23 @@ _PASSES = (
 )
 
 
-def check_png(data):
-    """Refuse a PNG whose pixel stream is too short, a cut one, or one with a broken animation.
+def read_png_stream(data):
+    """Return the packed pixels of a PNG; refuse a cut file, and a broken animation.
 
     Parameters
     ----------
     data : bytes
-        The whole file, of a size that was checked.
+        The whole file.
+
+    Returns
+    -------
+    bytes
 
     Raises
     ------
     ImageReadError
-        If the file ends before its last chunk, the stream in it before its last pixel, or if
-        Pillow would warn about its animation, without a name, and go on.
+        If the file ends before its last chunk, or if Pillow would warn about its animation,
+        without a name, and go on.
     """
     position, n_animations, stream = 8, 0, []
     while (kind := data[position + 4 : position + 8]) != b"IEND":
@@ -167,8 +186,26 @@ def check_png(data):
     # The end has no content, but a length and a checksum.
     if len(data) < position + 12:
         raise ImageReadError("damaged PNG: image file is truncated")
+    return b"".join(stream)
+
+
+def check_png_stream(stream, data):
+    """Refuse packed pixels that are fewer than the header of a PNG says.
+
+    Parameters
+    ----------
+    stream : bytes
+        From `read_png_stream`.
+    data : bytes
+        The whole file, of a size that was checked.
+
+    Raises
+    ------
+    ImageReadError
+        If pixels are missing.
+    """
     expected = _png_bytes(data)
-    if _unpacked_size(b"".join(stream), expected) < expected:
+    if _unpacked_size(stream, expected) < expected:
         raise ImageReadError("damaged PNG: the pixel stream ends before the image does")
 
 

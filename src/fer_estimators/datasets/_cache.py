@@ -1,8 +1,9 @@
 """Keep a loaded set in one file, so that the second load reads an array and nothing else.
 
-The file is named after what went into it: the names, sizes and times of all source files, the
-arguments, and the versions of this library and of Pillow. Anything that changes gives another
-name, so a stale file is never read. No pickle: the file holds JSON and raw pixels.
+The file is named after what went into it: the names, sizes, times and inodes of all source files
+(inodes tell files that swapped names), the arguments, and the versions of this library and of
+Pillow. Anything that changes gives another name, so a stale file is never read. No pickle: the
+file holds JSON and raw pixels.
 """
 
 import hashlib
@@ -16,10 +17,10 @@ from importlib.metadata import version
 import numpy as np
 import PIL
 
+from fer_estimators._files.reading import open_stream
 from fer_estimators._files.writing import written_whole
 from fer_estimators._messages import warn
-from fer_estimators.datasets._loaded import Loaded
-from fer_estimators.datasets._report import LoadReport
+from fer_estimators.datasets._report import Loaded, LoadReport
 
 logger = logging.getLogger(__name__)
 
@@ -80,8 +81,7 @@ def _fingerprint(path, key, cache_folder, follow_links):
     if os.path.isdir(path):
         _add_tree(digest, path, cache_folder, follow_links, set())
     else:
-        state = os.stat(path)
-        digest.update(b"%d %d" % (state.st_size, state.st_mtime_ns))
+        digest.update(_describe(os.stat(path)).encode())
     return digest.hexdigest()[:40]
 
 
@@ -104,9 +104,14 @@ def _add_tree(digest, folder, cache_folder, follow_links, visited):
         else:
             # Of links that lead nowhere or to a folder, only the link itself is part of the set.
             state = entry.stat(follow_symlinks=entry.is_file())
-            lines.append(f"{name}\0{state.st_size}\0{state.st_mtime_ns}")
+            lines.append(f"{name}\0{_describe(state)}")
     digest.update(f"{folder}\0{len(lines)}\n".encode("utf-8", "surrogatepass"))
     digest.update("\n".join(lines).encode("utf-8", "surrogatepass"))
+
+
+def _describe(state):
+    """Return what changes with a file's content, or where another file gets its name."""
+    return f"{state.st_size} {state.st_mtime_ns} {state.st_ctime_ns} {state.st_ino}"
 
 
 def _write(folder, name, loaded):
@@ -132,7 +137,7 @@ def _write(folder, name, loaded):
 
 
 def _read(file_name):
-    with open(file_name, "rb") as file:
+    with open_stream(file_name) as file:
         if file.readline(len(_MAGIC)) != _MAGIC:
             raise ValueError("not a cache file")
         length, checksum = map(int, file.readline(64).split())

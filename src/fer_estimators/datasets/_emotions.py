@@ -30,6 +30,8 @@ SPLIT_ALIASES = {
 
 _EMOTION_OF = {alias: name for name, more in EMOTION_ALIASES.items() for alias in (name, *more)}
 _SPLIT_OF = {alias: name for name, more in SPLIT_ALIASES.items() for alias in (name, *more)}
+# The prefixes of FER2013's own file names; other names that begin like a split tell nothing.
+_SPLIT_OF_PREFIX = {"training": "train", "publictest": "val", "privatetest": "test"}
 _NUMBERED = re.compile(r"(\d+)[\s_.\-]*(\D*)")
 
 
@@ -71,7 +73,7 @@ def parse_split(text):
 
 def split_of_file_name(name):
     """Return the split told by FER2013's own file names (``PublicTest_123.jpg``), or None."""
-    return _SPLIT_OF.get(name.partition("_")[0].casefold()) if "_" in name else None
+    return _SPLIT_OF_PREFIX.get(name.partition("_")[0].casefold()) if "_" in name else None
 
 
 def describe_emotions():

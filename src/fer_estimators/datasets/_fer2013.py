@@ -4,22 +4,17 @@ Source: I. J. Goodfellow et al., "Challenges in representation learning: A repor
 machine learning contests", Neural Networks 64 (2015) 59-63, first shown at ICONIP 2013.
 """
 
-import logging
 from dataclasses import replace
 
 from fer_estimators._messages import suggest
-from fer_estimators.datasets._cache import through_cache
 from fer_estimators.datasets._emotions import EMOTIONS
 from fer_estimators.datasets._fer_plus import TIES, use_votes
-from fer_estimators.datasets._folders import read_set
 from fer_estimators.datasets._label_sets import EIGHT_EMOTIONS
 from fer_estimators.datasets._layout import Layout
-from fer_estimators.datasets._loaded import read_description, to_bunch
+from fer_estimators.datasets._loading import load, read_description, read_set, to_bunch
 from fer_estimators.datasets._options import check_choice, check_options, check_path
 from fer_estimators.datasets._votes_table import read_votes
 from fer_estimators.exceptions import BadImageWarning, LabelError
-
-logger = logging.getLogger(__name__)
 
 #: Height and width of every FER2013 image, in pixels.
 IMAGE_SIZE = (48, 48)
@@ -209,21 +204,12 @@ def load_fer2013(
         n_jobs=n_jobs,
         emotions=True,
     )
-    path = check_path(path, _EXPECTED)
     table = None
     if fer_plus is not None:
         table, emotions = _check_votes(fer_plus, ties, options.classes)
         options = replace(options, classes=None)
     layout = Layout(emotions=True, classes=options.classes)
-    loaded = through_cache(
-        cache,
-        path,
-        ("fer2013", options.key()),
-        lambda: _read(path, options, layout),
-        follow_links=options.follow_links,
-    )
-    logger.info("loaded %d images from %s", len(loaded.images), path)
-    loaded.report.emit()
+    loaded = load(path, options, layout, expected=_EXPECTED, cache=cache, read=_read)
     bunch = to_bunch(loaded, options.classes or EMOTIONS, "fer2013.rst")
     if table is not None:
         use_votes(bunch, table, n_rows=loaded.n_rows, ties=ties, emotions=emotions)

@@ -1,15 +1,10 @@
 """Any set of images that has one folder for each class."""
 
-import logging
 
-from fer_estimators.datasets._cache import through_cache
-from fer_estimators.datasets._folders import read_set
 from fer_estimators.datasets._label_sets import look_up_labels, sets_with_folders
 from fer_estimators.datasets._layout import Layout
-from fer_estimators.datasets._loaded import to_bunch
-from fer_estimators.datasets._options import check_options, check_path
-
-logger = logging.getLogger(__name__)
+from fer_estimators.datasets._loading import load, read_set, to_bunch
+from fer_estimators.datasets._options import check_options
 
 _EXPECTED = "<class>/*.jpg or train/<class>/*.jpg in a folder or a .zip"
 
@@ -139,18 +134,9 @@ def load_image_folder(
         n_jobs=n_jobs,
         emotions=False,
     )
-    path = check_path(path, _EXPECTED)
     label_set = look_up_labels(labels)
     layout = Layout(emotions=False, classes=options.classes, labels=label_set)
-    loaded = through_cache(
-        cache,
-        path,
-        ("folder", options.key(), label_set),
-        lambda: _read(path, options, layout),
-        follow_links=options.follow_links,
-    )
-    logger.info("loaded %d images from %s", len(loaded.images), path)
-    loaded.report.emit()
+    loaded = load(path, options, layout, expected=_EXPECTED, cache=cache, read=_read)
     bunch = to_bunch(loaded, layout.order(set(loaded.target)), "image_folder.rst")
     return (bunch.data, bunch.target) if return_X_y else bunch
 

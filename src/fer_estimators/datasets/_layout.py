@@ -94,6 +94,7 @@ def arrange(source, layout, options, report):
         report.add(prefix.rstrip("/"), "wrapping folder passed over", "noted")
     places, splits = _find_places(source, prefix, layout, report)
     _check_labels(places, layout, options, source)
+    _check_nested(places, layout, source)
     items = _split_items(places, splits, source, layout, options, report)
     _check_splits(items, options, source)
     wanted = [
@@ -221,6 +222,31 @@ def _check_labels(places, layout, options, source):
             f"classes={list(layout.classes)!r}: {source.name!r} has no folder for {absent}; "
             f"it has {name_some(names, separator=', ')}.{suggest(absent[0], names)}"
         )
+
+
+def _check_nested(places, layout, source):
+    """Refuse folders in a class folder that say otherwise: another class, or a split."""
+    labels = {place.label for place in places.values()}
+    odd = {}
+    for place in places.values():
+        for path in place.paths if place.label is not None else ():
+            inner, _, _ = path[len(place.folder) + 1 :].rpartition("/")
+            if inner and any(_contradicts(f, place, labels, layout) for f in inner.split("/")):
+                odd.setdefault(f"{place.folder}/{inner}", path)
+    if odd:
+        raise DatasetError(
+            f"{source.name!r} has class folders that hold folders of another class or of a split: "
+            f"{name_some(odd)}. Expected <class>/*.jpg or <split>/<class>/*.jpg; move or rename "
+            "them."
+        )
+
+
+def _contradicts(folder, place, labels, layout):
+    if parse_split(folder):
+        return True
+    # Numbers and two letters stand for many things, such as people.
+    label = layout.label_of(folder) if len(folder) > 2 else None
+    return label is not None and label != place.label and label in labels
 
 
 def _is_emotion(name, layout):

@@ -1,7 +1,11 @@
-"""What a loader skipped, ignored or converted, and why."""
+"""What a loader gives: images with their labels, and what it skipped or converted, and why."""
 
 from collections import Counter
+from dataclasses import dataclass
+from html import escape
 from typing import NamedTuple
+
+import numpy as np
 
 from fer_estimators._frame import make_frame
 from fer_estimators._messages import printable, warn
@@ -93,9 +97,7 @@ class LoadReport:
     def __str__(self):
         if not self.entries:
             return "nothing was skipped, ignored or converted"
-        first = {}
-        for entry in self.entries:
-            first.setdefault((entry.action, entry.reason), entry.path)
+        first = self._first_of_each()
         return "\n".join(
             f"{count} {action}: {reason} ({printable(first[action, reason])}"
             f"{', ...' if count > 1 else ''})"
@@ -104,4 +106,36 @@ class LoadReport:
 
     def __repr__(self):
         actions = Counter(entry.action for entry in self.entries)
-        return f"LoadReport({', '.join(f'{action}={n}' for action, n in actions.items())})"
+        counted = ", ".join(f"{action}={n}" for action, n in actions.items())
+        return f"<LoadReport: {counted or self}>"
+
+    def _repr_html_(self):
+        """Return a table for notebooks: how many files of each kind, and one of them."""
+        if not self.entries:
+            return f"<p>{escape(str(self))}</p>"
+        first = self._first_of_each()
+        rows = "".join(
+            f"<tr><td>{count:,}</td><td>{escape(action)}</td><td>{escape(printable(reason))}</td>"
+            f"<td>{escape(printable(first[action, reason]))}</td></tr>"
+            for (action, reason), count in self.counts().items()
+        )
+        heads = "".join(f"<th>{name}</th>" for name in ("files", "action", "reason", "such as"))
+        return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+
+    def _first_of_each(self):
+        first = {}
+        for entry in self.entries:
+            first.setdefault((entry.action, entry.reason), entry.path)
+        return first
+
+
+@dataclass
+class Loaded:
+    """Images with their labels, file names and splits, before they become a Bunch."""
+
+    images: np.ndarray  # (n, height, width) or (n, height, width, 3), uint8
+    target: list
+    filenames: list
+    split: list
+    report: LoadReport
+    n_rows: int | None = None  # of the csv table, all splits; None for image files

@@ -1,15 +1,14 @@
 """Where the files of a set are: a folder or a zip archive, both as lists of relative paths."""
 
+import errno
 import os
 import zipfile
 import zlib
 
 from fer_estimators._files.archive import MAX_DEPTH, Archive
-from fer_estimators._files.decode import EXTENSIONS
+from fer_estimators._files.decode import EXTENSIONS, MAX_FILE_BYTES
+from fer_estimators._files.reading import Tree
 from fer_estimators.exceptions import DatasetError, ImageReadError, UnsafeArchiveError
-
-#: Largest image file that is read, in bytes.
-MAX_FILE_BYTES = 64 * 2**20
 
 # Formats that are refused by name rather than passed over: a set that holds them would otherwise
 # lose images without a word.
@@ -19,9 +18,7 @@ _REFUSED_EXTENSIONS = frozenset(
         *(".exr", ".psd", ".svg", ".eps", ".jp2", ".ico"),
     )
 )
-IMAGE_EXTENSIONS = frozenset(EXTENSIONS) | _REFUSED_EXTENSIONS
-# Windows would translate line ends without O_BINARY; a file that turned into a pipe must not block.
-_READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+_IMAGE_EXTENSIONS = frozenset(EXTENSIONS) | _REFUSED_EXTENSIONS
 _TABLE_EXTENSIONS = (".csv", ".csv.gz")
 _LIST_EXTENSIONS = (".txt", ".lst")
 _SYSTEM_FILES = frozenset(("thumbs.db", "desktop.ini", "__macosx"))
@@ -58,7 +55,7 @@ class _Source:
             self._report.add(path, "system file", "ignored")
         elif base.endswith(_CACHE_EXTENSION):
             self._report.add(path, "cache file", "ignored")
-        elif os.path.splitext(base)[1].lower() in IMAGE_EXTENSIONS:
+        elif is_image_name(base):
             self.paths.append(path)
         else:
             if base.lower().endswith(_TABLE_EXTENSIONS):
@@ -75,6 +72,11 @@ class _Source:
 
     def close(self):
         """Release what is open."""
+
+
+def is_image_name(path):
+    """Tell whether a file counts as an image by its extension, of a format that is read or not."""
+    return os.path.splitext(path)[1].lower() in _IMAGE_EXTENSIONS
 
 
 def _is_system_path(path):
@@ -94,7 +96,8 @@ class FolderSource(_Source):
         self._root = os.fspath(root)
         self._real_root = os.path.realpath(root)
         self._follow = follow_links
-        self._visited, self._followed = {self._real_root}, []
+        self._tree = Tree(root, follow_links=follow_links)
+        self._visited, self._followed, self._links = {self._real_root}, [], {}
         self._walk("")
         # Folders behind links come last: what also stands in the set keeps its place there.
         for path in self._followed:
@@ -154,6 +157,8 @@ class FolderSource(_Source):
                 return True
             reason = "link to a folder"
         elif inside or self._follow:
+            if not self._follow:
+                self._links[path] = os.path.relpath(target, self._real_root).replace(os.sep, "/")
             return True
         else:
             reason = "link out of the folder"
@@ -163,10 +168,8 @@ class FolderSource(_Source):
     def read(self, path):
         """Return the bytes of one file."""
         try:
-            # Plain descriptors: for small files, a file object costs as much as reading it.
-            descriptor = os.open(f"{self._root}/{path}", _READ_ONLY)
+            descriptor, size = self._open(path)
             try:
-                size = os.fstat(descriptor).st_size
                 if size > MAX_FILE_BYTES:
                     raise ImageReadError(_too_large(size))
                 return os.read(descriptor, size + 1)
@@ -175,11 +178,24 @@ class FolderSource(_Source):
         except ImageReadError:
             raise
         except OSError as error:
-            raise ImageReadError(f"cannot be read ({error.strerror})") from error
+            raise ImageReadError(f"cannot be read ({_reason(error)})") from error
 
     def open(self, path):
         """Open one file as a binary stream."""
-        return open(f"{self._root}/{path}", "rb")
+        return os.fdopen(self._open(path)[0], "rb")
+
+    def _open(self, path):
+        # A link to a file that lies in the folder is one to that file.
+        return self._tree.open_regular(self._links.get(path, path))
+
+    def close(self):
+        """Close the folder that was read last."""
+        self._tree.close()
+
+
+def _reason(error):
+    is_link = error.errno in (errno.ELOOP, errno.ENOTDIR)
+    return "it became a link since it was listed" if is_link else error.strerror
 
 
 class ZipSource(_Source):

@@ -3,13 +3,10 @@
 import hashlib
 import zipfile
 import zlib
-from collections import Counter
 
-import numpy as np
-from PIL import ImageFile
-
-from fer_estimators._files.decode_many import decode_many
+from fer_estimators._files.stack import Stack, decode_many, refuse_filling
 from fer_estimators._messages import name_some
+from fer_estimators.datasets._sources import is_image_name
 from fer_estimators.exceptions import BadImageWarning, DatasetError, ImageReadError
 
 #: Name of the manifest that ``verify="sha256"`` reads, at the root of the set.
@@ -65,44 +62,21 @@ def stack_images(source, paths, options, report):
         image_size=options.image_size,
         n_jobs=options.n_jobs,
     )
-    # One growing buffer serves every source: it ends at the size of the result, and the
-    # system moves large blocks by remapping rather than by copying.
-    pixels, kept, faults, sizes = bytearray(), [], [], Counter()
-    examples = {}
-    for index, result in enumerate(results):
-        if isinstance(result, ImageReadError):
-            faults.append((paths[index], str(result)))
-            continue
-        sizes[result.size] += 1
-        examples.setdefault(result.size, paths[index])
-        for note in result.notes:
-            report.add(paths[index], note, "converted")
-        if len(sizes) == 1:
-            pixels += result.pixels
-        kept.append(index)
-    _settle_faults(faults, len(paths), options.on_error, report)
-    check_sizes(sizes, examples)
-    (size,) = sizes
-    shape = (len(kept), *size, 3) if options.color else (len(kept), *size)
-    return np.frombuffer(pixels, dtype=np.uint8).reshape(shape), kept
+    stack = Stack(results, paths, color=options.color)
+    for index, note in stack.notes:
+        report.add(paths[index], note, "converted")
+    faults = [(paths[index], str(error)) for index, error in stack.faults]
+    missing = _find_missing(sums, source, paths, options) if sums else []
+    if faults or missing:
+        n_paths = len(paths) + len(missing)
+        _settle_faults(faults + missing, n_paths, stack.kept, options.on_error, report)
+    return stack.images(), stack.kept
 
 
-def refuse_filling():
-    """Refuse Pillow's switch that fills what is missing of an image with grey."""
-    if ImageFile.LOAD_TRUNCATED_IMAGES:
-        raise DatasetError(
-            "PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set to True, so that truncated images would "
-            "come half grey and unnoticed; set it to False, and pass on_error='skip' to leave "
-            "such images out"
-        )
-
-
-def _settle_faults(faults, n_paths, on_error, report):
+def _settle_faults(faults, n_paths, kept, on_error, report):
     """Raise for `faults`, or list them in the report and keep one warning."""
-    if not faults:
-        return
     named = name_some(f"{path}: {reason}" for path, reason in faults)
-    if on_error == "raise" or len(faults) == n_paths:
+    if on_error == "raise" or not kept:
         advice = "" if on_error == "skip" else " Repair or remove them, or pass on_error='skip'."
         raise ImageReadError(f"{len(faults)} of {n_paths} images cannot be read: {named}.{advice}")
     for path, reason in faults:
@@ -110,20 +84,6 @@ def _settle_faults(faults, n_paths, on_error, report):
     report.warn(
         f"skipped {len(faults)} of {n_paths} images, listed in `report`: {named}",
         category=BadImageWarning,
-    )
-
-
-def check_sizes(sizes, examples):
-    """Refuse images of several sizes; `examples` has the name of one image of each."""
-    if len(sizes) < 2:
-        return
-    named = name_some(
-        f"{size[0]}x{size[1]} ({count:,}, such as {examples[size]})"
-        for size, count in sizes.most_common()
-    )
-    raise DatasetError(
-        f"images differ in size (height x width): {named}. Pass image_size=(height, width) to "
-        "resize them."
     )
 
 
@@ -157,3 +117,23 @@ def _verify(data, expected):
     found = hashlib.sha256(data).hexdigest()
     if found != expected:
         raise ImageReadError(f"changed: SHA-256 {found[:12]}... is not {expected[:12]}...")
+
+
+def _find_missing(sums, source, paths, options):
+    """Return faults for images of the manifest that are not there, although they were asked for.
+
+    A set may be a part of what the manifest lists, such as one split.
+    """
+    there = set(source.paths)
+    missing = [path for path in sums if is_image_name(path) and path not in there]
+    if options.classes is not None:
+        folders = {_folder(path) for path in paths}
+        missing = [path for path in missing if _folder(path) in folders]
+    elif options.splits is not None:
+        above = {_folder(_folder(path)) for path in paths}
+        missing = [path for path in missing if _folder(_folder(path)) in above]
+    return [(path, f"listed in {MANIFEST}, but not there") for path in missing]
+
+
+def _folder(path):
+    return path.rpartition("/")[0]

@@ -18,7 +18,7 @@ from fer_estimators.datasets._emotions import (
     parse_emotion,
     parse_split,
 )
-from fer_estimators.datasets._loaded import Loaded
+from fer_estimators.datasets._report import Loaded
 from fer_estimators.exceptions import BadImageWarning, DatasetError, LabelError, UnsafeArchiveError
 
 #: Height and width of the images in the table, in pixels.

@@ -1,22 +1,86 @@
 """The way that both loaders share: from a folder or an archive to images and labels."""
 
+import logging
 import os
 import zipfile
+from importlib.resources import files
+
+import numpy as np
 
 from fer_estimators._files.kinds import find_stand_in, is_tar, recognise
+from fer_estimators._files.reading import open_stream
 from fer_estimators._messages import name_some
+from fer_estimators.datasets._cache import through_cache
 from fer_estimators.datasets._duplicates import find_duplicates
 from fer_estimators.datasets._labelled import arrange_labelled
 from fer_estimators.datasets._layout import arrange
-from fer_estimators.datasets._loaded import Loaded
-from fer_estimators.datasets._report import LoadReport
+from fer_estimators.datasets._options import check_path
+from fer_estimators.datasets._report import Loaded, LoadReport
 from fer_estimators.datasets._sources import FolderSource, ZipSource
 from fer_estimators.datasets._stack import stack_images
 from fer_estimators.datasets._table import read_table
 from fer_estimators.exceptions import DatasetError
 
+logger = logging.getLogger(__name__)
+
 # Names under which FER2013 is published as a table, wherever it lies among other files.
 _TABLE_NAMES = ("fer2013.csv", "icml_face_data.csv", "fer2013.csv.gz", "icml_face_data.csv.gz")
+
+
+def load(path, options, layout, *, expected, cache, read=None):
+    """Return `Loaded` from the cache or from `path`, and issue its warnings.
+
+    Parameters
+    ----------
+    path : path-like
+        As the user gave it.
+    options : Options
+    layout : Layout
+    expected : str
+        What `path` should be, for the error if it does not exist.
+    cache : path-like or None
+    read : callable, default=None
+        Takes `path`, `options` and `layout`, and returns `Loaded`; None takes `read_set`.
+
+    Returns
+    -------
+    Loaded
+    """
+    path = check_path(path, expected)
+    loaded = through_cache(
+        cache,
+        path,
+        ("emotions" if layout.emotions else "folders", options.key(), layout.labels),
+        lambda: (read or read_set)(path, options, layout),
+        follow_links=options.follow_links,
+    )
+    logger.info("loaded %d images from %s", len(loaded.images), path)
+    loaded.report.emit()
+    return loaded
+
+
+def to_bunch(loaded, target_names, description):
+    """Return the Bunch that the loaders promise."""
+    # Imported here: scikit-learn takes most of the time that importing the loaders would take.
+    from sklearn.utils import Bunch
+
+    images = loaded.images
+    return Bunch(
+        data=images.reshape(len(images), -1),
+        images=images,
+        target=np.array(loaded.target, dtype=str),
+        target_names=np.array(target_names, dtype=str),
+        # Objects, because one long name would widen every entry of a string array.
+        filenames=np.array(loaded.filenames, dtype=object),
+        split=np.array(loaded.split, dtype=str),
+        report=loaded.report,
+        DESCR=read_description(description),
+    )
+
+
+def read_description(name):
+    """Return a page of ``descr/``."""
+    return files(__package__).joinpath("descr", name).read_text(encoding="utf-8")
 
 
 def read_set(path, options, layout):
@@ -70,7 +134,7 @@ def _choose_table(source):
 
 def _read_table_file(path, options, layout, report):
     _refuse_verify(options, path)
-    with open(path, "rb") as stream:
+    with open_stream(path) as stream:
         name = os.path.basename(path)
         return read_table(stream, name, options, report, codes=layout.table_codes)
 
@@ -90,7 +154,7 @@ def _kind_of(path, *, tables):
         raise DatasetError(f"{path!r} is neither a folder nor a regular file")
     if zipfile.is_zipfile(path):
         return "zip"
-    with open(path, "rb") as file:
+    with open_stream(path) as file:
         head = file.read(512)
     start = head[:64].removeprefix(b"\xef\xbb\xbf")
     is_text = bool(start) and all(32 <= byte < 127 or byte in b"\t\r\n" for byte in start)

@@ -1,0 +1,143 @@
+"""Archives whose parts contradict each other, or unpack to more than they hold."""
+
+import struct
+import zipfile
+
+import pytest
+
+from fer_estimators._files.archive import Archive
+from fer_estimators.exceptions import DatasetError, UnsafeArchiveError
+
+MEMBERS = {"happy/1.txt": b"happy" * 20, "sad/1.txt": b"sad is longer" * 20}
+
+
+@pytest.fixture(params=[zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED], ids=["stored", "deflated"])
+def path(tmp_path, request):
+    with zipfile.ZipFile(tmp_path / "set.zip", "w", request.param) as archive:
+        for name, data in MEMBERS.items():
+            archive.writestr(name, data)
+    return tmp_path / "set.zip"
+
+
+def entries(data):
+    """Where the entries of the table of contents begin."""
+    found, position = [], data.index(b"PK\1\2")
+    while data[position : position + 4] == b"PK\1\2":
+        found.append(position)
+        position += 46 + sum(struct.unpack_from("<HHH", data, position + 28))
+    return found
+
+
+def read_all(path):
+    archive = Archive(path)
+    try:
+        return {name: archive.read(name) for name in archive.names}
+    finally:
+        archive.close()
+
+
+def test_members_are_read(path):
+    assert read_all(path) == MEMBERS
+
+
+def swap(data, start, size):
+    """Exchange a field of the two entries of the table of contents."""
+    first, second = (entry + start for entry in entries(data))
+    one, other = data[first : first + size], data[second : second + size]
+    data[first : first + size], data[second : second + size] = other, one
+
+
+def test_names_that_are_swapped_in_the_table_of_contents_are_refused(tmp_path):
+    path = tmp_path / "set.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("happy", b"1")
+        archive.writestr("angry", b"2")
+    data = bytearray(path.read_bytes())
+    swap(data, 46, 5)
+    path.write_bytes(data)
+    with pytest.raises(zipfile.BadZipFile, match="the member there is named 'happy'"):
+        read_all(path)
+
+
+def test_offsets_sizes_and_checksums_that_are_swapped_are_refused(path):
+    data = bytearray(path.read_bytes())
+    for start, size in ((42, 4), (20, 4), (24, 4), (16, 4)):
+        swap(data, start, size)
+    path.write_bytes(data)
+    with pytest.raises((zipfile.BadZipFile, UnsafeArchiveError)):
+        read_all(path)
+
+
+@pytest.mark.parametrize("field", [14, 18, 22], ids=["checksum", "packed size", "size"])
+def test_member_that_says_other_than_the_table_of_contents_is_refused(path, field):
+    data = bytearray(path.read_bytes())
+    data[field] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(zipfile.BadZipFile, match="sizes or checksum are not those"):
+        read_all(path)
+
+
+def test_method_that_is_not_that_of_the_table_of_contents_is_refused(path):
+    data = bytearray(path.read_bytes())
+    data[8] ^= 8
+    path.write_bytes(data)
+    with pytest.raises(zipfile.BadZipFile, match="method"):
+        read_all(path)
+
+
+def test_members_that_share_bytes_are_refused(path):
+    data = bytearray(path.read_bytes())
+    first, second = entries(data)
+    data[second + 42 : second + 46] = data[first + 42 : first + 46]
+    path.write_bytes(data)
+    with pytest.raises(UnsafeArchiveError, match=r"members overlap.*sad/1\.txt"):
+        Archive(path)
+
+
+def test_member_that_reaches_into_the_next_is_refused(path):
+    data = bytearray(path.read_bytes())
+    (first, second) = entries(data)
+    (offset,) = struct.unpack_from("<L", data, second + 42)
+    struct.pack_into("<L", data, first + 20, offset - 30 - len("happy/1.txt") + 1)
+    path.write_bytes(data)
+    with pytest.raises(UnsafeArchiveError, match="members overlap"):
+        Archive(path)
+
+
+def test_streamed_and_unicode_members_are_read(tmp_path):
+    class Unseekable:
+        def __init__(self, file):
+            self.write, self.flush = file.write, file.flush
+
+    members = {"fröhlich/1.txt": b"1", "plain": b"2" * 100}
+    with (
+        open(tmp_path / "set.zip", "wb") as file,
+        zipfile.ZipFile(Unseekable(file), "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for name, data in members.items():
+            archive.writestr(name, data)
+    assert read_all(tmp_path / "set.zip") == members
+
+
+def test_wide_members_are_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        with archive.open("wide", "w", force_zip64=True) as member:
+            member.write(b"1" * 100)
+        archive.writestr("plain", b"2")
+    assert read_all(tmp_path / "set.zip") == {"wide": b"1" * 100, "plain": b"2"}
+
+
+def test_pipe_in_place_of_an_archive_is_refused_at_once(tmp_path):
+    import os
+
+    os.mkfifo(tmp_path / "set.zip")
+    with pytest.raises(OSError, match="not a regular file"):
+        Archive(tmp_path / "set.zip")
+
+
+def test_archive_cut_anywhere_is_refused(path):
+    data = path.read_bytes()
+    for length in range(0, len(data), 7):
+        path.write_bytes(data[:length])
+        with pytest.raises(DatasetError, match="damaged or incomplete"):
+            Archive(path)
