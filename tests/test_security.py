@@ -59,8 +59,9 @@ def test_source_has_no_way_to_run_what_it_reads(path):
 def test_checkpoint_that_holds_a_pickle_is_refused_and_not_run(faces, tmp_path):
     clf = CNNClassifier("tiny", augmentation=None, epochs=1, random_state=0)
     code = np.array([Code(tmp_path / "trace")], dtype=object)
-    np.savez(tmp_path / "checkpoint.npz", state=code)
-    with pytest.raises(CheckpointError, match="is damaged or no checkpoint"):
+    with open(tmp_path / "checkpoint.safetensors", "wb") as file:
+        np.savez(file, state=code)
+    with pytest.raises(CheckpointError, match="is not a checkpoint that can be resumed"):
         clf.fit(faces.images, faces.target, checkpoint=tmp_path)
     assert not (tmp_path / "trace").exists()
 

@@ -4,7 +4,9 @@ import copy
 import errno
 import pickle
 import runpy
+import shutil
 import signal
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -12,12 +14,14 @@ from random import Random
 import keras
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 
-from fer_estimators import load, save
+from fer_estimators import CNNClassifier, load, save
+from fer_estimators._files import weights
+from fer_estimators._files.writing import written_whole
 from fer_estimators.architectures import build_tiny
-from fer_estimators.classifiers import _checkpoint
 from fer_estimators.exceptions import CheckpointError, TrainingDivergedError
 
 KILL_TRAINING = Path(__file__).parents[1] / "fuzz" / "kill_training.py"
@@ -172,9 +176,11 @@ def test_another_training_is_refused_by_what_changed(cnn, faces, tmp_path):
 @pytest.mark.parametrize("size", [0, 100, -100])
 def test_a_damaged_checkpoint_is_named(cnn, faces, tmp_path, size):
     cnn().fit(faces.images, faces.target, checkpoint=tmp_path)
-    path = tmp_path / "checkpoint.npz"
+    path = tmp_path / "checkpoint.safetensors"
     path.write_bytes(path.read_bytes()[:size])
-    with pytest.raises(CheckpointError, match=r"checkpoint.npz' is damaged .* Delete it"):
+    with pytest.raises(
+        CheckpointError, match=r"is not a checkpoint .* Delete it"
+    ):
         cnn().fit(faces.images, faces.target, checkpoint=tmp_path)
 
 
@@ -195,23 +201,24 @@ def test_a_place_that_cannot_be_written_is_told_before_the_first_epoch(cnn, face
 
 
 def test_a_disk_that_fills_up_leaves_the_last_checkpoint(cnn, faces, tmp_path, monkeypatch):
-    save = np.savez
-    n_saves = iter(range(100))
+    n_writes = iter(range(100))
 
-    def fill_up(file, **members):
-        if next(n_saves) > 1:
-            file.write(b"a part")
-            raise OSError(errno.ENOSPC, "No space left on device")
-        save(file, **members)
+    @contextmanager
+    def fill_up(path, **options):
+        with written_whole(path, **options) as file:
+            if next(n_writes) > 1:
+                file.write(b"a part")
+                raise OSError(errno.ENOSPC, "No space left on device")
+            yield file
 
-    monkeypatch.setattr(_checkpoint.np, "savez", fill_up)
+    monkeypatch.setattr(weights, "written_whole", fill_up)
     clf = cnn(**PARAMS)
     with pytest.warns(UserWarning, match="could not be written .No space left") as warned:
         clf.fit(faces.images, faces.target, checkpoint=tmp_path)
     assert sum("could not be written" in str(warning.message) for warning in warned) == 2
     assert clf.n_epochs_ == 3
     monkeypatch.undo()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.npz", "lock"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.safetensors", "lock"]
     assert_equal_fits(cnn(**PARAMS).fit(faces.images, faces.target, checkpoint=tmp_path), clf)
 
 
@@ -400,3 +407,78 @@ def test_other_errors_stay_what_they_are(cnn, faces):
     clf = cnn(callbacks=[At(1, stop)])
     with pytest.raises(Stop):
         clf.fit(faces.images, faces.target)
+
+
+LIMIT = 1.0
+
+
+def decay_to(factor):
+    """Return a schedule that looks like any other from here: what differs is in its closure."""
+
+    def schedule(learning_rate, n_steps, scale=2.0):
+        return keras.optimizers.schedules.CosineDecay(learning_rate * factor * LIMIT, n_steps)
+
+    return schedule
+
+
+def test_a_function_with_another_closure_is_another_training(cnn, faces, tmp_path):
+    def fit(factor):
+        clf = cnn(learning_rate_schedule=decay_to(factor))
+        return clf.fit(faces.images, faces.target, checkpoint=tmp_path)
+
+    fit(0.5)
+    fit(0.5)
+    with pytest.raises(CheckpointError, match="learning_rate_schedule changed"):
+        fit(0.25)
+
+
+def test_a_function_that_refers_to_another_global_is_another_training(
+    cnn, faces, tmp_path, monkeypatch
+):
+    clf = cnn(learning_rate_schedule=decay_to(0.5))
+    clf.fit(faces.images, faces.target, checkpoint=tmp_path)
+    monkeypatch.setitem(globals(), "LIMIT", 0.5)
+    with pytest.raises(CheckpointError, match="learning_rate_schedule changed"):
+        clf.fit(faces.images, faces.target, checkpoint=tmp_path)
+
+
+def test_an_optimizer_made_again_is_the_same_training(cnn, faces, tmp_path):
+    for _ in range(2):
+        clf = cnn(optimizer=keras.optimizers.SGD(0.01))
+        clf.fit(faces.images, faces.target, checkpoint=tmp_path)
+    with pytest.raises(CheckpointError, match="optimizer changed"):
+        cnn(optimizer=keras.optimizers.SGD(0.02)).fit(
+            faces.images, faces.target, checkpoint=tmp_path
+        )
+
+
+def test_a_folder_deleted_meanwhile_is_made_again(cnn, faces, tmp_path):
+    folder = tmp_path / "checkpoint"
+    clf = cnn(epochs=2, batch_size=32, callbacks=[At(2, lambda model: shutil.rmtree(folder))])
+    clf.fit(faces.images, faces.target, checkpoint=folder)
+    assert (folder / "checkpoint.safetensors").exists()
+
+
+def test_only_what_a_kill_left_is_removed(cnn, faces, tmp_path):
+    mine = tmp_path / ".checkpoint-of-mine"
+    mine.write_text("")
+    left = tmp_path / f".{'0f' * 8}.tmp"
+    left.write_text("")
+    cnn().fit(faces.images, faces.target, checkpoint=tmp_path)
+    assert mine.exists()
+    assert not left.exists()
+
+
+class Shorter(CNNClassifier):
+    """A subclass that shows one parameter."""
+
+    def __init__(self, learning_rate=0.01):
+        super().__init__("tiny", learning_rate=learning_rate, augmentation=None, epochs=1)
+
+
+def test_a_subclass_with_fewer_parameters_trains_and_resumes(faces, tmp_path):
+    clf = Shorter().fit(faces.images, faces.target, checkpoint=tmp_path)
+    assert clone(clf).fit(faces.images, faces.target, checkpoint=tmp_path).n_epochs_ == 1
+    clf.label_smoothing = 0.3
+    with pytest.raises(CheckpointError, match="label_smoothing changed"):
+        clf.fit(faces.images, faces.target, checkpoint=tmp_path)

@@ -21,6 +21,7 @@ import numpy as np
 from count_cases import write_counts
 
 EPOCHS = 12
+MOST_MISSED = 4
 
 
 def train(checkpoint=None):
@@ -45,10 +46,15 @@ def kill_and_resume(folder, n_kills, rng):
 
     Ctrl-C ends the killing: what was killed so far is resumed, and counts.
     """
-    kills = []
+    kills, n_missed = [], 0
     with suppress(KeyboardInterrupt):
         while len(kills) < n_kills:
-            _kill_one(folder, kills, rng)
+            n_missed = 0 if _kill_one(folder, kills, rng) else n_missed + 1
+            if n_missed == MOST_MISSED:
+                raise RuntimeError(
+                    f"{n_missed} trainings in a row were over before the moment to kill them came: "
+                    "is the checkpoint written in place, where no write can be seen?"
+                )
     result = folder / "weights.npz"
     subprocess.run([sys.executable, __file__, "--train", str(folder)], check=True)
     with np.load(result) as weights:
@@ -56,6 +62,7 @@ def kill_and_resume(folder, n_kills, rng):
 
 
 def _kill_one(folder, kills, rng):
+    """Tell whether the moment came."""
     # A session of its own: Ctrl-C is not for it.
     command = [sys.executable, __file__, "--train", str(folder)]
     process = subprocess.Popen(command, start_new_session=True)
@@ -66,11 +73,12 @@ def _kill_one(folder, kills, rng):
         process.wait()
     if process.returncode == -signal.SIGKILL:
         kills.append(in_a_write)
-    elif process.returncode:
+        return True
+    if process.returncode:
         raise RuntimeError(f"a resumed training ended with {process.returncode}")
-    else:
-        # It was over before its moment came: begin anew, and kill that one.
-        (folder / "checkpoint.npz").unlink()
+    # Begin again, and kill that one.
+    (folder / "checkpoint.safetensors").unlink()
+    return False
 
 
 def _wait(process, folder, kill, rng):
@@ -78,15 +86,15 @@ def _wait(process, folder, kill, rng):
 
     Returns whether one was.
     """
-    for left_by_the_last in folder.glob(".checkpoint-*"):
+    for left_by_the_last in folder.glob(".*.tmp"):
         left_by_the_last.unlink(missing_ok=True)
     in_a_write = bool(kill % 2)
     if in_a_write:
         n_writes = rng.randint(1, 3)
         while n_writes and process.poll() is None:
-            if list(folder.glob(".checkpoint-*")):
+            if list(folder.glob(".*.tmp")):
                 n_writes -= 1
-                while n_writes and list(folder.glob(".checkpoint-*")):
+                while n_writes and list(folder.glob(".*.tmp")):
                     time.sleep(0.0002)
             time.sleep(0.0002)
     else:
@@ -98,7 +106,7 @@ def _wait(process, folder, kill, rng):
 
 
 def _written(folder):
-    path = folder / "checkpoint.npz"
+    path = folder / "checkpoint.safetensors"
     return path.stat().st_mtime_ns if path.exists() else None
 
 

@@ -1,6 +1,6 @@
 """Where a training stands, kept in a folder after each epoch so that it resumes if killed."""
 
-import json
+import re
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -8,16 +8,16 @@ import keras
 import numpy as np
 from filelock import FileLock, Timeout
 
-from fer_estimators._files.writing import written_whole
+from fer_estimators._files.weights import read_weights, write_weights
 from fer_estimators._fingerprint import describe, digest, digest_array
 from fer_estimators._messages import warn
 from fer_estimators.classifiers._callbacks import KeepBestWeights
-from fer_estimators.exceptions import CheckpointError
+from fer_estimators.exceptions import CheckpointError, ModelFileError
 
-_FILE = "checkpoint.npz"
+_FILE = "checkpoint.safetensors"
 _LOCK = "lock"
-_TEMPORARY = ".checkpoint-"
-_VERSION = 1
+# What a killed process leaves of a file that it was writing.
+_LEFT_BY_A_KILL = re.compile(r"\.[0-9a-f]{16}\.tmp")
 _WEIGHTS_BEFORE = "the weights before"
 # They may change from call to call: all but callbacks change nothing that is learned, and the state
 # of those is the user's own affair.
@@ -47,8 +47,9 @@ def fingerprint(estimator, data, *, first_weights=None):
     """
     described = {
         name: describe(value)
-        for name, value in estimator.get_params(deep=False).items()
-        if name not in _MAY_CHANGE
+        for name, value in vars(estimator).items()
+        # Those of a base class, too, that a subclass does not show.
+        if name not in _MAY_CHANGE and not name.startswith("_") and not name.endswith("_")
     }
     if isinstance(estimator.random_state, np.random.RandomState):
         # Each fit draws from it. The checkpoint holds the seed that was drawn.
@@ -134,11 +135,11 @@ class Checkpoint:
         self._described = described
         self._may_fail = False
         self.state, self.arrays = None, {}
-        for left_by_a_kill in folder.glob(f"{_TEMPORARY}*"):
-            left_by_a_kill.unlink()
-        path = folder / _FILE
-        if path.exists():
-            written, self.state, self.arrays = _read(path)
+        for path in folder.iterdir():
+            if _LEFT_BY_A_KILL.fullmatch(path.name):
+                path.unlink()
+        if (folder / _FILE).exists():
+            written, self.state, self.arrays = _read(folder / _FILE)
             self._compare(written)
             # There is a whole one already: a full disk need not end the training.
             self._may_fail = True
@@ -180,15 +181,16 @@ class Checkpoint:
             If the first one cannot be written. The failure of a later one is a warning: training
             goes on, and the last whole checkpoint stays.
         """
-        text = json.dumps({"version": _VERSION, "fingerprint": self._described, **state})
-        members = {"state": np.frombuffer(text.encode(), dtype=np.uint8)}
-        for name, values in arrays.items():
-            members |= {f"{name}/{index:05d}": value for index, value in enumerate(values)}
+        numbered = {
+            f"{name}/{index:05d}": value
+            for name, values in arrays.items()
+            for index, value in enumerate(values)
+        }
+        metadata = {"fingerprint": self._described, "state": state}
         try:
             # Somebody may have deleted it meanwhile.
             self._folder.mkdir(parents=True, exist_ok=True)
-            with written_whole(self._folder / _FILE, prefix=_TEMPORARY) as file:
-                np.savez(file, **members)
+            write_weights(self._folder / _FILE, numbered, metadata, kind="checkpoint")
         except OSError as error:
             if not self._may_fail:
                 raise _not_writable(self._folder, error) from error
@@ -214,7 +216,7 @@ class Checkpoint:
         raise CheckpointError(
             f"checkpoint={str(self._folder)!r} is of another training: {', '.join(changed)} "
             f"changed ({name} was {was}, now {now}). Fit with the same parameters and data to go "
-            "on, or name another folder to begin anew."
+            "on, or name another folder to begin again."
         )
 
 
@@ -223,24 +225,17 @@ def _shorten(text):
 
 
 def _read(path):
-    # An error of opening is no fault of the file.
-    with open(path, "rb") as file:
-        try:
-            with np.load(file, allow_pickle=False) as members:
-                state = json.loads(members["state"].tobytes())
-                version, written = state.pop("version"), state.pop("fingerprint")
-                arrays = {}
-                for name in sorted(set(members.files) - {"state"}):
-                    arrays.setdefault(name.partition("/")[0], []).append(members[name])
-        except Exception as error:  # NumPy and zipfile raise a dozen kinds for a damaged file
-            raise CheckpointError(
-                f"{str(path)!r} is damaged or no checkpoint ({error}). Delete it to begin anew."
-            ) from error
-    if version != _VERSION:
+    try:
+        numbered, metadata = read_weights(path, kind="checkpoint")
+        written, state = metadata["fingerprint"], metadata["state"]
+    except (ModelFileError, KeyError) as error:
         raise CheckpointError(
-            f"{str(path)!r} is of version {version}, but this library reads version {_VERSION}. "
-            "Go on with the version that wrote it, or name another folder to begin anew."
-        )
+            f"{str(path)!r} is not a checkpoint that can be resumed: {error} Delete it to begin "
+            "again."
+        ) from error
+    arrays = {}
+    for name, values in numbered.items():
+        arrays.setdefault(name.partition("/")[0], []).append(values)
     return written, state, arrays
 
 

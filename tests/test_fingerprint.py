@@ -1,0 +1,85 @@
+"""Values told by what they compute."""
+
+import os
+import subprocess
+import sys
+from functools import partial
+
+import numpy as np
+import pytest
+
+from fer_estimators._fingerprint import describe, digest_array
+
+HOLDS_A_SET = """
+from fer_estimators._fingerprint import describe
+
+def build(name):
+    return name in {"a", "b", "c", "d"}
+
+print(describe([build, {"x", "y", "z"}]))
+"""
+
+
+def run(seed):
+    environment = {**os.environ, "PYTHONHASHSEED": seed}
+    command = [sys.executable, "-c", HOLDS_A_SET]
+    return subprocess.run(command, env=environment, capture_output=True, check=True).stdout
+
+
+def test_sets_are_described_alike_in_every_process():
+    assert len({run(seed) for seed in ("1", "2", "3")}) == 1
+
+
+def make(value, default=1):
+    def inner(x, default=default):
+        return x + value + default
+
+    return inner
+
+
+class Scaler:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def scale(self, x):
+        return x * self.factor
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (make(1), make(2)),
+        (make(1), make(1, default=3)),
+        (make(np.zeros(3)), make(np.ones(3))),
+        (make(make(1)), make(make(2))),
+        (partial(make, 1), partial(make, 2)),
+        (Scaler(1), Scaler(2)),
+        (Scaler(1).scale, Scaler(2).scale),
+        (lambda x: x + 1, lambda x: x + 2),
+        ({"a": 1}, {"a": 2}),
+        (np.zeros(3), np.zeros(3, "float32")),
+        (1, True),
+        ("1", 1),
+    ],
+)
+def test_what_computes_something_else_is_told_apart(one, other):
+    assert describe(one) != describe(other)
+
+
+@pytest.mark.parametrize("make_one", [lambda: make(1), lambda: Scaler(3), lambda: {3, 1, 2}])
+def test_what_was_made_again_is_the_same(make_one):
+    assert describe(make_one()) == describe(make_one())
+
+
+def test_objects_may_refer_to_themselves():
+    loop = Scaler(1)
+    loop.me = loop
+    describe(loop)
+
+
+def test_arrays_are_told_by_their_content():
+    images = np.arange(10_000, dtype=np.uint8).reshape(5000, 2)
+    changed = images.copy()
+    changed[4999, 1] += 1
+    assert digest_array(images) == digest_array(images.copy())
+    assert digest_array(images) != digest_array(changed)
