@@ -172,7 +172,7 @@ def test_repeated_folds_are_no_more_evidence_than_one():
 @pytest.mark.parametrize("threshold", [None, 0.5])
 def test_weights_that_would_be_discarded_are_told(table, threshold):
     X, y = table
-    clf = logistic(threshold=threshold)
+    clf = logistic(threshold=threshold, target_accuracy=0.0, cv=2)
     clf.estimator.fit(X[:70], y[:70])
     with pytest.warns(UserWarning, match=r"This LogisticRegression is fitted.*FrozenEstimator\("):
         clf.fit(X, y)
@@ -191,7 +191,7 @@ def test_a_fixed_threshold_is_taken_as_it_is():
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.5, float("nan"), "high"])
 def test_a_threshold_that_is_not_a_probability_is_refused(threshold):
-    with pytest.raises(ValueError, match=r"'threshold' parameter .* in the range \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"'threshold' parameter .* in the range \[0\.0, 1\.0\]"):
         told(threshold=threshold).fit(X_TOLD, Y_TOLD)
 
 
