@@ -9,7 +9,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
-from sklearn.model_selection import GridSearchCV, GroupKFold, cross_validate
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    RepeatedStratifiedKFold,
+    cross_validate,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
@@ -154,6 +159,40 @@ def test_a_frozen_classifier_is_used_as_it_is(table):
     np.testing.assert_array_equal(clf.predict_proba(X), fitted.predict_proba(X))
     answered = fitted.predict_proba(X[70:]).max(axis=1) >= clf.threshold_
     assert clf.coverage_ == pytest.approx(answered.mean())
+
+
+def test_repeated_folds_are_no_more_evidence_than_one():
+    X, y = np.full((40, 1), 0.75), np.repeat(["a", "b"], [28, 12])
+    folds = RepeatedStratifiedKFold(n_splits=2, n_repeats=50, random_state=0)
+    # 70 % of 40 are right, with a lower bound of 0.55; of 2,000 it would be 0.68.
+    with pytest.raises(ValueError, match=r"no threshold on the 40 held-out samples.*bound 0.546"):
+        AbstainingClassifier(Told(), target_accuracy=0.6, cv=folds).fit(X, y)
+
+
+@pytest.mark.parametrize("threshold", [None, 0.5])
+def test_weights_that_would_be_discarded_are_told(table, threshold):
+    X, y = table
+    clf = logistic(threshold=threshold, target_accuracy=0.0, cv=2)
+    clf.estimator.fit(X[:70], y[:70])
+    with pytest.warns(UserWarning, match=r"This LogisticRegression is fitted.*FrozenEstimator\("):
+        clf.fit(X, y)
+    frozen = AbstainingClassifier(FrozenEstimator(clf.estimator), threshold=threshold or 0.0)
+    frozen.fit(X[70:], y[70:])
+    np.testing.assert_array_equal(frozen.predict_proba(X), clf.estimator.predict_proba(X))
+
+
+def test_a_fixed_threshold_is_taken_as_it_is():
+    clf = told(target_accuracy=0.7).fit(X_TOLD, Y_TOLD)
+    clf.set_params(threshold=0.85, target_accuracy=1.0).fit(X_TOLD, Y_TOLD)
+    assert clf.threshold_ == 0.85
+    assert clf.predict(X_TOLD).tolist() == ["a", "b", "a", "not sure", "not sure"]
+    assert not hasattr(clf, "coverage_")
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.5, float("nan"), "high"])
+def test_a_threshold_that_is_not_a_probability_is_refused(threshold):
+    with pytest.raises(ValueError, match=r"'threshold' parameter .* in the range \[0\.0, 1\.0\]"):
+        told(threshold=threshold).fit(X_TOLD, Y_TOLD)
 
 
 # Labels

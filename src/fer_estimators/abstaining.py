@@ -4,6 +4,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedShuffleSplit, check_cv
 from sklearn.utils import get_tags, indexable
@@ -23,6 +24,7 @@ from sklearn.utils.validation import (
 
 from fer_estimators._compat import HasMethods, Interval, RealNotInt, safe_indexing
 from fer_estimators._label_column import flatten_labels
+from fer_estimators._warnings import warn
 from fer_estimators.evaluation._statistics import selective_accuracy, wilson_interval
 
 
@@ -36,11 +38,17 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     Parameters
     ----------
     estimator : classifier
-        Any classifier with ``predict_proba``. One that is fitted already goes into a
-        :class:`sklearn.frozen.FrozenEstimator`: it is left as it is, and all samples given to
-        :meth:`fit` choose the threshold. They must be others than those it was fitted on.
+        Any classifier with ``predict_proba``. As usual in scikit-learn, :meth:`fit` trains a
+        clone of it, and warns if it was fitted before, as a pretrained network is. To keep its
+        weights, wrap it in a :class:`sklearn.frozen.FrozenEstimator`: it is left as it is, and
+        all samples given to :meth:`fit` choose the threshold. They must be others than those it
+        was fitted on.
     target_accuracy : float, default=0.9
         Wanted share of right answers among the samples that are answered, 0 to 1.
+    threshold : float or None, default=None
+        Smallest confidence that is answered, 0 to 1, where it is fixed beforehand. Nothing is
+        held out then: the classifier is trained once on all samples, `target_accuracy`,
+        `cautious`, `cv` and `refit` are not used, and `coverage_` and `accuracy_` are not set.
     cautious : bool, default=True
         Whether the lower end of the accuracy's 95 % Wilson interval must reach
         `target_accuracy`, rather than the accuracy itself, which by luck is high on few samples.
@@ -50,7 +58,8 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         are numbers (for the number below the smallest where one of them is negative).
     cv : int, float, cross-validation generator, iterable or None, default=None
         How samples are held out. None takes 5 stratified folds and an integer as many: their
-        predictions are pooled. A float takes one stratified split with that share held out.
+        predictions are pooled, and a sample counts once however often it is held out. A float
+        takes one stratified split with that share held out.
         Not used for a `FrozenEstimator`.
     refit : bool, default=True
         Whether the classifier that predicts is fitted again on all samples. False keeps the one
@@ -71,9 +80,9 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     threshold_ : float
         Smallest confidence that is answered, 0 to 1; 0 where all may be.
     coverage_ : float
-        Share of the held-out samples that it answers, 0 to 1.
+        Share of the held-out samples that it answers, 0 to 1. Not set for a fixed `threshold`.
     accuracy_ : float
-        Share of right answers among these, 0 to 1.
+        Share of right answers among these, 0 to 1. Not set for a fixed `threshold`.
     abstain_label_ : str or number
         The abstain label in use.
     n_features_in_ : int
@@ -125,6 +134,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "target_accuracy": [Interval(Real, 0, 1, closed="both")],
+        "threshold": [None, Interval(Real, 0, 1, closed="both")],
         "cautious": ["boolean"],
         "abstain_label": [str, Integral],
         "cv": ["cv_object", Interval(RealNotInt, 0, 1, closed="neither")],
@@ -138,6 +148,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         estimator,
         *,
         target_accuracy=0.9,
+        threshold=None,
         cautious=True,
         abstain_label="auto",
         cv=None,
@@ -147,6 +158,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     ):
         self.estimator = estimator
         self.target_accuracy = target_accuracy
+        self.threshold = threshold
         self.cautious = cautious
         self.abstain_label = abstain_label
         self.cv = cv
@@ -186,11 +198,21 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         assert_all_finite(y, input_name="y")
         check_classification_targets(y)
         self._find_abstain_label(np.unique(y))  # refuses what it can before the work
-        estimator, correct, confidence = self._fit_and_hold_out(X, y, params)
+        self._warn_of_discarded_weights()
+        routed = process_routing(self, "fit", **params)
+        if self.threshold is None:
+            estimator, *judged = self._fit_and_hold_out(X, y, routed)
+        else:
+            estimator = clone(self.estimator).fit(X, y, **routed.estimator.fit)
         # A classifier that was fitted before may know classes that are not in `y`.
         abstain_label = self._find_abstain_label(np.asarray(estimator.classes_))
-        chosen = self._choose_threshold(correct, confidence)
-        self.threshold_, self.coverage_, self.accuracy_ = chosen
+        if self.threshold is None:
+            chosen = self._choose_threshold(*judged)
+            self.threshold_, self.coverage_, self.accuracy_ = chosen
+        else:
+            self.threshold_ = float(self.threshold)
+            for name in ("coverage_", "accuracy_"):
+                vars(self).pop(name, None)
         self.abstain_label_ = abstain_label
         self.estimator_ = estimator
         self.classes_ = estimator.classes_
@@ -287,12 +309,26 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             return StratifiedShuffleSplit(1, test_size=self.cv, random_state=self.random_state)
         return check_cv(self.cv, y, classifier=True)
 
-    def _fit_and_hold_out(self, X, y, params):
-        """Return the classifier, and right or wrong and confidence of the held-out samples."""
-        routed = process_routing(self, "fit", **params)
+    def _warn_of_discarded_weights(self):
+        if isinstance(self.estimator, FrozenEstimator) or not get_tags(self.estimator).requires_fit:
+            return
+        try:
+            check_is_fitted(self.estimator)
+        except NotFittedError:
+            return
+        name = type(self.estimator).__name__
+        warn(
+            f"This {name} is fitted, but AbstainingClassifier.fit trains a clone of it from the "
+            f"start: what it learned is not used. To keep it, pass FrozenEstimator({name}(...)) "
+            "from sklearn.frozen, and samples that it was not fitted on; to train, pass "
+            "sklearn.base.clone(estimator)."
+        )
+
+    def _fit_and_hold_out(self, X, y, routed):
+        """Return the classifier, and whether right, confidence and weight of what is held out."""
         if isinstance(self.estimator, FrozenEstimator):
             estimator = clone(self.estimator).fit(X, y)
-            return estimator, *_judge(estimator, X, y)
+            return estimator, *_judge(estimator, X, y), np.ones(len(y))
         splits = list(self._make_splitter(y).split(X, y, **routed.splitter.split))
         if not self.refit and len(splits) > 1:
             raise ValueError(
@@ -307,19 +343,23 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         estimator = fitted[0]
         if self.refit:
             estimator = clone(self.estimator).fit(X, y, **routed.estimator.fit)
-        return estimator, np.concatenate(correct), np.concatenate(confidence)
+        held_out = np.concatenate([test for _, test in splits])
+        # Repeated folds judge a sample several times, which is no more evidence than once.
+        weights = 1 / np.bincount(held_out)[held_out]
+        return estimator, np.concatenate(correct), np.concatenate(confidence), weights
 
-    def _choose_threshold(self, correct, confidence):
+    def _choose_threshold(self, correct, confidence, weights):
         """Return threshold, coverage and accuracy of the most answers that are good enough."""
-        coverage, accuracy, threshold = selective_accuracy(correct, confidence)
+        coverage, accuracy, threshold = selective_accuracy(correct, confidence, weights)
+        n_samples = round(weights.sum())
         judged = accuracy
         if self.cautious:
-            answered = np.rint(coverage * len(correct))
+            answered = coverage * n_samples
             pairs = zip(accuracy, answered, strict=True)
             judged = np.array([wilson_interval(*pair)[0] for pair in pairs])
         reached = np.flatnonzero(judged >= self.target_accuracy)
         if len(reached) == 0:
-            raise ValueError(self._unreachable(judged, coverage, accuracy, len(correct)))
+            raise ValueError(self._unreachable(judged, coverage, accuracy, n_samples))
         last = reached[-1]
         # Where even the least sure sample was answered, none that is still less sure is refused.
         smallest = 0.0 if last == len(threshold) - 1 else float(threshold[last])

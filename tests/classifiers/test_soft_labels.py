@@ -43,8 +43,8 @@ def test_sample_weights_still_count(cnn, faces):
     [
         (lambda p: p[:5], r"y_proba has shape \(5, 7\), but \(140, 7\)"),
         (lambda p: p[:, :3], r"a column for each of the classes \['angry'"),
-        (lambda p: 10 * p, "140 rows of y_proba are no probabilities.*Divide votes"),
-        (lambda p: p - 1 / 7, "140 rows of y_proba are no probabilities"),
+        (lambda p: 10 * p, "140 rows of y_proba are not probabilities.*Divide votes"),
+        (lambda p: p - 1 / 7, "140 rows of y_proba are not probabilities"),
         (lambda p: np.where(p == 1, np.nan, p), "y_proba contains NaN"),
     ],
 )
@@ -53,11 +53,48 @@ def test_what_is_no_probability_is_refused(edit, message, cnn, faces):
         cnn().fit(faces.images, faces.target, y_proba=edit(one_hot(faces.target)))
 
 
-def test_columns_of_a_data_frame_must_be_the_classes(cnn, faces):
+def test_columns_of_a_data_frame_are_matched_by_name(make, faces):
+    names = np.unique(faces.target)
+    frame = pd.DataFrame(one_hot(faces.target), columns=names)
+    hard = make().fit(faces.images, faces.target)
+    soft = make().fit(faces.images, faces.target, y_proba=frame[names[::-1]])
+    expected = hard.predict_proba(faces.images)
+    np.testing.assert_array_equal(soft.predict_proba(faces.images), expected)
+
+
+@pytest.mark.parametrize("names", [["joy"], ["sad"], []])
+def test_columns_with_other_names_are_refused(names, cnn, faces):
     frame = pd.DataFrame(one_hot(faces.target), columns=np.unique(faces.target))
-    cnn().fit(faces.images, faces.target, y_proba=frame)
-    with pytest.raises(ValueError, match=r"columns of y_proba are \['sad', .*in this order"):
-        cnn().fit(faces.images, faces.target, y_proba=frame[sorted(frame, reverse=True)[1:]])
+    renamed = frame.set_axis([*names, *frame.columns[len(names) :]], axis=1)
+    with pytest.raises(ValueError, match=r"columns of y_proba are .*each once and in any order"):
+        cnn().fit(faces.images, faces.target, y_proba=renamed if names else frame.iloc[:, 1:])
+
+
+def in_code_order(y_proba, names):
+    return y_proba[:, np.searchsorted(np.unique(names), names)]
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.6])
+def test_columns_in_another_order_than_the_classes_are_refused(noise, cnn, faces):
+    y_proba = (1 - noise) * one_hot(faces.target) + noise / 7
+    permuted = in_code_order(y_proba, faces.target_names)
+    with pytest.raises(ValueError, match=r"is the label of 57% .* of 100% if .*'surprise', 'neut"):
+        cnn().fit(faces.images, faces.target, y_proba=permuted)
+
+
+def test_poor_probabilities_in_the_right_order_are_no_reason_to_refuse():
+    from fer_estimators.classifiers._data import check_soft_labels
+
+    rng, classes = np.random.default_rng(0), np.array(list("abcdefg"))
+    for n_samples in (7, 20, 100, 2000):
+        codes = rng.choice(7, n_samples, p=[0.14, 0.01, 0.14, 0.3, 0.14, 0.17, 0.1])
+        noise = rng.dirichlet(np.ones(7), n_samples)
+        for y_proba in (
+            noise,
+            0.9 * noise + 0.1 * np.eye(7)[codes],
+            np.tile(noise[0], (len(codes), 1)),
+        ):
+            assert check_soft_labels(y_proba, codes, classes) is y_proba
 
 
 def test_checkpoint_knows_the_probabilities(cnn, faces, tmp_path):

@@ -332,7 +332,7 @@ def test_bad_labels_are_named(y_true, y_pred, message):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"labels": ["hapy"]}, ValueError, r"\['hapy'\] names no label.*mean 'happy'\?"),
+        ({"labels": ["hapy"]}, ValueError, r"\['hapy'\] does not name a label.*mean 'happy'\?"),
         ({"target_names": ["a"]}, ValueError, r"has 1 names, expected 7"),
         ({"target_names": ["a"] * 7}, ValueError, r"repeats a name"),
         ({"output": "txt"}, ValueError, r"output='txt' is unknown.*mean 'text'\?"),
@@ -357,7 +357,7 @@ def test_bad_probabilities_are_named(labels, proba):
     diverged[3:5] = np.nan
     with pytest.raises(ValueError, match=r"NaN or infinity in 2 of 200 rows, the first at index 3"):
         report(diverged)
-    with pytest.raises(ValueError, match=r"200 of 200 rows that are no probabilities"):
+    with pytest.raises(ValueError, match=r"200 of 200 rows that are not probabilities"):
         report(proba * 2)
     with pytest.raises(ValueError, match=r"shape \(199, 7\), expected \(200, n_classes\)"):
         report(proba[1:])

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_consistent_length
 from fer_estimators._compat import check_sample_weight
 from fer_estimators._label_column import flatten_labels
 from fer_estimators._messages import name_some, warn
+from fer_estimators._probabilities import as_ordered_columns, find_permutation
 from fer_estimators._scale import find_blank, warn_of_blank, warn_of_large
 from fer_estimators.classifiers._batches import ImageBatches
 from fer_estimators.images import check_image_shape, check_input_images, convert_to_shape
@@ -132,7 +133,7 @@ def check_training_data(
         )
     check_consistent_length(images, labels)
     classes, codes = encode_labels(labels, classes)
-    soft = check_soft_labels(y_proba, images, classes)
+    soft = check_soft_labels(y_proba, codes, classes)
     weights = weigh(images, codes, classes, sample_weight, estimator.class_weight)
     if validation is not None:
         validation = _check_validation(estimator, validation, images.shape[1:], classes)
@@ -245,13 +246,15 @@ def warn_of_unknown_labels(y, classes):
         )
 
 
-def check_soft_labels(y_proba, images, classes):
+def check_soft_labels(y_proba, codes, classes):
     """Check the probabilities to train on.
 
     Parameters
     ----------
-    y_proba : array-like of shape (n_samples, n_classes) or None
-    images : ndarray of shape (n_samples, ...)
+    y_proba : array-like or data frame of shape (n_samples, n_classes), or None
+        The columns of a data frame are matched by their names.
+    codes : ndarray of shape (n_samples,), dtype int
+        Place of each label in `classes`.
     classes : ndarray of shape (n_classes,)
 
     Returns
@@ -261,18 +264,13 @@ def check_soft_labels(y_proba, images, classes):
     Raises
     ------
     ValueError
-        If they are no probabilities, or not those of these images and classes.
+        If they are not probabilities, or clearly not those of these images and classes.
     """
     if y_proba is None:
         return None
-    columns = getattr(y_proba, "columns", None)
-    if columns is not None and list(columns) != classes.tolist():
-        raise ValueError(
-            f"The columns of y_proba are {list(columns)}, but {classes.tolist()} are expected, in "
-            "this order. Select them: y_proba[list(np.unique(y))]."
-        )
+    y_proba = as_ordered_columns(y_proba, classes, name="y_proba")
     y_proba = check_array(y_proba, input_name="y_proba", dtype=[np.float64, np.float32])
-    expected = (len(images), len(classes))
+    expected = (len(codes), len(classes))
     if y_proba.shape != expected:
         raise ValueError(
             f"y_proba has shape {y_proba.shape}, but {expected} is expected: a row for each image "
@@ -282,9 +280,20 @@ def check_soft_labels(y_proba, images, classes):
     if len(wrong):
         first = int(wrong[0])
         raise ValueError(
-            f"{len(wrong)} rows of y_proba are no probabilities, the first is y_proba[{first}] = "
+            f"{len(wrong)} rows of y_proba are not probabilities, the first is y_proba[{first}] = "
             f"{y_proba[first].tolist()}; no number may be negative, and each row sums to one. "
             "Divide votes by their sum."
+        )
+    best = find_permutation(codes, y_proba)
+    if best is not None:
+        agreement, other = (
+            (y_proba.argmax(axis=1) == c).mean() for c in (codes, np.take(best, codes))
+        )
+        raise ValueError(
+            f"The columns of y_proba do not belong to the classes {classes.tolist()}, in this "
+            f"order: the most probable class is the label of {agreement:.0%} of the images, but "
+            f"of {other:.0%} if the columns stand for {classes[np.argsort(best)].tolist()}. Sort "
+            "the columns by class, or pass a data frame whose columns bear the classes' names."
         )
     return y_proba
 

@@ -1,28 +1,38 @@
 """The report's part on groups: how well each slice of the faces is recognised."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from fer_estimators.evaluation._labels import as_objects, find_missing, of_one_kind
 from fer_estimators.evaluation._statistics import gap_interval, score_accuracy
 
 
-def describe_groups(y_true, y_pred, groups, sample_weight):
+def describe_groups(
+    y_true: NDArray[Any],
+    y_pred: NDArray[Any],
+    answered: NDArray[np.bool_],
+    groups: ArrayLike,
+    weights: NDArray[np.float64],
+) -> dict[str, Any]:
     """Score each slice of the faces and find the largest gap in accuracy.
 
     Parameters
     ----------
     y_true, y_pred : ndarray of shape (n_samples,)
         True and predicted labels.
+    answered : ndarray of shape (n_samples,), dtype bool
+        Which predictions are answers.
     groups : array-like of shape (n_samples,)
         Slice to which each face belongs.
-    sample_weight : array-like of shape (n_samples,) or None
+    weights : ndarray of shape (n_samples,), dtype float
         Sample weights.
 
     Returns
     -------
     dict
-        ``"slices"``: for each group a dict with ``n_samples``, ``accuracy``, ``accuracy_low``,
-        ``accuracy_high`` (95 % Wilson) and ``balanced_accuracy``. ``"largest_gap"``: None for a
+        ``"slices"``: for each group what `score_accuracy` returns. ``"largest_gap"``: None for a
         single group, else a dict with ``best``, ``worst``, ``gap``, ``gap_low`` and ``gap_high``
         (95 %, not corrected for having picked the largest of several gaps).
     """
@@ -31,8 +41,7 @@ def describe_groups(y_true, y_pred, groups, sample_weight):
     found = np.unique(groups)
     for value, group in zip(found, found.tolist(), strict=True):
         mask = groups == value
-        weight = None if sample_weight is None else np.asarray(sample_weight, dtype=float)[mask]
-        slices[group] = score_accuracy(y_true[mask], y_pred[mask], weight)
+        slices[group] = score_accuracy(y_true[mask], y_pred[mask], answered[mask], weights[mask])
     return {"slices": slices, "largest_gap": _largest_gap(slices)}
 
 
@@ -53,10 +62,11 @@ def _check_groups(groups):
 
 
 def _largest_gap(slices):
-    if len(slices) < 2:
+    known = [group for group, scores in slices.items() if scores["accuracy"] >= 0]
+    if len(known) < 2:
         return None
-    best = max(slices, key=lambda group: slices[group]["accuracy"])
-    worst = min(slices, key=lambda group: slices[group]["accuracy"])
+    best = max(known, key=lambda group: slices[group]["accuracy"])
+    worst = min(known, key=lambda group: slices[group]["accuracy"])
     ends = [
         (slices[group]["accuracy"], slices[group]["accuracy_low"], slices[group]["accuracy_high"])
         for group in (best, worst)
@@ -66,7 +76,7 @@ def _largest_gap(slices):
     return {"best": best, "worst": worst, "gap": gap, "gap_low": low, "gap_high": high}
 
 
-def group_lines(groups, digits):
+def group_lines(groups: dict[str, Any], digits: int) -> list[str]:
     """Return the lines that show the groups in a text report."""
     width = max(len(str(group)) for group in groups["slices"])
     lines = ["accuracy by group"]
@@ -74,6 +84,7 @@ def group_lines(groups, digits):
         f"  {group!s:>{width}}  {score['accuracy']:.{digits}f} "
         f"(95 %: {score['accuracy_low']:.{digits}f}-{score['accuracy_high']:.{digits}f}), "
         f"balanced {score['balanced_accuracy']:.{digits}f}, {score['n_samples']} faces"
+        + ("" if not score["coverage"] < 1 else f", {score['coverage']:.0%} answered")
         for group, score in groups["slices"].items()
     ]
     gap = groups["largest_gap"]

@@ -1,10 +1,14 @@
 """Check what a report or a display is given: labels, their order, probabilities, faces."""
 
 import numbers
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from fer_estimators._messages import suggest
+from fer_estimators._messages import suggest, warn
+from fer_estimators._probabilities import as_ordered_columns, column_names, find_permutation
 from fer_estimators.datasets._emotions import EMOTIONS
 
 # Half precision sums to 1 within about 1e-3; anything further away is no probability.
@@ -84,7 +88,9 @@ def _kind(value):
 def check_count(name, value):
     """Raise ValueError unless a number of faces is a whole number, 1 or more."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
-        raise ValueError(f"{name}={value!r} is no number of faces; pass a whole number, 1 or more.")
+        raise ValueError(
+            f"{name}={value!r} is not a number of faces; pass a whole number, 1 or more."
+        )
 
 
 def check_images(images):
@@ -127,23 +133,109 @@ def order_labels(labels):
     return found
 
 
-def check_proba(y_proba, classes, y_true, y_pred=None):
+def check_weights(sample_weight: ArrayLike | None, n_samples: int) -> NDArray[np.float64] | None:
+    """Return sample weights as floats, or say what is wrong with them; None stays None."""
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, dtype=float)
+    if weights.shape != (n_samples,):
+        raise ValueError(
+            f"sample_weight has shape {weights.shape}, expected ({n_samples},): one weight a face."
+        )
+    bad = ~np.isfinite(weights) | (weights < 0)
+    if bad.any():
+        first = int(bad.argmax())
+        raise ValueError(
+            f"sample_weight has {bad.sum()} values that are negative, NaN or infinite, the first "
+            f"at index {first}: {weights[first].item()!r}; expected 0 or more. Weight 0 leaves a "
+            "face out."
+        )
+    if not weights.any():
+        raise ValueError("sample_weight is 0 for every face, expected more than 0 for some.")
+    return weights
+
+
+def find_answered(
+    y_true: NDArray[Any], y_pred: NDArray[Any], abstain_label: Any
+) -> NDArray[np.bool_]:
+    """Tell which predictions are answers, rather than the label that stands for none."""
+    is_text = _kind(y_pred.tolist()[0]) == "names"
+    if abstain_label is None or isinstance(abstain_label, str) != is_text:
+        return np.ones(len(y_pred), dtype=bool)
+    if abstain_label in y_true.tolist():
+        raise ValueError(
+            f"y_true holds {abstain_label!r}, which as abstain_label stands for no answer. Leave "
+            "these faces out, or pass abstain_label=None if it is a class like the others."
+        )
+    return y_pred != abstain_label
+
+
+def check_spelling(found: Iterable[Any], allowed: Iterable[Any] = ()) -> None:
+    """Refuse labels that differ in case or spaces alone, unless all of them are allowed."""
+    spellings: dict[str, set[str]] = {}
+    for label in found:
+        if isinstance(label, str):
+            spellings.setdefault(" ".join(label.split()).casefold(), set()).add(label)
+    allowed = set(allowed)
+    alike = [sorted(words) for words in spellings.values() if len(words) > 1]
+    alike = [words for words in alike if not allowed.issuperset(words)]
+    if alike:
+        raise ValueError(
+            f"The labels {alike[0]!r} differ only in case or spaces; expected one spelling of "
+            "each class. Rename them, or list them all in `labels` if they are different classes."
+        )
+
+
+def warn_of_unknown_predictions(answers: NDArray[Any], known: NDArray[Any]) -> None:
+    """Warn of predicted labels that may stand for no answer, or be misspelt."""
+    true = set(known.tolist())
+    unknown = sorted(set(answers.tolist()) - true - set(EMOTIONS))
+    if unknown and isinstance(unknown[0], numbers.Number):
+        # Any number may be a class; a negative one among others usually means "no answer".
+        unknown = [label for label in unknown if label < 0 <= min(true)]
+    if unknown:
+        warn(
+            f"y_pred holds {unknown!r}, which y_true does not: counted as classes of their own. "
+            f"If {unknown[0]!r} stands for no answer, pass abstain_label={unknown[0]!r}; if it is "
+            "a class without faces here, list all classes in `labels`."
+        )
+
+
+def check_proba(
+    y_proba: ArrayLike,
+    classes: ArrayLike | None,
+    y_true: NDArray[Any],
+    y_pred: NDArray[Any] | None = None,
+    answered: NDArray[np.bool_] | None = None,
+) -> tuple[NDArray[np.float64], NDArray[Any]]:
     """Check probabilities and find which class each column stands for.
 
     Parameters
     ----------
-    y_proba : array-like of shape (n_samples, n_classes)
-        Probabilities, 0 to 1, each row summing to 1.
+    y_proba : array-like or data frame of shape (n_samples, n_classes)
+        Probabilities, 0 to 1, each row summing to 1. Names of columns are classes.
     classes : array-like of shape (n_classes,) or None
-        Class of each column; None stands for the sorted labels that occur.
+        Class of each column; None stands for the names of the columns or, in an array, for the
+        sorted labels that occur.
     y_true, y_pred : ndarray of shape (n_samples,)
         True labels, and predicted ones to check the columns against (None: not checked).
+    answered : ndarray of shape (n_samples,), dtype bool, default=None
+        Which of `y_pred` are answers; None stands for all.
 
     Returns
     -------
     y_proba : ndarray of shape (n_samples, n_classes), dtype float64
     classes : ndarray of shape (n_classes,)
     """
+    answers = y_true[:0] if y_pred is None else y_pred
+    answers = answers if answered is None else answers[answered]
+    seen = np.concatenate([y_true, answers])
+    named = column_names(y_proba)
+    if named is not None and classes is None:
+        columns = _read_names(named, seen)
+    else:
+        columns = np.unique(seen) if classes is None else np.asarray(classes)
+        y_proba = as_ordered_columns(y_proba, columns, name="y_proba")
     proba = np.asarray(y_proba, dtype=float)
     if proba.ndim != 2 or len(proba) != len(y_true):
         raise ValueError(
@@ -151,8 +243,7 @@ def check_proba(y_proba, classes, y_true, y_pred=None):
             "face. Pass what `clf.predict_proba` returned for the same faces."
         )
     _check_probabilities(proba)
-    seen = y_true if y_pred is None else np.concatenate([y_true, y_pred])
-    columns = _check_classes(classes, seen, proba.shape[1])
+    _check_columns(columns, proba.shape[1], are_given=classes is not None or named is not None)
     unseen = sorted(set(y_true.tolist()) - set(columns.tolist()))
     if unseen:
         raise ValueError(
@@ -160,9 +251,23 @@ def check_proba(y_proba, classes, y_true, y_pred=None):
             f"{columns.tolist()!r}. Leave these faces out, or fit on all labels."
             + suggest(unseen[0], columns)
         )
-    if classes is None and y_pred is not None:
-        _check_column_order(proba, columns, y_pred)
-    return proba / proba.sum(axis=1, keepdims=True), columns
+    if len(answers):
+        rows = slice(None) if answered is None else answered
+        _check_against_predictions(proba[rows], columns, answers, in_doubt=named is classes is None)
+    _check_against_truth(proba, columns, y_true)
+    return proba, columns
+
+
+def _read_names(names: list[Any], seen: NDArray[Any]) -> NDArray[Any]:
+    """Return the names of columns as labels of the kind of those that occur."""
+    columns = np.array([str(name) for name in names])
+    try:
+        return columns if seen.dtype.kind not in "iuf" else columns.astype(seen.dtype)
+    except ValueError as error:
+        raise ValueError(
+            f"The columns of y_proba are {names!r}, but the labels are numbers such as "
+            f"{seen.tolist()[0]!r}. Rename the columns, or pass an array and `classes`."
+        ) from error
 
 
 def _check_probabilities(proba):
@@ -176,16 +281,15 @@ def _check_probabilities(proba):
     if bad.any():
         first = int(bad.argmax())
         raise ValueError(
-            f"y_proba has {bad.sum()} of {len(proba)} rows that are no probabilities, the first "
+            f"y_proba has {bad.sum()} of {len(proba)} rows that are not probabilities, the first "
             f"at index {first}: {proba[first].round(4).tolist()!r}; expected values from 0 to 1 "
-            "that sum to 1. Pass `clf.predict_proba(X)`, neither scores nor logits."
+            "that sum to 1. Pass `clf.predict_proba(X)`, not scores or logits."
         )
 
 
-def _check_classes(classes, seen, n_columns):
-    columns = np.unique(seen) if classes is None else np.asarray(classes)
+def _check_columns(columns: NDArray[Any], n_columns: int, *, are_given: bool) -> None:
     if columns.ndim != 1 or len(columns) != n_columns:
-        source = "y_true and y_pred hold" if classes is None else "classes has"
+        source = "classes has" if are_given else "y_true and y_pred hold"
         raise ValueError(
             f"y_proba has {n_columns} columns, but {source} {len(columns)} labels "
             f"{columns.tolist()!r}; expected one column a class. Pass `classes=clf.classes_`."
@@ -195,18 +299,36 @@ def _check_classes(classes, seen, n_columns):
             f"classes={columns.tolist()!r} must be at least 2 different labels, one for each "
             "column of y_proba. Pass `classes=clf.classes_`."
         )
-    return columns
 
 
-def _check_column_order(proba, columns, y_pred):
+def _check_against_predictions(
+    proba: NDArray[Any], columns: NDArray[Any], y_pred: NDArray[Any], *, in_doubt: bool
+) -> None:
     """Refuse columns in FER2013 code order that would silently be read as sorted ones."""
     in_code_order = order_labels(columns)
     best = proba.argmax(axis=1)
     agreement = np.mean(columns[best] == y_pred)
     other = np.mean(in_code_order[best] == y_pred)
-    if other > agreement:
+    if in_doubt and other > max(agreement, 0.5):
         raise ValueError(
             f"y_proba agrees with y_pred on {agreement:.0%} of the faces if its columns follow "
             f"the sorted labels {columns.tolist()!r}, as predict_proba gives them, but on "
             f"{other:.0%} in FER2013 code order. Name the columns: `classes=clf.classes_`."
+        )
+    if agreement < 0.5:
+        warn(
+            f"The most probable class in y_proba is that of y_pred for only {agreement:.0%} of the "
+            "faces. Check that both belong to the same faces, in the same order."
+        )
+
+
+def _check_against_truth(proba: NDArray[Any], columns: NDArray[Any], y_true: NDArray[Any]) -> None:
+    order = np.argsort(columns)
+    codes = order[np.searchsorted(columns, y_true, sorter=order)]
+    best = find_permutation(codes, proba)
+    if best is not None:
+        raise ValueError(
+            f"The columns of y_proba do not stand for {columns.tolist()!r}, in this order: the "
+            f"true labels fit {columns[np.argsort(best)].tolist()!r} far better. Pass "
+            "`classes=clf.classes_`, or a data frame whose columns bear the classes' names."
         )

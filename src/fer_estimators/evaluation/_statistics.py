@@ -1,13 +1,15 @@
 """The few statistics of a report that scikit-learn does not have."""
 
+from typing import Any
+
 import numpy as np
-from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
+from numpy.typing import ArrayLike, NDArray
 
 # Quantile of the standard normal distribution for two-sided 95 % intervals.
 _Z95 = 1.959963984540054
 
 
-def wilson_interval(share, n):
+def wilson_interval(share: float, n: float) -> tuple[float, float]:
     """Compute the 95 % Wilson score interval of a share.
 
     Unlike the textbook interval it stays within 0 and 1 and keeps its coverage for rare
@@ -39,49 +41,58 @@ def wilson_interval(share, n):
     return float(min(max(centre - half, 0.0), share)), float(max(min(centre + half, 1.0), share))
 
 
-def score_accuracy(y_true, y_pred, sample_weight=None):
-    """Compute accuracy with its 95 % interval, and balanced accuracy.
+def score_accuracy(
+    y_true: NDArray[Any],
+    y_pred: NDArray[Any],
+    answered: NDArray[np.bool_],
+    weights: NDArray[np.float64],
+) -> dict[str, float]:
+    """Compute accuracy and coverage with their 95 % intervals, and balanced accuracy.
 
     Parameters
     ----------
     y_true, y_pred : ndarray of shape (n_samples,)
         True and predicted labels.
-    sample_weight : array-like of shape (n_samples,), default=None
+    answered : ndarray of shape (n_samples,), dtype bool
+        Which predictions are answers.
+    weights : ndarray of shape (n_samples,), dtype float
         Sample weights.
 
     Returns
     -------
     dict
-        ``n_samples``, ``accuracy``, ``accuracy_low``, ``accuracy_high`` (Wilson) and
-        ``balanced_accuracy``.
+        ``n_samples``, ``accuracy`` (an unanswered sample is not right), ``balanced_accuracy``,
+        ``coverage`` (share answered) and ``answered_accuracy``; all but the first and third with
+        ``..._low`` and ``..._high`` (Wilson). NaN where the weights are all 0.
     """
-    accuracy = float(accuracy_score(y_true, y_pred, sample_weight=sample_weight))
-    low, high = wilson_interval(accuracy, effective_size(as_weights(sample_weight, len(y_true))))
+    right = y_true == y_pred
+    present = weights > 0
     # Balanced accuracy as macro recall of the true classes: balanced_accuracy_score warns
-    # whenever some prediction is no true class, which in a report is no news.
-    balanced = recall_score(
-        y_true,
-        y_pred,
-        labels=np.unique(y_true),
-        average="macro",
-        sample_weight=sample_weight,
-        zero_division=0.0,
-    )
+    # whenever some prediction is not a true class, which in a report is no news.
+    recalls = [
+        np.average(right[own], weights=weights[own])
+        for own in (present & (y_true == label) for label in np.unique(y_true[present]))
+    ]
     return {
         "n_samples": len(y_true),
-        "accuracy": accuracy,
-        "accuracy_low": low,
-        "accuracy_high": high,
-        "balanced_accuracy": float(balanced),
+        **_share("accuracy", right, weights),
+        "balanced_accuracy": float(np.mean(recalls)) if recalls else float("nan"),
+        **_share("coverage", answered, weights),
+        **_share("answered_accuracy", right[answered], weights[answered]),
     }
 
 
-def as_weights(sample_weight, n):
-    """Return weights as floats, `n` ones for None."""
-    return np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=float)
+def _share(name: str, hits: NDArray[np.bool_], weights: NDArray[np.float64]) -> dict[str, float]:
+    """Return a weighted share and its interval under three names."""
+    total = weights.sum()
+    share = float(weights[hits].sum() / total) if total > 0 else float("nan")
+    low, high = wilson_interval(share, effective_size(weights))
+    return {name: share, f"{name}_low": low, f"{name}_high": high}
 
 
-def gap_interval(first, second):
+def gap_interval(
+    first: tuple[float, float, float], second: tuple[float, float, float]
+) -> tuple[float, float]:
     """Compute the 95 % interval of the difference of two independent shares.
 
     Parameters
@@ -105,13 +116,19 @@ def gap_interval(first, second):
     return float(p1 - p2 - below), float(p1 - p2 + above)
 
 
-def effective_size(weights):
+def effective_size(weights: NDArray[np.float64]) -> float:
     """Return how many equally weighted samples carry as much as these (Kish, 1965)."""
     squares = np.sum(np.square(weights))
     return float(np.sum(weights) ** 2 / squares) if squares > 0 else 0.0
 
 
-def expected_calibration_error(correct, confidence, *, sample_weight=None, n_bins=15):
+def expected_calibration_error(
+    correct: NDArray[np.bool_],
+    confidence: NDArray[np.floating],
+    *,
+    sample_weight: ArrayLike | None = None,
+    n_bins: int = 15,
+) -> float:
     """Compute the expected calibration error over equal-width bins.
 
     Parameters
@@ -141,7 +158,11 @@ def expected_calibration_error(correct, confidence, *, sample_weight=None, n_bin
     return float(np.abs(surplus).sum() / weights.sum())
 
 
-def selective_accuracy(correct, confidence):
+def selective_accuracy(
+    correct: NDArray[np.bool_],
+    confidence: NDArray[np.floating],
+    weights: NDArray[np.float64] | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.floating]]:
     """Compute accuracy and coverage for each threshold from which on faces are answered.
 
     Parameters
@@ -150,6 +171,8 @@ def selective_accuracy(correct, confidence):
         Whether the most probable class is the true one.
     confidence : ndarray of shape (n_samples,), dtype float
         Probability of the most probable class, 0 to 1.
+    weights : ndarray of shape (n_samples,), dtype float, default=None
+        Weight of each entry, above 0; None stands for 1.
 
     Returns
     -------
@@ -157,41 +180,51 @@ def selective_accuracy(correct, confidence):
         Share answered, ascending up to 1; share of right answers among them; the lowest
         confidence answered, descending: each distinct one.
     """
+    weights = np.ones(len(correct)) if weights is None else weights
     order = np.argsort(-confidence, kind="stable")
     ranked = confidence[order]
     # Faces of equal confidence are answered together: no threshold tells them apart.
     last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
-    answered = last + 1
-    right = np.cumsum(correct[order])[last]
-    return answered / len(correct), right / answered, ranked[last]
+    answered = np.cumsum(weights[order])[last]
+    right = np.cumsum((weights * correct)[order])[last]
+    return answered / answered[-1], right / answered, ranked[last]
 
 
-def most_frequent_confusions(y_true, y_pred, labels, *, sample_weight=None, n_confusions=5):
+def most_frequent_confusions(
+    true: NDArray[np.integer],
+    predicted: NDArray[np.integer],
+    n_rows: int,
+    *,
+    weights: NDArray[np.float64] | None,
+    n_confusions: int,
+) -> list[tuple[int, int, float, float]]:
     """List the pairs of labels that are most often taken for each other.
 
     Parameters
     ----------
-    y_true, y_pred : ndarray of shape (n_samples,)
-        True and predicted labels.
-    labels : sequence
-        Labels among which to look; ties are listed in this order.
-    sample_weight : ndarray of shape (n_samples,), default=None
+    true, predicted : ndarray of shape (n_samples,), dtype int
+        Codes of the labels.
+    n_rows : int
+        Pairs of codes below this number are listed; ties in the order of the codes.
+    weights : ndarray of shape (n_samples,), or None
         Sample weights.
-    n_confusions : int, default=5
+    n_confusions : int
         Greatest number of pairs.
 
     Returns
     -------
-    list of tuple (true label, predicted label, count, support)
+    list of tuple (true code, predicted code, count, support)
         Most frequent pair first; pairs that never occur are left out.
     """
-    if len({*y_true, *y_pred}) < 2:
-        return []
-    everything = [*labels, *sorted({*y_true, *y_pred} - set(labels))]
-    counts = confusion_matrix(y_true, y_pred, labels=everything, sample_weight=sample_weight)
+    size = max(true.max(), predicted.max(), n_rows - 1) + 1
+    counts = np.bincount(true * size + predicted, weights, minlength=size**2).reshape(size, size)
     support = counts.sum(axis=1)
-    counts = counts[: len(labels), : len(labels)].copy()
+    counts = counts[:n_rows, :n_rows].copy()
     np.fill_diagonal(counts, 0)
     ranked = np.argsort(-counts, axis=None, kind="stable")[:n_confusions]
     pairs = zip(*np.unravel_index(ranked, counts.shape), strict=True)
-    return [(labels[i], labels[j], counts[i, j], support[i]) for i, j in pairs if counts[i, j] > 0]
+    return [
+        (int(i), int(j), counts[i, j].item(), support[i].item())
+        for i, j in pairs
+        if counts[i, j] > 0
+    ]

@@ -1,0 +1,98 @@
+"""Which class each column of probabilities stands for: by its name, or as the labels tell."""
+
+from math import lgamma, log, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linear_sum_assignment
+
+# Chance of refusing columns in the right order, if the probabilities had nothing to do with the
+# labels. Columns that follow their labels are never refused.
+_FALSE_ALARM = 1e-4
+
+
+def column_names(table: Any) -> list[Any] | None:
+    """Return the names of a data frame's columns (pandas, polars, ...), or None for an array.
+
+    Parameters
+    ----------
+    table : array-like or data frame
+
+    Returns
+    -------
+    list or None
+    """
+    names = getattr(table, "column_names", None)  # an Arrow table
+    names = getattr(table, "columns", None) if names is None else names
+    return None if names is None or callable(names) else list(names)
+
+
+def as_ordered_columns(y_proba: ArrayLike, classes: NDArray[Any], *, name: str) -> ArrayLike:
+    """Bring the columns of a data frame into the order of the classes; leave arrays as they are.
+
+    Parameters
+    ----------
+    y_proba : array-like or data frame of shape (n_samples, n_classes)
+    classes : ndarray of shape (n_classes,)
+    name : str
+        Name of the argument, for the error.
+
+    Returns
+    -------
+    array-like of shape (n_samples, n_classes)
+        An ndarray for a data frame.
+
+    Raises
+    ------
+    ValueError
+        If the names of a data frame's columns are not the classes, each once.
+    """
+    names = column_names(y_proba)
+    if names is None:
+        return y_proba
+    # As text: the columns of polars and Arrow are always named by text.
+    received, expected = [str(column) for column in names], [str(label) for label in classes]
+    if sorted(received) != sorted(expected):
+        raise ValueError(
+            f"The columns of {name} are {names!r}, but {classes.tolist()!r} are expected, each "
+            "once and in any order. Rename the columns, or pass an array in that order."
+        )
+    return np.asarray(y_proba)[:, [received.index(label) for label in expected]]
+
+
+def find_permutation(codes: NDArray[np.integer], y_proba: NDArray[Any]) -> list[int] | None:
+    """Find out whether the columns clearly belong to other classes than supposed.
+
+    Each class is compared with each column: how much more probable is the column among the
+    faces of that class than among all? The best matching is taken for the truth if it is beyond
+    chance, while the classes that it moves have nothing to do with their own columns.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_samples,), dtype int
+        Supposed column of each sample's label.
+    y_proba : ndarray of shape (n_samples, n_classes)
+        Probabilities.
+
+    Returns
+    -------
+    list of int, or None
+        For each class the column that belongs to it; None if the supposed order may be right.
+    """
+    n_classes = y_proba.shape[1]
+    surplus = y_proba - y_proba.mean(axis=0)
+    association = np.zeros((n_classes, n_classes))
+    for code in np.unique(codes):
+        association[code] = surplus[codes == code].sum(axis=0)
+    _, best = linear_sum_assignment(association, maximize=True)
+    moved = best[codes] != codes
+    own = surplus[moved, codes[moved]]
+    gain = surplus[moved, best[codes[moved]]] - own
+    # A union bound over all orders of the columns, for sums with random signs.
+    beyond_chance = sqrt(2 * (lgamma(n_classes + 1) - log(_FALSE_ALARM)))
+    by_chance = gain.sum() <= beyond_chance * np.linalg.norm(gain)
+    # The mean of equal probabilities differs from them by rounding alone.
+    by_rounding = gain.sum() <= 1e-6 * len(codes)
+    own_column_fits = own.sum() > gain.sum() / 3
+    return None if by_chance or by_rounding or own_column_fits else best.tolist()

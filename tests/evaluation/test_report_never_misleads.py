@@ -1,0 +1,279 @@
+"""The report where answers are left out, and columns, weights or names could mislead."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn import metrics
+from sklearn.exceptions import UndefinedMetricWarning
+
+from fer_estimators.evaluation import RiskCoverageDisplay, classification_report
+
+EMOTIONS = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
+SORTED = np.array(sorted(EMOTIONS))
+Y_TRUE = ["happy", "sad", "sad", "fear", "fear", "neutral"]
+Y_PRED = ["happy", "sad", "not sure", "fear", "sad", "not sure"]
+
+
+@pytest.fixture(scope="module")
+def predictions():
+    """True labels, predictions and their probabilities, columns in sorted order."""
+    rng = np.random.default_rng(0)
+    y_true = rng.choice(SORTED, 300)
+    y_pred = np.where(rng.uniform(size=300) < 0.6, y_true, rng.choice(SORTED, 300))
+    proba = rng.uniform(size=(300, 7))
+    proba[np.arange(300), np.searchsorted(SORTED, y_pred)] += 1.5
+    return y_true, y_pred, proba / proba.sum(axis=1, keepdims=True)
+
+
+def report(y_true, y_pred, **options):
+    return classification_report(
+        y_true, y_pred, **{"output": "dict", "zero_division": 0, **options}
+    )
+
+
+# Abstention
+
+
+def test_the_abstain_label_is_not_a_class():
+    found = report(Y_TRUE, Y_PRED)
+    assert list(found)[:4] == ["fear", "happy", "sad", "neutral"]
+    assert "not sure" not in found
+    emotions = ["fear", "happy", "sad", "neutral"]
+    theirs = metrics.classification_report(
+        Y_TRUE, Y_PRED, labels=emotions, output_dict=True, zero_division=0
+    )
+    for row in (*emotions, "macro avg", "weighted avg", "micro avg"):
+        assert found[row].items() >= theirs[row].items()
+
+
+def test_the_summary_tells_coverage_and_the_accuracy_of_the_answers():
+    summary = report(Y_TRUE, Y_PRED)["summary"]
+    assert summary["coverage"] == pytest.approx(4 / 6)
+    assert summary["answered_accuracy"] == pytest.approx(3 / 4)
+    assert summary["accuracy"] == pytest.approx(3 / 6)
+    assert summary["balanced_accuracy"] == pytest.approx((1 + 1 / 2 + 1 / 2 + 0) / 4)
+    answers = ["happy", "sad", "fear", "fear"], ["happy", "sad", "fear", "sad"]
+    assert summary["cohen_kappa"] == pytest.approx(metrics.cohen_kappa_score(*answers))
+    text = classification_report(Y_TRUE, Y_PRED, zero_division=0)
+    assert "faces answered           0.67 (95 %" in text
+    assert "accuracy of the answers  0.75 (95 %" in text
+    assert "not sure" not in text
+
+
+def test_the_log_loss_is_that_of_the_columns(predictions):
+    y_true, y_pred, proba = predictions
+    unsure = np.where(proba.max(axis=1) < 0.35, "not sure", y_pred)
+    assert 0 < (unsure == "not sure").sum() < 300
+    with_silence = report(y_true, unsure, y_proba=proba)["summary"]
+    without = report(y_true, y_pred, y_proba=proba)["summary"]
+    assert with_silence["log_loss"] == without["log_loss"]
+
+
+def test_a_report_of_no_answers_has_no_accuracy_among_them():
+    summary = report(["sad", "fear"], ["not sure"] * 2)["summary"]
+    assert (summary["coverage"], summary["accuracy"]) == (0, 0)
+    assert np.isnan([summary["answered_accuracy"], summary["cohen_kappa"]]).all()
+    assert "nan" in classification_report(["sad", "fear"], ["not sure"] * 2, zero_division=0)
+
+
+def test_groups_tell_their_coverage():
+    found = report(Y_TRUE, Y_PRED, groups=[0, 0, 0, 1, 1, 1])["groups"]["slices"]
+    assert [found[group]["coverage"] for group in (0, 1)] == pytest.approx([2 / 3, 2 / 3])
+    assert [found[group]["answered_accuracy"] for group in (0, 1)] == pytest.approx([1, 0.5])
+    text = classification_report(Y_TRUE, Y_PRED, groups=[0, 0, 0, 1, 1, 1], zero_division=0)
+    assert "3 faces, 67% answered" in text
+
+
+def test_numbers_take_a_number_for_no_answer():
+    found = report([0, 1, 1, 2], [0, 1, -1, 2], abstain_label=-1)
+    assert found["summary"]["coverage"] == 0.75
+    assert "-1" not in found
+
+
+@pytest.mark.parametrize(
+    ("y_true", "y_pred", "label"),
+    [
+        (["a", "b"], ["a", "?"], r"'\?'"),
+        ([0, 1], [0, -1], "-1"),
+        (["sad"], ["no face"], "'no face'"),
+    ],
+)
+def test_a_prediction_that_is_never_true_may_be_an_abstain_label(y_true, y_pred, label):
+    with pytest.warns(UserWarning, match=f"y_pred holds .{label}.*pass abstain_label={label}"):
+        report(y_true, y_pred)
+
+
+def test_classes_without_faces_here_are_no_cause_for_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        report(["a", "b"], ["a", "c"], labels=["a", "b", "c"])
+        report(["sad", "happy"], ["sad", "fear"])
+        report([0, 1], [0, 2])
+
+
+def test_true_labels_that_stand_for_no_answer_are_refused():
+    with pytest.raises(ValueError, match=r"y_true holds 'not sure'.*abstain_label=None"):
+        report(["sad", "not sure"], ["sad", "not sure"])
+    assert "not sure" in report(["sad", "not sure"], ["sad", "not sure"], abstain_label=None)
+    with pytest.raises(ValueError, match=r"lists 'not sure', which as abstain_label"):
+        report(Y_TRUE, Y_PRED, labels=["sad", "not sure"])
+
+
+@pytest.mark.parametrize("wrong", ["Happy", "happy ", "HAPPY", "Not sure"])
+def test_labels_that_differ_in_case_or_spaces_are_refused(wrong):
+    with pytest.raises(ValueError, match="differ only in case or spaces"):
+        report(["happy", "sad"], [wrong, "sad"])
+
+
+def test_labels_that_are_listed_may_differ_in_case():
+    found = report(["a", "A"], ["a", "A"], labels=["a", "A"])
+    assert found["summary"]["accuracy"] == 1
+
+
+# Probabilities
+
+
+def in_code_order(proba):
+    return proba[:, np.searchsorted(SORTED, EMOTIONS)]
+
+
+class Table:
+    """Any other kind of data frame: columns with names, and an array inside."""
+
+    def __init__(self, columns):
+        self.columns = list(columns)
+        self._values = np.column_stack([*columns.values()])
+
+    def __array__(self, dtype=None, copy=None):
+        return self._values.astype(dtype)
+
+
+@pytest.fixture(params=["pandas", "polars", "another"])
+def as_frame(request):
+    if request.param == "another":
+        return lambda proba, names: Table(dict(zip(names, np.asarray(proba).T, strict=True)))
+    library = pytest.importorskip(request.param)
+    return lambda proba, names: library.DataFrame(
+        dict(zip(names, np.asarray(proba).T, strict=True))
+    )
+
+
+def test_columns_are_matched_by_name(predictions, as_frame):
+    y_true, y_pred, proba = predictions
+    frame = as_frame(in_code_order(proba), EMOTIONS)
+    plain = report(y_true, y_pred, y_proba=proba)["summary"]
+    assert report(y_true, y_pred, y_proba=frame)["summary"] == pytest.approx(plain)
+    named = report(y_true, y_pred, y_proba=frame, classes=SORTED)["summary"]
+    assert named == pytest.approx(plain)
+    curve = RiskCoverageDisplay.from_predictions(y_true, frame)
+    expected = RiskCoverageDisplay.from_predictions(y_true, proba)
+    np.testing.assert_array_equal(curve.accuracy, expected.accuracy)
+
+
+def test_names_of_numbered_classes_are_numbers(as_frame):
+    frame = as_frame([[0.1, 0.9], [0.8, 0.2]], ["1", "0"])
+    assert report([0, 1], [0, 1], y_proba=frame)["summary"]["log_loss"] < 0.2
+    with pytest.raises(
+        ValueError, match=r"columns of y_proba are \['a', 'b'\], but the labels are"
+    ):
+        report([0, 1], [0, 1], y_proba=as_frame([[0.1, 0.9], [0.8, 0.2]], ["a", "b"]))
+
+
+def test_names_of_other_classes_are_refused(predictions, as_frame):
+    y_true, y_pred, proba = predictions
+    frame = as_frame(proba, ["joy" if name == "happy" else name for name in SORTED])
+    with pytest.raises(ValueError, match=r"labels \['happy'\] for which y_proba has no column"):
+        report(y_true, y_pred, y_proba=frame)
+    with pytest.raises(ValueError, match=r"columns of y_proba are .* each once"):
+        report(y_true, y_pred, y_proba=frame, classes=SORTED)
+
+
+@pytest.mark.parametrize("classes", [None, EMOTIONS])
+def test_columns_that_contradict_the_truth_are_refused(predictions, classes):
+    y_true, _, proba = predictions
+    wrong = in_code_order(proba) if classes is None else proba
+    with pytest.raises(ValueError, match=r"columns of y_proba do not stand for.*far better"):
+        RiskCoverageDisplay.from_predictions(y_true, wrong, classes=classes)
+
+
+def test_rows_of_other_faces_are_told(predictions):
+    y_true, y_pred, proba = predictions
+    with pytest.warns(UserWarning, match=r"is that of y_pred for only \d+% of the faces"):
+        report(y_true, y_pred, y_proba=np.roll(proba, 1, axis=0))
+
+
+# Weights
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([1, -1, 1], r"has 1 values that are negative.*first at index 1: -1.0"),
+        ([1, 1, np.nan], r"first at index 2: nan"),
+        ([np.inf, 1, 1], r"first at index 0: inf"),
+        ([0, 0, 0], r"is 0 for every face"),
+        ([1, 1], r"sample_weight has 2: expected one entry a face"),
+        ([[1], [1], [1]], r"has shape \(3, 1\), expected \(3,\)"),
+    ],
+)
+def test_weights_that_would_give_nonsense_are_refused(weights, message):
+    with pytest.raises(ValueError, match=message):
+        report(["sad", "fear", "sad"], ["sad", "fear", "fear"], sample_weight=weights)
+
+
+def test_a_group_without_weight_has_no_accuracy_and_no_gap():
+    found = report(
+        ["sad", "fear", "sad"], ["sad"] * 3, groups=list("aab"), sample_weight=[1, 1, 0]
+    )["groups"]
+    assert np.isnan(found["slices"]["b"]["accuracy"])
+    assert found["largest_gap"] is None
+
+
+# Names
+
+
+@pytest.mark.parametrize("name", ["accuracy", "macro avg", "weighted avg", "micro avg"])
+@pytest.mark.parametrize("form", [{"output_dict": True}, {"output": "dict"}, {"output": "frame"}])
+def test_rows_that_a_dict_would_overwrite_are_refused(name, form):
+    labels = [name, "other"], [name, "other"]
+    with pytest.raises(ValueError, match=f"row '{name}' cannot be told from the entry"):
+        classification_report(*labels, **form)
+    renamed = report(*labels, labels=[name, "other"], target_names=["A", "B"])
+    assert renamed["A"]["support"] == 1
+
+
+@pytest.mark.parametrize("name", ["summary", "confusions", "groups"])
+def test_rows_named_like_a_part_of_the_report_are_refused_where_they_collide(name):
+    labels = [name, "other"], [name, "other"]
+    with pytest.raises(ValueError, match=f"row '{name}' cannot be told"):
+        report(*labels)
+    assert classification_report(*labels, output_dict=True)[name]["support"] == 1
+
+
+def test_the_text_shows_a_class_of_any_name():
+    labels = ["accuracy", "groups"], ["accuracy", "accuracy"]
+    with pytest.warns(UndefinedMetricWarning):
+        rows = classification_report(*labels).splitlines()
+    assert rows[2].split()[:3] == ["accuracy", "0.50", "1.00"]
+    assert rows[2].endswith("0.21-1.00")
+
+
+def test_numbers_that_are_not_classes_are_refused():
+    with pytest.raises(ValueError, match="Unknown label type: continuous"):
+        report([0, 1], [0.2, 0.7])
+
+
+def test_a_label_listed_twice_is_refused():
+    with pytest.raises(ValueError, match=r"labels=\['sad', 'sad'\] repeats a label"):
+        report(["sad"], ["sad"], labels=["sad", "sad"])
+
+
+# Notebooks
+
+
+def test_a_notebook_shows_the_lines_of_the_text():
+    text = classification_report(["<b>", "sad"], ["<b>", "sad"])
+    assert text._repr_html_().startswith("<pre>")
+    assert "&lt;b&gt;" in text._repr_html_()
+    assert isinstance(text, str)
