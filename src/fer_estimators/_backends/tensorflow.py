@@ -1,23 +1,36 @@
 """What the library asks of TensorFlow itself."""
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from fer_estimators._backends.quiet import chatter_left_out
 from fer_estimators._compat import leave_gradients_unreduced
 
 #: Whether XLA can compile the resampling of images.
 XLA_RESAMPLES = False
 
+_traces_networks: ContextVar[bool] = ContextVar("fer_estimators_traces_networks", default=False)
+
+
+def _is_worth_telling(record):
+    return not (_traces_networks.get() and "triggered tf.function retracing" in record.getMessage())
+
+
+tf.get_logger().addFilter(_is_worth_telling)
+
 
 def list_gpus() -> list[str]:
     """Return the names of the GPUs."""
-    return [gpu.name for gpu in tf.config.list_physical_devices("GPU")]
+    # The first look for GPUs writes of drivers that are not there.
+    with chatter_left_out():
+        return [gpu.name for gpu in tf.config.list_physical_devices("GPU")]
 
 
 def share_gpus() -> None:
@@ -30,9 +43,18 @@ def share_gpus() -> None:
             return
 
 
-def device_scope(device: str) -> AbstractContextManager:
-    """Return a context in which work is placed on the first "cpu" or "gpu"."""
-    return keras.device(f"{device}:0")
+@contextmanager
+def device_scope(device: str) -> Iterator[None]:
+    """Place work on the first "cpu" or "gpu", and trace graphs without a warning of their number.
+
+    Each network of a search has graphs of its own; TensorFlow takes them for one traced again.
+    """
+    token = _traces_networks.set(True)
+    try:
+        with keras.device(f"{device}:0"):
+            yield
+    finally:
+        _traces_networks.reset(token)
 
 
 def limit_threads(limit: int) -> None:
