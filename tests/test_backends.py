@@ -56,6 +56,14 @@ def test_the_fast_path_of_prediction_changes_no_result(clf, faces):
     np.testing.assert_allclose(clf.predict_proba(faces.images), plain, atol=1e-5)
 
 
+def test_the_order_of_bytes_makes_no_difference(faces):
+    pixels = faces.images.astype("float32")
+    clf = CNNClassifier("tiny", **SMALL).fit(pixels.astype(">f4"), faces.target)
+    assert equal_weights(clf, clone(clf).fit(pixels, faces.target))
+    swapped = clf.predict_proba(pixels.astype(">f4"))
+    assert np.array_equal(swapped, clf.predict_proba(pixels))
+
+
 def test_same_seed_same_model_and_global_state_untouched(clf, faces):
     random.seed(5)
     before = random.getstate()

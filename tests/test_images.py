@@ -93,3 +93,9 @@ def test_resizing_does_not_wrap_values():
 def test_what_is_no_size_is_told(size):
     with pytest.raises(ValueError, match=r"image_size=.* is not a size"):
         height_and_width(size)
+
+
+@pytest.mark.skipif(np.longdouble == np.float64, reason="needs a longer float")
+def test_floats_that_no_backend_knows_are_refused():
+    with pytest.raises(ValueError, match=r"X has dtype float\d+, .*float64 .*astype"):
+        check_image_array(np.zeros((2, 8, 8), np.longdouble))

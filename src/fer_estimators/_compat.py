@@ -16,6 +16,7 @@ __all__ = [
     "fix_seed",
     "flatten_layers",
     "leave_gradients_unreduced",
+    "replace_seed_source",
     "safe_indexing",
 ]
 
@@ -59,3 +60,16 @@ def fix_seed(generator):
     """
     if generator._initial_seed is None:
         generator._initial_seed = int(generator.state.value[0])
+
+
+def replace_seed_source(source):
+    """Let Keras draw the seeds of layers and initialisers from something else than ``random``.
+
+    Parameters
+    ----------
+    source : object
+        With a method ``randint`` as Python's ``random`` has it.
+    """
+    from keras.src.random import seed_generator
+
+    seed_generator.python_random = source

@@ -42,6 +42,11 @@ def refuse_other_than_pixels(X: NDArray[Any]) -> None:
     """
     if X.dtype == np.uint8:
         return
+    if X.dtype.kind == "f" and X.dtype.itemsize > 8:
+        raise ValueError(
+            f"X has dtype {X.dtype}, which no backend computes with, but float64 is the longest "
+            'that is expected. Pass X.astype("float64").'
+        )
     if X.dtype.kind not in "uif":
         raise ValueError(
             f"X has dtype {X.dtype}, but pixels are expected as uint8 or float numbers in 0..255. "

@@ -5,8 +5,6 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
-from fer_estimators._backends import BACKENDS, get_backend
-
 _PACKAGES = (
     "fer-estimators",
     "keras",
@@ -74,6 +72,9 @@ def _keras():
         asked = os.environ.get("KERAS_BACKEND", "not set")
         unknown = "not known before Keras is imported"
         return {"backend": f"{unknown} (KERAS_BACKEND: {asked})", "GPUs": unknown}
+    # Only here, for it imports Keras.
+    from fer_estimators._backends import BACKENDS, get_backend
+
     backend = sys.modules["keras"].backend.backend()
     gpus = get_backend().list_gpus() if backend in BACKENDS else []
     return {"backend": backend, "GPUs": ", ".join(gpus) or "none"}

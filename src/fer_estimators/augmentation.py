@@ -9,6 +9,9 @@ is one function and one line in :data:`AUGMENTATIONS`.
 import math
 from collections.abc import Callable
 
+import fer_estimators._backends  # noqa: F401  Keras, without the messages of its backend
+
+# isort: split
 import keras
 from keras import layers, ops
 

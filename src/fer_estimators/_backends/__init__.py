@@ -2,11 +2,20 @@
 
 `tensorflow`, `jax` and `torch` offer the same functions under the same names. The modules beside
 them (device, inference, memory, process state) build on those and serve the whole package.
+
+Importing this package imports Keras, and with it the backend, without TensorFlow's messages. Each
+module or package that imports Keras therefore imports this one first.
 """
 
 from functools import cache
 from importlib import import_module
 from types import ModuleType
+
+from fer_estimators._backends.quiet import import_keras
+
+import_keras()
+
+import keras  # noqa: E402
 
 #: Those that the library runs on.
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -14,8 +23,6 @@ BACKENDS = ("tensorflow", "jax", "torch")
 
 def get_backend() -> ModuleType:
     """Return the module of this package for the backend that Keras uses.
-
-    Imports Keras, and with it the backend.
 
     Returns
     -------
@@ -27,8 +34,6 @@ def get_backend() -> ModuleType:
     ImportError
         If Keras uses another backend.
     """
-    import keras
-
     return _import(keras.backend.backend())
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 import keras
 
 from fer_estimators._backends import get_backend
+from fer_estimators._backends.process_state import note_computation, refuse_broken_fork
 
 Device = Literal["cpu", "gpu"]
 
@@ -27,9 +28,13 @@ def resolve_device(device: Literal["auto", "cpu", "gpu"]) -> Device:
     ------
     ValueError
         For any other value, or if a GPU is asked for and the backend sees none.
+    RuntimeError
+        In a fork of a process in which the backend had begun to compute.
     """
     if device not in ("auto", "cpu", "gpu"):
         raise ValueError(f"device={device!r} is unknown; expected 'auto', 'cpu' or 'gpu'.")
+    refuse_broken_fork()
+    note_computation()
     # As early as this: the threads are fixed by the first computation.
     _follow_thread_limit()
     if device == "cpu":

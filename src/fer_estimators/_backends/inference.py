@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from fer_estimators._backends import get_backend
+from fer_estimators._backends.process_state import refuse_broken_fork
 
 # Neither tracing nor the variables of a model may be used by two threads at once; one batch uses
 # all cores anyway.
@@ -33,7 +34,8 @@ def compile_inference(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     run = get_backend().compile_inference(model)
 
     def infer(batch):
+        refuse_broken_fork()
         with _ONE_AT_A_TIME:
-            return run(np.ascontiguousarray(batch))
+            return run(np.ascontiguousarray(batch, dtype=batch.dtype.newbyteorder("=")))
 
     return infer

@@ -1,13 +1,16 @@
 """Settings of the whole process that the library changes for a moment and then restores."""
 
+import os
 import random
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from threading import RLock
 
 import keras
-import numpy as np
+
+from fer_estimators._compat import replace_seed_source
 
 #: Precisions in which a network can be built.
 DTYPE_POLICIES = {"float32", "float64", "mixed_bfloat16", "mixed_float16"}
@@ -16,28 +19,71 @@ DTYPE_POLICIES = {"float32", "float64", "mixed_bfloat16", "mixed_float16"}
 _ONE_AT_A_TIME = RLock()
 
 
+# Each thread has its own: others, and the user's own networks, draw as they always did.
+_seeds: ContextVar[random.Random | None] = ContextVar("fer_estimators_seeds", default=None)
+_computing_since: int | None = None
+
+
+class _SeedSource:
+    """What Keras draws seeds from: the generator of this context, or Python's ``random``."""
+
+    @staticmethod
+    def randint(low, high):
+        return (_seeds.get() or random).randint(low, high)
+
+
+replace_seed_source(_SeedSource())
+
+
 @contextmanager
 def isolated_random_state(seed: int) -> Iterator[None]:
-    """Seed what Keras draws its seeds from, and restore it afterwards.
+    """Let Keras draw from a generator of our own in this thread, within the context.
 
     Keras' layers and initialisers take their seeds from Python's ``random`` where none is given,
-    and are stateless otherwise. Seeding the backend is therefore not needed, and neither is the
-    process-wide determinism that scikeras switches on and never off.
+    and are stateless otherwise. No global state is seeded, restored or drawn from, so other
+    threads neither disturb the network that is built here nor are disturbed.
 
     Parameters
     ----------
     seed : int
     """
-    with _ONE_AT_A_TIME:
-        # NumPy's global state, too, for networks of the user's own that draw from it.
-        python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
-        random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002
-        try:
-            yield
-        finally:
-            random.setstate(python_state)
-            np.random.set_state(numpy_state)  # noqa: NPY002
+    token = _seeds.set(random.Random(seed))
+    try:
+        yield
+    finally:
+        _seeds.reset(token)
+
+
+def note_computation() -> None:
+    """Remember that the backend computes in this process, for :func:`is_broken_fork`."""
+    global _computing_since
+    if _computing_since is None:
+        _computing_since = os.getpid()
+
+
+def is_broken_fork() -> bool:
+    """Tell whether this process is a copy of one in which the backend had begun to compute.
+
+    A fork copies the memory but not the threads, for which the backend would wait for ever.
+    """
+    return _computing_since not in (None, os.getpid())
+
+
+def refuse_broken_fork() -> None:
+    """Raise in a process whose backend would never answer.
+
+    Raises
+    ------
+    RuntimeError
+        If :func:`is_broken_fork`.
+    """
+    if is_broken_fork():
+        raise RuntimeError(
+            f"This process (PID {os.getpid()}) was forked from one (PID {_computing_since}) in "
+            f"which {keras.backend.backend()} had begun to compute, and would wait for ever. Use "
+            'joblib\'s default backend "loky", or start processes with '
+            'multiprocessing.get_context("spawn"), or fork before the first fit.'
+        )
 
 
 @contextmanager

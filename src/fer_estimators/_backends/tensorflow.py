@@ -1,23 +1,39 @@
 """What the library asks of TensorFlow itself."""
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from fer_estimators._compat import leave_gradients_unreduced
+from fer_estimators._backends.quiet import chatter_left_out
+from fer_estimators._compat import flatten_layers, leave_gradients_unreduced
 
 #: Whether XLA can compile the resampling of images.
 XLA_RESAMPLES = False
 
+# Of the layers that TensorFlow's fused kernel may stand in for.
+_FUSED_DTYPES = ("float32",)
+_traces_networks: ContextVar[bool] = ContextVar("fer_estimators_traces_networks", default=False)
+
+
+def _is_worth_telling(record):
+    return not (_traces_networks.get() and "triggered tf.function retracing" in record.getMessage())
+
+
+tf.get_logger().addFilter(_is_worth_telling)
+
 
 def list_gpus() -> list[str]:
     """Return the names of the GPUs."""
-    return [gpu.name for gpu in tf.config.list_physical_devices("GPU")]
+    # The first look for GPUs writes of drivers that are not there.
+    with chatter_left_out():
+        return [gpu.name for gpu in tf.config.list_physical_devices("GPU")]
 
 
 def share_gpus() -> None:
@@ -30,9 +46,18 @@ def share_gpus() -> None:
             return
 
 
-def device_scope(device: str) -> AbstractContextManager:
-    """Return a context in which work is placed on the first "cpu" or "gpu"."""
-    return keras.device(f"{device}:0")
+@contextmanager
+def device_scope(device: str) -> Iterator[None]:
+    """Place work on the first "cpu" or "gpu", and trace graphs without a warning of their number.
+
+    Each network of a search has graphs of its own; TensorFlow takes them for one traced again.
+    """
+    token = _traces_networks.set(True)
+    try:
+        with keras.device(f"{device}:0"):
+            yield
+    finally:
+        _traces_networks.reset(token)
 
 
 def limit_threads(limit: int) -> None:
@@ -104,6 +129,43 @@ def make_dataset(batches: keras.utils.PyDataset) -> tf.data.Dataset:
 def prepare_training(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
     """Ready a model and its optimizer for ``compile``, and return further arguments of it."""
     leave_gradients_unreduced(optimizer)
+    for layer in flatten_layers(model):
+        if _can_be_fused(layer):
+            # The layer's class stays Keras' own, and with it what is saved and exported.
+            layer.call = partial(_normalise, layer)
     on_gpu = any("gpu" in variable.value.device.lower() for variable in model.weights[:1])
     # XLA makes training slower on the CPU.
     return {"jit_compile": "auto" if on_gpu else False}
+
+
+def _can_be_fused(layer):
+    return (
+        type(layer) is keras.layers.BatchNormalization
+        and len(layer.gamma.shape if layer.scale else ()) == 1
+        and layer.center
+        and layer.compute_dtype in _FUSED_DTYPES
+        and not (layer.renorm or layer.synchronized)
+    )
+
+
+def _normalise(layer, inputs, training=None, mask=None):
+    """Normalise a batch as Keras does, in training with one kernel in place of several passes."""
+    is_map = len(inputs.shape) == 4 and layer.axis in (-1, 3)
+    if not (training and layer.trainable and is_map and mask is None):
+        return type(layer).call(layer, inputs, training=training, mask=mask)
+    outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=tf.cast(inputs, layer.compute_dtype),
+        scale=layer.gamma.value,
+        offset=layer.beta.value,
+        mean=tf.zeros(0),
+        variance=tf.zeros(0),
+        epsilon=layer.epsilon,
+        exponential_avg_factor=1.0,
+        is_training=True,
+    )
+    # The kernel divides by one less than the number of values, Keras by the number.
+    n_values = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]), "float32")
+    variance *= (n_values - 1) / n_values
+    for average, of_batch in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
+        average.assign(average * layer.momentum + of_batch * (1 - layer.momentum))
+    return outputs

@@ -6,6 +6,7 @@ probabilities of the classes come out. A new one is one file and one line in
 :data:`ARCHITECTURES`.
 """
 
+import fer_estimators._backends  # noqa: F401  Keras, without the messages of its backend
 from fer_estimators.architectures._compact import build_compact
 from fer_estimators.architectures._residual import build_residual, build_residual_small
 from fer_estimators.architectures._residual_se import (

@@ -3,6 +3,7 @@
 A new one is one entry in :data:`BACKBONES`, made by one file.
 """
 
+import fer_estimators._backends  # noqa: F401  Keras, without the messages of its backend
 from fer_estimators._messages import look_up
 from fer_estimators.backbones._backbone import Backbone
 from fer_estimators.backbones._inception import INCEPTION_V3

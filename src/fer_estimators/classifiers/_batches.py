@@ -72,5 +72,7 @@ class ImageBatches(keras.utils.PyDataset):
     def __getitem__(self, index):
         rows = self._order[index * self.batch_size : (index + 1) * self.batch_size]
         targets = self._one_hot[self.codes[rows]] if self.soft is None else self.soft[rows]
-        batch = self.images[rows], targets
+        images = self.images[rows]
+        # Not every backend takes numbers of another machine's byte order.
+        batch = images.astype(images.dtype.newbyteorder("="), copy=False), targets
         return batch if self.weights is None else (*batch, self.weights[rows])

@@ -19,7 +19,12 @@ from numpy.typing import NDArray
 
 from fer_estimators._backends.device import device_scope, same_device_here
 from fer_estimators._backends.inference import compile_inference
-from fer_estimators._backends.process_state import dtype_policy, isolated_random_state
+from fer_estimators._backends.process_state import (
+    dtype_policy,
+    is_broken_fork,
+    isolated_random_state,
+    refuse_broken_fork,
+)
 from fer_estimators._compat import flatten_layers
 from fer_estimators._messages import warn
 from fer_estimators.classifiers._outputs import check_network, check_probabilities
@@ -167,8 +172,15 @@ class NetworkState:
             )
         _fill_in(type(self), state, written_by)
         super().__setstate__(state)
-        if network is not None:
+        if network is not None and is_broken_fork():
+            # An error here would end a worker that its pool waits for.
+            self._infer = _refuse
+        elif network is not None:
             self._restore_network(*network)
+
+
+def _refuse(batch):
+    refuse_broken_fork()
 
 
 _PLAIN = (str, int, float, tuple, list, type(None))

@@ -5,6 +5,7 @@ safetensors: the parameters, what was learned, and the weights of the network. T
 is built again from the parameters.
 """
 
+import fer_estimators._backends  # noqa: F401  Keras, without the messages of its backend
 from fer_estimators.persistence._model_file import load, save
 
 __all__ = ["load", "save"]
