@@ -1,4 +1,4 @@
-"""Refuse networks, and outputs of networks, that are not a classification."""
+"""Refuse networks that are not a classification."""
 
 import inspect
 
@@ -83,32 +83,3 @@ def _refuse_ruined_weights(network):
             f"{ruined[0]!r}, so its answers would mean nothing. Look at the initialisers, or at "
             "the weights file."
         )
-
-
-def check_probabilities(probabilities):
-    """Check what a network returned.
-
-    Parameters
-    ----------
-    probabilities : ndarray of shape (n_samples, n_classes)
-
-    Raises
-    ------
-    ValueError
-        If a row is not finite, or does not sum to one.
-    """
-    # Rows with NaN fail, too.
-    good = np.abs(probabilities.sum(axis=1) - 1) < 1e-2
-    if good.all():
-        return
-    first = int(np.flatnonzero(~good)[0])
-    row = np.array2string(probabilities[first], precision=3)
-    if not np.isfinite(probabilities[first]).all():
-        raise ValueError(
-            f"The network's output for X[{first}] is not finite: {row}, so there is no prediction. "
-            "Its weights diverged in training: fit again with a lower learning_rate."
-        )
-    raise ValueError(
-        f"The network's output for X[{first}] is {row}, but probabilities that sum to one are "
-        "expected. End the network with a softmax."
-    )
