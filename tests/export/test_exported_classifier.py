@@ -58,7 +58,7 @@ def test_flat_rows_floats_and_lists_are_taken(exported, faces):
         (np.zeros((2, 9, 9), np.uint8), r"X has image shape \(9, 9\)"),
         (np.full((2, 16, 16), 300.0), r"pixels are expected in 0\.\.255"),
         (np.full((2, 16, 16), np.nan), "NaN"),
-        (np.random.default_rng(0).random((2, 16, 16)), r"scale of 0\.\.1"),
+        (np.random.default_rng(0).random((2, 16, 16)), r"not on a scale of 0\.\.255"),
         (["a.png"], "X holds text"),
     ],
 )

@@ -52,6 +52,10 @@ def check_network(
     return network if isinstance(network, type(functional)) else functional
 
 
+# Keras derives them from the random ones, with their arguments.
+_NOT_RANDOM = (keras.layers.CenterCrop, keras.layers.Resizing)
+
+
 def _refuse_random_changes(network):
     """Refuse layers such as RandomFlip, which put the whole network into training mode.
 
@@ -62,6 +66,7 @@ def _refuse_random_changes(network):
         for layer in flatten_layers(network)
         if "training" in (found := inspect.signature(layer.call).parameters)
         and found["training"].default is True
+        and not isinstance(layer, _NOT_RANDOM)
     ]
     if active:
         raise ValueError(
