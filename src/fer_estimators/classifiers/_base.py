@@ -24,14 +24,14 @@ from fer_estimators._backends.process_state import (
 )
 from fer_estimators._compat import Interval, StrOptions
 from fer_estimators._fingerprint import describe
+from fer_estimators._prediction import ImagePredictor, check_probabilities
 from fer_estimators.classifiers._callbacks import KeepBestWeights
 from fer_estimators.classifiers._checkpoint import Progress, fingerprint, open_checkpoint
 from fer_estimators.classifiers._data import TrainingData, check_training_data
-from fer_estimators.classifiers._outputs import check_network, check_probabilities
+from fer_estimators.classifiers._outputs import check_network
 from fer_estimators.classifiers._pickling import NetworkState
-from fer_estimators.classifiers._prediction import ImagePredictor
 from fer_estimators.classifiers._training import Phase, Rule, Trainer
-from fer_estimators.classifiers._views import VIEWS
+from fer_estimators.classifiers._views import VIEWS, average_over_views
 
 
 class BaseImageClassifier(NetworkState, ImagePredictor, BaseEstimator):
@@ -344,6 +344,17 @@ default=None
                 # The optimizer has moved on: `partial_fit` is to make another.
                 self._trainer = None
             raise
+
+    @contextmanager
+    def _prediction_scope(self):
+        with device_scope(self.device_), advice_on_memory(self.batch_size, self.image_shape_):
+            yield
+
+    def _predict_batch(self, batch):
+        return average_over_views(self._infer, batch, self.tta)
+
+    def _output_dtype(self):
+        return "float64" if self.dtype_policy == "float64" else "float32"
 
     def __sklearn_tags__(self):
         """Describe the classifier to scikit-learn."""

@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_consistent_length
 
 from fer_estimators._compat import check_sample_weight
 from fer_estimators._label_column import flatten_labels
-from fer_estimators._messages import name_some, warn
 from fer_estimators._probabilities import as_ordered_columns, find_permutation
 from fer_estimators._scale import find_blank, warn_of_blank, warn_of_large
 from fer_estimators.classifiers._batches import ImageBatches
@@ -227,23 +226,6 @@ def encode_labels(y, classes=None):
             "all of them, or drop the images that carry others."
         )
     return classes, np.searchsorted(classes, y)
-
-
-def warn_of_unknown_labels(y, classes):
-    """Warn if labels to compare predictions with can never be predicted.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,)
-    classes : ndarray of shape (n_classes,)
-    """
-    unknown = sorted(set(np.ravel(y).tolist()) - set(classes.tolist()), key=str)
-    if unknown:
-        warn(
-            f"y holds the labels {name_some(unknown)}, but this estimator knows "
-            f"{classes.tolist()}: images that carry others count as mistakes. Rename the labels, "
-            "or drop those images."
-        )
 
 
 def check_soft_labels(y_proba, codes, classes):

@@ -1,4 +1,4 @@
-"""Refuse networks, and outputs of networks, that are not a classification."""
+"""Refuse networks that are not a classification."""
 
 import inspect
 
@@ -52,6 +52,10 @@ def check_network(
     return network if isinstance(network, type(functional)) else functional
 
 
+# Keras derives them from the random ones, with their arguments.
+_NOT_RANDOM = (keras.layers.CenterCrop, keras.layers.Resizing)
+
+
 def _refuse_random_changes(network):
     """Refuse layers such as RandomFlip, which put the whole network into training mode.
 
@@ -62,6 +66,7 @@ def _refuse_random_changes(network):
         for layer in flatten_layers(network)
         if "training" in (found := inspect.signature(layer.call).parameters)
         and found["training"].default is True
+        and not isinstance(layer, _NOT_RANDOM)
     ]
     if active:
         raise ValueError(
@@ -83,32 +88,3 @@ def _refuse_ruined_weights(network):
             f"{ruined[0]!r}, so its answers would mean nothing. Look at the initialisers, or at "
             "the weights file."
         )
-
-
-def check_probabilities(probabilities):
-    """Check what a network returned.
-
-    Parameters
-    ----------
-    probabilities : ndarray of shape (n_samples, n_classes)
-
-    Raises
-    ------
-    ValueError
-        If a row is not finite, or does not sum to one.
-    """
-    # Rows with NaN fail, too.
-    good = np.abs(probabilities.sum(axis=1) - 1) < 1e-2
-    if good.all():
-        return
-    first = int(np.flatnonzero(~good)[0])
-    row = np.array2string(probabilities[first], precision=3)
-    if not np.isfinite(probabilities[first]).all():
-        raise ValueError(
-            f"The network's output for X[{first}] is not finite: {row}, so there is no prediction. "
-            "Its weights diverged in training: fit again with a lower learning_rate."
-        )
-    raise ValueError(
-        f"The network's output for X[{first}] is {row}, but probabilities that sum to one are "
-        "expected. End the network with a softmax."
-    )

@@ -1,15 +1,15 @@
-"""What a fitted classifier of images does: predict and score."""
+"""What a fitted classifier of images does, with Keras or without: predict and score."""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from fer_estimators._backends.device import device_scope
-from fer_estimators._backends.memory import advice_on_memory
+from fer_estimators._messages import name_some, warn
 from fer_estimators._scale import find_blank, warn_of_blank
-from fer_estimators.classifiers._data import warn_of_unknown_labels
-from fer_estimators.classifiers._outputs import check_probabilities
-from fer_estimators.classifiers._views import average_over_views
 from fer_estimators.images import (
     check_image_shape,
     check_images_of_any_shape,
@@ -20,9 +20,9 @@ from fer_estimators.images import (
 
 
 class ImagePredictor(ClassifierMixin):
-    """Predict with the network that a subclass fits."""
+    """Predict with a network that a subclass has, and runs in :meth:`_predict_batch`."""
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
         """Predict the probability of each class.
 
         Parameters
@@ -50,20 +50,18 @@ class ImagePredictor(ClassifierMixin):
         probabilities = np.empty((len(images), len(self.classes_)), dtype=self._output_dtype())
         step = int(self.batch_size)
         blank = []
-        with device_scope(self.device_), advice_on_memory(step, self.image_shape_):
+        with self._prediction_scope():
             for start in range(0, len(images), step):
                 batch = self._as_fitted(images[start : start + step])
                 blank.append(start + find_blank(batch))
-                probabilities[start : start + step] = average_over_views(
-                    self._infer, batch, self.tta
-                )
+                probabilities[start : start + step] = self._predict_batch(batch)
         check_probabilities(probabilities)
         warn_of_blank(
             np.concatenate(blank), len(images), "Do not rely on what is predicted for them."
         )
         return probabilities
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Predict the most probable label.
 
         Parameters
@@ -84,7 +82,7 @@ class ImagePredictor(ClassifierMixin):
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the accuracy of the predictions.
 
         Parameters
@@ -140,5 +138,59 @@ class ImagePredictor(ClassifierMixin):
             return images
         return convert_to_shape(images, self.image_shape_)
 
+    def _predict_batch(self, batch: NDArray[Any]) -> NDArray[Any]:
+        """Compute the probabilities of images of the fitted shape."""
+        raise NotImplementedError
+
+    def _prediction_scope(self) -> AbstractContextManager:
+        """Return the context in which all batches are computed."""
+        return nullcontext()
+
     def _output_dtype(self):
-        return "float64" if self.dtype_policy == "float64" else "float32"
+        return "float32"
+
+
+def check_probabilities(probabilities):
+    """Check what a network returned.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_samples, n_classes)
+
+    Raises
+    ------
+    ValueError
+        If a row is not finite, or does not sum to one.
+    """
+    # Rows with NaN fail, too.
+    good = np.abs(probabilities.sum(axis=1) - 1) < 1e-2
+    if good.all():
+        return
+    first = int(np.flatnonzero(~good)[0])
+    row = np.array2string(probabilities[first], precision=3)
+    if not np.isfinite(probabilities[first]).all():
+        raise ValueError(
+            f"The network's output for X[{first}] is not finite: {row}, so there is no prediction. "
+            "Its weights diverged in training: fit again with a lower learning_rate."
+        )
+    raise ValueError(
+        f"The network's output for X[{first}] is {row}, but probabilities that sum to one are "
+        "expected. End the network with a softmax."
+    )
+
+
+def warn_of_unknown_labels(y, classes):
+    """Warn if labels to compare predictions with can never be predicted.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+    classes : ndarray of shape (n_classes,)
+    """
+    unknown = sorted(set(np.ravel(y).tolist()) - set(classes.tolist()), key=str)
+    if unknown:
+        warn(
+            f"y holds the labels {name_some(unknown)}, but this estimator knows "
+            f"{classes.tolist()}: images that carry others count as mistakes. Rename the labels, "
+            "or drop those images."
+        )

@@ -1,0 +1,203 @@
+"""Turn a Keras network into files that run without Keras."""
+
+import logging
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+# Every ONNX runtime of the last three years reads it, onnxruntime-web included.
+_OPSET = 17
+
+
+def trace(
+    model: keras.Model, image_shape: tuple[int, int, int], views: NDArray[np.int32]
+) -> tf.types.experimental.PolymorphicFunction:
+    """Make a graph from pixels to probabilities, averaged over views of each image.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Pixels in 0..255 in, probabilities out.
+    image_shape : tuple of int
+        ``(height, width, channels)``, pixels.
+    views : ndarray of shape (n_views, height * width)
+        For each view and pixel, the index of the pixel of the image that stands there.
+
+    Returns
+    -------
+    tf.function
+        From ``images``, float32 of shape (n, *image_shape), to a dictionary with
+        ``probabilities``, float32 of shape (n, n_classes).
+    """
+    height, width, channels = image_shape
+    n_views, n_classes = len(views), model.output_shape[-1]
+
+    def average(images):
+        if n_views == 1:
+            return model(images, training=False)
+        pixels = tf.reshape(images, (-1, height * width, channels))
+        seen = tf.gather(pixels, views.reshape(-1), axis=1)
+        outputs = model(tf.reshape(seen, (-1, *image_shape)), training=False)
+        return tf.reduce_mean(tf.reshape(outputs, (-1, n_views, n_classes)), axis=1)
+
+    spec = tf.TensorSpec((None, *image_shape), tf.float32, name="images")
+    return tf.function(
+        lambda images: {"probabilities": tf.cast(average(images), tf.float32)},
+        input_signature=[spec],
+    )
+
+
+def to_litert(
+    function: Callable, *, quantize: str | None, representative: Iterable[NDArray] | None
+) -> bytes:
+    """Convert a traced network to LiteRT.
+
+    Parameters
+    ----------
+    function : tf.function
+        As :func:`trace` returns it.
+    quantize : {"float16", "int8"} or None
+        Precision of the weights.
+    representative : iterable of ndarray of shape (1, height, width, channels) or None
+        Images on which the ranges of what is between the layers are measured, to compute with
+        int8 of fixed ranges; None measures them anew in each call.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    ValueError
+        If the network holds an operation that LiteRT does not have; its layer is named.
+    """
+    frozen = convert_variables_to_constants_v2(function.get_concrete_function())
+    with quiet():
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+    if quantize is not None:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantize == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if representative is not None:
+        converter.representative_dataset = lambda: ([images] for images in representative)
+    with quiet():
+        try:
+            return converter.convert()
+        except Exception as error:
+            raise ValueError(_name_operations(frozen, error, "LiteRT")) from error
+
+
+def to_onnx(function: Callable):
+    """Convert a traced network to ONNX.
+
+    Parameters
+    ----------
+    function : tf.function
+        As :func:`trace` returns it.
+
+    Returns
+    -------
+    onnx.ModelProto
+
+    Raises
+    ------
+    ValueError
+        If the network holds an operation that ONNX does not have; its layer is named.
+    """
+    import tf2onnx
+
+    with quiet():
+        model, _ = tf2onnx.convert.from_function(
+            function, input_signature=function.input_signature, opset=_OPSET
+        )
+    names = {node.op_type for node in model.graph.node if node.domain not in ("", "ai.onnx")}
+    unknown = names | _not_in_onnx(model)
+    if unknown:
+        frozen = convert_variables_to_constants_v2(function.get_concrete_function())
+        raise ValueError(_name_operations(frozen, " ".join(sorted(unknown)), "ONNX"))
+    return model
+
+
+def _not_in_onnx(model):
+    import onnx
+
+    known = {schema.name for schema in onnx.defs.get_all_schemas()}
+    return {node.op_type for node in model.graph.node} - known
+
+
+def _name_operations(frozen, error, target):
+    """Say which layers hold the operations that an error speaks of."""
+    words = set(str(error).replace("'", " ").replace('"', " ").replace(".", " ").split())
+    nodes = frozen.graph.get_operations()
+    culprits = [node for node in nodes if node.type in words - {"Identity"}]
+    listed = ", ".join(f"{node.type!r} in {node.name!r}" for node in culprits[:5])
+    found = listed or str(error).strip().splitlines()[-1][:300]
+    return (
+        f"The network cannot be expressed in {target}: {found}. Replace that layer with one of "
+        "Keras' own for inference, or export another format."
+    )
+
+
+def to_saved_model(function: Callable, model: keras.Model, folder: str | os.PathLike) -> None:
+    """Write a traced network as TensorFlow's SavedModel.
+
+    Parameters
+    ----------
+    function : tf.function
+        As :func:`trace` returns it.
+    model : keras.Model
+        The network in it, which holds the weights.
+    folder : path-like
+        Where to; made if it is not there.
+    """
+    module = tf.Module()
+    module.model, module.probabilities = model, function
+    tf.saved_model.save(module, os.fspath(folder), signatures=function.get_concrete_function())
+
+
+def run_saved_model(folder: str | os.PathLike) -> Callable[[NDArray], NDArray]:
+    """Load what :func:`to_saved_model` wrote.
+
+    Parameters
+    ----------
+    folder : path-like
+
+    Returns
+    -------
+    callable
+        From images, pixels of any number type, to probabilities.
+    """
+    loaded = tf.saved_model.load(os.fspath(folder))
+    serve = loaded.signatures["serving_default"]
+    # The signature lives as long as what was loaded.
+    return lambda images, owner=loaded: serve(tf.constant(images, tf.float32))[
+        "probabilities"
+    ].numpy()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the converters' warnings and reports of progress to themselves.
+
+    Yields
+    ------
+    None
+    """
+    loggers = [logging.getLogger(name) for name in ("absl", "root", "tensorflow", "tf2onnx")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

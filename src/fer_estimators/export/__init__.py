@@ -1,0 +1,9 @@
+"""Classifiers out of the laboratory: files that run without Keras, and what runs them.
+
+Importing this package, and running a file, imports neither Keras nor its backend.
+"""
+
+from fer_estimators.export._export_classifier import ExportReport, export_classifier
+from fer_estimators.export._exported_classifier import ExportedClassifier
+
+__all__ = ["ExportReport", "ExportedClassifier", "export_classifier"]

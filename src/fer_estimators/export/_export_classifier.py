@@ -1,0 +1,356 @@
+"""Write a classifier into a file that runs without Keras."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from fer_estimators._files.writing import written_whole
+from fer_estimators._messages import suggest
+from fer_estimators.export import _litert
+from fer_estimators.export._extras import FORMATS, require
+from fer_estimators.export._facts import Facts
+from fer_estimators.export._network_file import OpenedNetwork, check_content
+from fer_estimators.images import convert_to_shape
+
+# Largest difference of a probability, and largest share of images of another class.
+_TOLERANCES = {None: (1e-4, 0.01), "float16": (0.01, 0.02), "int8": (0.1, 0.05)}
+# Half precision rounds to three decimal digits, in each layer.
+_HALF_PRECISION = (0.02, 0.02)
+_N_DRAWN = 64
+_RECORD = "fer_estimators.json"
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export wrote, and how close its answers are to those of the classifier.
+
+    Parameters
+    ----------
+    path : Path
+        Where it is.
+    n_bytes : int
+        Its size.
+    n_images : int
+        Number of images on which both were compared.
+    largest_difference : float
+        Largest difference of a probability, 0 to 1.
+    share_changed : float
+        Share of the images whose most probable class changed, 0 to 1.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from fer_estimators.export import ExportReport
+    >>> ExportReport(Path("faces.tflite"), 295_056, 64, 0.004, 0.0).n_bytes
+    295056
+    """
+
+    path: Path
+    n_bytes: int
+    n_images: int
+    largest_difference: float
+    share_changed: float
+
+
+def export_classifier(
+    clf: Any,
+    path: str | os.PathLike,
+    *,
+    format: Literal["litert", "onnx", "saved_model"] = "litert",
+    quantize: Literal["float16", "int8"] | None = None,
+    representative: ArrayLike | None = None,
+    check_images: ArrayLike | None = None,
+    tolerance: float | None = None,
+    card: str | None = None,
+    licence: str | None = None,
+    overwrite: bool = False,
+) -> ExportReport:
+    """Write a fitted classifier into a file that runs without Keras.
+
+    Everything that its answers depend on is in the file: the network with the scaling of pixels
+    and the views of its ``tta``, and beside it the labels, the shape of images, how others are
+    converted, and when to abstain. The answers are compared before anything is written.
+
+    Parameters
+    ----------
+    clf : CNNClassifier, TransferClassifier or AbstainingClassifier
+        Fitted; an AbstainingClassifier around one of the others.
+    path : str or path-like
+        Where to: a file, usually ``.tflite`` or ``.onnx``; a folder for ``format="saved_model"``.
+    format : {"litert", "onnx", "saved_model"}, default="litert"
+        "litert" (formerly TensorFlow Lite) is the smallest and fastest on processors, "onnx" runs
+        in browsers and in most languages, "saved_model" is TensorFlow's own.
+    quantize : {"float16", "int8"} or None, default=None
+        Precision of the weights: float16 halves the file, int8 quarters it. With int8, LiteRT
+        also computes with int8, of ranges measured in each call, and is three times as fast.
+    representative : array-like of shape (n, height, width[, channels]), default=None
+        With ``quantize="int8"``: images, 100 or more, on which the ranges are measured once. Makes
+        ONNX compute with int8, too.
+    check_images : array-like of shape (n, height, width[, channels]), default=None
+        On which the answers are compared; None takes 64 drawn faces.
+    tolerance : float, default=None
+        Largest difference of a probability that is accepted, 0 to 1; None takes 1e-4, 0.01 for
+        float16, 0.1 for int8 (0.02 where the network itself computes in half precision). The most
+        probable class may change in 1 % of the images, 2 % and 5 %.
+    card, licence : str, default=None
+        Model card (Markdown) and licence to put into the file.
+    overwrite : bool, default=False
+        Replace what is there.
+
+    Returns
+    -------
+    ExportReport
+        With the measured differences.
+
+    Raises
+    ------
+    TypeError
+        If `clf` is of another kind.
+    NotFittedError
+        If it is not fitted.
+    ValueError
+        If an argument is not as described, the network holds what the format cannot express (its
+        layer is named), or the answers differ by more than the tolerance. No file is left.
+    ImportError
+        If a package is missing, or Keras runs on another backend than TensorFlow.
+    FileExistsError, OSError
+        If the file is there or cannot be written.
+
+    See Also
+    --------
+    ExportedClassifier : Run the file.
+    fer_estimators.save : Keep the classifier for Keras, to train it further.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from fer_estimators import CNNClassifier, make_faces
+    >>> from fer_estimators.export import ExportedClassifier, export_classifier
+    >>> faces = make_faces(70, image_size=16, random_state=0)
+    >>> clf = CNNClassifier("tiny", augmentation=None, epochs=1, random_state=0)
+    >>> clf = clf.fit(faces.images, faces.target)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     report = export_classifier(clf, Path(folder) / "faces.tflite")
+    ...     again = ExportedClassifier(report.path)
+    ...     predicted = again.predict(faces.images)
+    >>> report.largest_difference < 1e-4, bool((predicted == clf.predict(faces.images)).all())
+    (True, True)
+    """
+    _check_options(format, quantize, representative, tolerance)
+    classifier, facts = _take_apart(clf)
+    path = _check_target(path, overwrite)
+    require(format, write=True)
+    facts = Facts(**facts, quantize=quantize, card=card, licence=licence)
+    facts.to_json()
+    images = _images_for(classifier, check_images)
+    if representative is not None:
+        representative = _images_for(classifier, representative)
+    function, model = _trace(classifier)
+    limits = _limits(classifier, quantize, tolerance)
+    compare = partial(_compare, classifier, images, limits=limits)
+    if format == "saved_model":
+        return _write_saved_model(path, function, model, facts, compare)
+    content = _convert(function, format, quantize, representative, facts)
+    differences = compare(OpenedNetwork(check_content(content, "The exported file")).run)
+    with written_whole(path) as file:
+        file.write(content)
+    return ExportReport(path, len(content), *differences)
+
+
+def _check_options(format, quantize, representative, tolerance):
+    if format not in FORMATS:
+        raise ValueError(
+            f"format={format!r} is unknown; expected one of {list(FORMATS)}."
+            + suggest(format, FORMATS)
+        )
+    if quantize not in _TOLERANCES:
+        raise ValueError(
+            f"quantize={quantize!r} is unknown; expected 'float16', 'int8' or None."
+            + suggest(quantize, ["float16", "int8"])
+        )
+    if representative is not None and quantize != "int8":
+        raise ValueError(
+            f"representative images set the ranges of int8, but quantize={quantize!r}. Pass "
+            "quantize='int8', or leave them out."
+        )
+    if format == "saved_model" and quantize is not None:
+        raise ValueError(
+            f"quantize={quantize!r} is for 'litert' and 'onnx'; a SavedModel keeps float32."
+        )
+    if tolerance is not None and not 0 <= tolerance <= 1:
+        raise ValueError(f"tolerance={tolerance!r} is not a difference of probabilities, 0 to 1.")
+
+
+def _take_apart(clf):
+    """Return the classifier that holds the network, and what else the answers depend on."""
+    from fer_estimators.abstaining import AbstainingClassifier
+    from fer_estimators.classifiers import CNNClassifier, TransferClassifier
+
+    classifier, facts = clf, {}
+    if isinstance(clf, AbstainingClassifier):
+        check_is_fitted(clf)
+        classifier = clf.estimator_
+        facts = {"threshold": clf.threshold_, "abstain_label": clf.abstain_label_}
+    if isinstance(classifier, FrozenEstimator):
+        classifier = classifier.estimator
+    if not isinstance(classifier, (CNNClassifier, TransferClassifier)):
+        raise TypeError(
+            f"clf={clf!r:.200} has type {type(clf).__name__}, but a CNNClassifier, a "
+            "TransferClassifier or an AbstainingClassifier around one is expected. Of a pipeline, "
+            "pass the last step; for others, see skl2onnx."
+        )
+    check_is_fitted(classifier)
+    facts |= {
+        "classes": classifier.classes_.tolist(),
+        "image_shape": tuple(map(int, classifier.image_shape_)),
+        "handle_other_shapes": classifier.handle_other_shapes,
+        "tta": classifier.tta,
+    }
+    return classifier, facts
+
+
+def _check_target(path, overwrite):
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"There is no folder {str(path.parent)!r} to write {path.name!r} into. Make it first."
+        )
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{str(path)!r} is there already. Pass overwrite=True to replace it.")
+    return path
+
+
+def _images_for(classifier, images):
+    """Return images, given or drawn, as the network takes them."""
+    if images is None:
+        from fer_estimators.datasets import make_faces
+
+        drawn = make_faces(_N_DRAWN, random_state=0).images[..., np.newaxis]
+        return convert_to_shape(drawn, classifier.image_shape_)
+    return classifier._as_fitted(classifier._check_images(images))
+
+
+def _trace(classifier):
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise ImportError(
+            f"Exporting needs Keras on TensorFlow, but it runs on {keras.backend.backend()!r}. "
+            "`save` the classifier, then load and export it in a process with "
+            "KERAS_BACKEND=tensorflow."
+        )
+    from fer_estimators._backends.tensorflow_export import trace
+
+    model = _in_single_precision(classifier.model_)
+    shape = tuple(classifier.image_shape_)
+    return trace(model, shape, _view_indices(shape[:2], classifier.tta)), model
+
+
+def _in_single_precision(model):
+    """Return the network itself, or one that computes in float32 with the same weights."""
+    import keras
+
+    from fer_estimators._compat import flatten_layers
+
+    def rebuild(layer):
+        config = layer.get_config()
+        config["dtype"] = "float32"
+        return type(layer).from_config(config)
+
+    if all(layer.compute_dtype == "float32" for layer in flatten_layers(model)):
+        return model
+    single = keras.models.clone_model(model, clone_function=rebuild)
+    single.set_weights(model.get_weights())
+    return single
+
+
+def _view_indices(image_size, tta):
+    """Return which pixel of the image each view shows where: the views of an image of indices."""
+    from fer_estimators.classifiers._views import VIEWS
+
+    indices = np.arange(np.prod(image_size), dtype=np.int32).reshape(1, *image_size, 1)
+    views = [indices] if tta is None else list(VIEWS[tta](indices))
+    return np.stack(views).reshape(len(views), -1)
+
+
+def _limits(classifier, quantize, tolerance):
+    largest, changed = _TOLERANCES[quantize]
+    if classifier.dtype_policy.startswith("mixed"):
+        largest, changed = max(largest, _HALF_PRECISION[0]), max(changed, _HALF_PRECISION[1])
+    return (largest if tolerance is None else tolerance), changed
+
+
+def _convert(function, format, quantize, representative, facts):
+    from fer_estimators._backends import tensorflow_export
+
+    one_by_one = None
+    if representative is not None:
+        one_by_one = [image[np.newaxis].astype(np.float32) for image in representative]
+    if format == "litert":
+        content = tensorflow_export.to_litert(
+            function, quantize=quantize, representative=one_by_one
+        )
+        return _litert.add_facts(content, facts)
+    from fer_estimators.export import _onnx, _onnx_weights
+
+    model = tensorflow_export.to_onnx(function)
+    if one_by_one is not None:
+        model = _onnx_weights.quantize_static(model, one_by_one)
+    elif quantize is not None:
+        _onnx_weights.store_weights(model, quantize)
+    return _onnx.add_facts(model, facts)
+
+
+def _compare(
+    classifier: Any, images: NDArray, run: Callable[[NDArray], NDArray], limits: tuple[float, float]
+) -> tuple[int, float, float]:
+    """Return the number of images and the differences, if they are small enough."""
+    expected = classifier.predict_proba(images)
+    got = run(images)
+    difference = float(np.abs(got - expected).max())
+    changed = float(np.mean(got.argmax(axis=1) != expected.argmax(axis=1)))
+    # NaN fails, too.
+    if not (difference <= limits[0] and changed <= limits[1]):
+        raise ValueError(
+            f"The exported network answers differently: probabilities by up to {difference:.2g} "
+            f"(tolerance {limits[0]:g}), and another class for {changed:.1%} of {len(images)} "
+            f"images (at most {limits[1]:.0%}). No file was written. Quantize less, give "
+            "representative images, or accept it with a larger tolerance."
+        )
+    return len(images), difference, changed
+
+
+def _write_saved_model(path, function, model, facts, compare):
+    from fer_estimators._backends import tensorflow_export
+
+    with _folder_written_whole(path) as folder:
+        tensorflow_export.to_saved_model(function, model, folder)
+        extra = folder / "assets.extra"
+        extra.mkdir(exist_ok=True)
+        (extra / _RECORD).write_text(facts.to_json(), encoding="utf-8")
+        differences = compare(tensorflow_export.run_saved_model(folder))
+    n_bytes = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return ExportReport(path, n_bytes, *differences)
+
+
+@contextmanager
+def _folder_written_whole(path: Path) -> Iterator[Path]:
+    """Make a folder that takes the place of `path` once everything in it is written."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as temporary:
+        new, old = Path(temporary) / "new", Path(temporary) / "old"
+        yield new
+        if path.exists():
+            path.rename(old)
+        shutil.move(new, path)

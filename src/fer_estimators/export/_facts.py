@@ -1,0 +1,280 @@
+"""What an exported file says of itself, as JSON inside it."""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from numbers import Integral, Real
+from typing import Any
+
+from fer_estimators._messages import shorten
+from fer_estimators.exceptions import ModelFileError
+
+#: Name of the entry in LiteRT's metadata and ONNX's metadata_props.
+KEY = "fer_estimators"
+
+_FORMAT_VERSION = 1
+_MAX_JSON_BYTES = 2**20
+_MAX_CLASSES = 10_000
+_LARGEST_SIDE = 4096
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is needed beside the network to answer as the original classifier does.
+
+    Parameters
+    ----------
+    classes : list of str, int, float or bool
+        In the order of the network's outputs.
+    image_shape : tuple of int
+        ``(height, width, channels)`` of the network's input, pixels in 0..255.
+    handle_other_shapes : {"error", "convert"}
+        What the classifier does with images of other shapes.
+    tta : str or None
+        Views whose average the network gives; for information, as they are part of it.
+    quantize : str or None
+        Precision of the weights; for information.
+    threshold : float or None
+        Smallest confidence that is answered, of an abstaining classifier.
+    abstain_label : str, int or None
+        What it says below.
+    card, licence : str or None
+        Model card (Markdown) and licence.
+    digest : str
+        SHA-256 of the network's constants.
+    library_version : str
+        Of fer-estimators.
+    format_version : int
+        Of this record.
+    """
+
+    classes: list
+    image_shape: tuple[int, int, int]
+    handle_other_shapes: str = "error"
+    tta: str | None = None
+    quantize: str | None = None
+    threshold: float | None = None
+    abstain_label: str | int | None = None
+    card: str | None = None
+    licence: str | None = None
+    digest: str = ""
+    library_version: str = version("fer-estimators")
+    format_version: int = _FORMAT_VERSION
+
+    def to_json(self) -> str:
+        """Write the facts as JSON.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        ValueError
+            If :func:`parse_facts` would refuse them.
+        """
+        text = json.dumps(asdict(self))
+        try:
+            parse_facts(text, "The exported file")
+        except ModelFileError as error:
+            raise ValueError(f"The classifier cannot be exported. {error}") from error
+        return text
+
+
+def parse_facts(text: str | bytes, name: str) -> Facts:
+    """Read what :meth:`Facts.to_json` wrote, from anybody.
+
+    Parameters
+    ----------
+    text : str or bytes
+    name : str
+        The file, for the errors.
+
+    Returns
+    -------
+    Facts
+
+    Raises
+    ------
+    ModelFileError
+        If the record is damaged, of a newer version, or states what cannot be.
+    """
+    if len(text) > _MAX_JSON_BYTES:
+        raise refused(name, f"its record has {len(text):,} bytes; the limit is {_MAX_JSON_BYTES:,}")
+    try:
+        content = json.loads(text)
+        if content["format_version"] > _FORMAT_VERSION:
+            raise ModelFileError(
+                f"{name} was written by a newer version of fer-estimators "
+                f"({str(content.get('library_version'))[:40]}; this is "
+                f"{version('fer-estimators')}). Upgrade: `pip install --upgrade fer-estimators`."
+            )
+        facts = Facts(**content | {"image_shape": tuple(content["image_shape"])})
+    except ModelFileError:
+        raise
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise damaged(name, f"its record cannot be read ({error!r:.200})") from error
+    fault = _find_fault(facts)
+    if fault:
+        raise damaged(name, f"its record states {fault}")
+    return facts
+
+
+def _find_fault(facts: Facts) -> str | None:
+    texts = ("tta", "quantize", "card", "licence", "digest", "library_version")
+    good = {
+        "classes": _are_labels(facts.classes),
+        "image_shape": is_image_shape(facts.image_shape),
+        "handle_other_shapes": facts.handle_other_shapes in ("error", "convert"),
+        "threshold": facts.threshold is None or _is_share(facts.threshold),
+        "abstain_label": _is_abstain_label(facts),
+        **{name: isinstance(getattr(facts, name), (str, type(None))) for name in texts},
+    }
+    faults = [name for name, is_good in good.items() if not is_good]
+    return f"{faults[0]}={shorten(getattr(facts, faults[0]))}" if faults else None
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, Real) and 0 <= value <= 1
+
+
+def _is_abstain_label(facts: Facts) -> bool:
+    label = facts.abstain_label
+    if label is None or facts.threshold is None:
+        return label is None and facts.threshold is None
+    kinds = (str, int)
+    return isinstance(label, kinds) and _are_labels(facts.classes) and label not in facts.classes
+
+
+def _are_labels(classes: Any) -> bool:
+    if not isinstance(classes, list) or not 2 <= len(classes) <= _MAX_CLASSES:
+        return False
+    kinds = {type(label) for label in classes}
+    return (
+        len(kinds) == 1 and kinds <= {str, int, float, bool} and len(set(classes)) == len(classes)
+    )
+
+
+def is_image_shape(shape: Iterable) -> bool:
+    """Tell whether a shape is that of images which a network may take.
+
+    Parameters
+    ----------
+    shape : iterable
+
+    Returns
+    -------
+    bool
+    """
+    sides = tuple(shape)
+    return (
+        len(sides) == 3
+        and all(isinstance(side, Integral) and 1 <= side <= _LARGEST_SIDE for side in sides)
+        and sides[2] in (1, 3)
+    )
+
+
+def digest_of(constants: Iterable[bytes]) -> str:
+    """Return the SHA-256 digest of a network's constants.
+
+    Parameters
+    ----------
+    constants : iterable of bytes
+
+    Returns
+    -------
+    str
+        Hexadecimal.
+    """
+    digest = hashlib.sha256()
+    for constant in constants:
+        digest.update(constant)
+    return digest.hexdigest()
+
+
+def check_digest(facts: Facts, constants: Iterable[bytes], name: str) -> None:
+    """Refuse a file whose constants are not those that were written.
+
+    Parameters
+    ----------
+    facts : Facts
+    constants : iterable of bytes
+    name : str
+        The file, for the error.
+
+    Raises
+    ------
+    ModelFileError
+    """
+    if facts.digest and digest_of(constants) != facts.digest:
+        raise damaged(name, "its weights are not those that were exported")
+
+
+def check_sizes(sizes: dict[str, tuple[int, int]], name: str) -> None:
+    """Refuse a file that is larger than any network of this kind.
+
+    Parameters
+    ----------
+    sizes : dict
+        From what is counted to its number and the limit.
+    name : str
+        The file, for the error.
+
+    Raises
+    ------
+    ModelFileError
+    """
+    for what, (number, limit) in sizes.items():
+        if not 0 <= number <= limit:
+            raise refused(name, f"it has {number:,} {what}; the limit is {limit:,}")
+
+
+def count(shape: Iterable[int]) -> int:
+    """Count the values of a tensor; unknown sides count as one.
+
+    Parameters
+    ----------
+    shape : iterable of int
+
+    Returns
+    -------
+    int
+    """
+    return math.prod(max(int(side), 1) for side in shape)
+
+
+def damaged(name: str, what: str) -> ModelFileError:
+    """Make the error for a file that is not as it was written.
+
+    Parameters
+    ----------
+    name, what : str
+
+    Returns
+    -------
+    ModelFileError
+    """
+    return ModelFileError(
+        f"{name} is damaged or incomplete: {what}. Copy or download it again, or export the "
+        "classifier again."
+    )
+
+
+def refused(name: str, what: str) -> ModelFileError:
+    """Make the error for what no exported classifier holds.
+
+    Parameters
+    ----------
+    name, what : str
+
+    Returns
+    -------
+    ModelFileError
+    """
+    return ModelFileError(
+        f"{name} was refused, and nothing in it was run: {what}. Only networks that classify "
+        "images are run; do not trust where the file came from."
+    )

@@ -1,0 +1,205 @@
+"""Open an exported file: what kind it is, whether it may be run, and what runs it."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_estimators._files.kinds import recognise
+from fer_estimators.exceptions import ModelFileError
+from fer_estimators.export import _litert, _onnx
+from fer_estimators.export._extras import require
+from fer_estimators.export._facts import Facts, check_sizes, damaged
+
+_MAX_FILE_BYTES = 2**30
+# What is between the layers fits into the processor's caches; more images at once are slower.
+_BATCH = 32
+
+
+@dataclass(frozen=True)
+class NetworkFile:
+    """A file that may be run: its bytes, what it says of itself, and its kind."""
+
+    content: bytes
+    name: str
+    kind: str
+    facts: Facts | None
+
+    def start(self, n_threads: int) -> _litert.LiteRTNetwork | _onnx.ONNXNetwork:
+        """Make ready to run.
+
+        Parameters
+        ----------
+        n_threads : int
+
+        Returns
+        -------
+        callable
+            From pixels of shape (n, height, width, channels) to probabilities.
+
+        Raises
+        ------
+        ModelFileError
+            If it cannot be run, or is not what it says of itself.
+        """
+        kinds = {"litert": _litert.LiteRTNetwork, "onnx": _onnx.ONNXNetwork}
+        network = kinds[self.kind](self.content, self.name, n_threads)
+        facts = self.facts
+        if facts is not None and (network.image_shape, network.n_classes) != (
+            facts.image_shape,
+            len(facts.classes),
+        ):
+            raise damaged(
+                self.name,
+                f"it maps {network.image_shape} to {network.n_classes} outputs, but says "
+                f"{facts.image_shape} and {len(facts.classes)} classes",
+            )
+        return network
+
+
+def read_network_file(path: str | os.PathLike) -> NetworkFile:
+    """Read a LiteRT or ONNX file, and refuse what should not be run.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    NetworkFile
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ModelFileError
+        If it is of another kind, damaged, newer than this library, or refused.
+    ImportError
+        If the package that runs files of its kind is not installed.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise ModelFileError(
+            f"{str(path)!r} is a folder (a SavedModel?), but a .tflite or .onnx file is expected. "
+            "Run a SavedModel with TensorFlow."
+        )
+    if not path.exists():
+        raise FileNotFoundError(
+            f"There is no file {str(path)!r} (looked in {Path.cwd()}). Export a classifier with "
+            "`export_classifier`, or take a shipped one: "
+            "`ExportedClassifier.from_pretrained('fer2013-compact')`."
+        )
+    check_sizes({"bytes": (path.stat().st_size, _MAX_FILE_BYTES)}, repr(str(path)))
+    return check_content(path.read_bytes(), repr(str(path)))
+
+
+def check_content(content: bytes, name: str) -> NetworkFile:
+    """Refuse what should not be run.
+
+    Parameters
+    ----------
+    content : bytes
+        Of a file.
+    name : str
+        The file, for the errors.
+
+    Returns
+    -------
+    NetworkFile
+
+    Raises
+    ------
+    ModelFileError, ImportError
+        As for :func:`read_network_file`.
+    """
+    other = recognise(content[:512])
+    if len(content) < 16 or other:
+        found = other or f"{len(content)} bytes"
+        raise ModelFileError(
+            f"{name} is {found}, but a .tflite or .onnx file is expected. Export a classifier "
+            "with `export_classifier`."
+        )
+    if content[4:8] == _litert.MAGIC:
+        require("litert")
+        return NetworkFile(content, name, "litert", _litert.check(content, name))
+    # Protocol buffers have no mark of their own; ONNX begins with its version.
+    if content[0] != 0x08:
+        raise ModelFileError(
+            f"{name} is neither a LiteRT nor an ONNX file: it begins with {content[:8]!r}. Export "
+            "a classifier with `export_classifier`."
+        )
+    require("onnx")
+    return NetworkFile(content, name, "onnx", _onnx.check(content, name))
+
+
+class OpenedNetwork:
+    """A file, what it says, and what runs it; safe to use from several threads.
+
+    Parameters
+    ----------
+    file : NetworkFile
+    classes : list or None
+        Labels in the order of the outputs, of a file that does not tell them.
+    n_threads : int
+
+    Raises
+    ------
+    ModelFileError
+        If it cannot be run, or is not what it says of itself.
+    ValueError
+        If `classes` are missing, wrong in number, or others than the file tells.
+    """
+
+    def __init__(self, file: NetworkFile, *, classes: list | None = None, n_threads: int = 1):
+        self.file = file
+        self._network = file.start(n_threads)
+        self.facts = _complete(file, self._network, classes)
+        self._one_at_a_time = Lock()
+
+    def run(self, images: NDArray) -> NDArray[np.float32]:
+        """Compute the probabilities of images.
+
+        Parameters
+        ----------
+        images : ndarray of shape (n, height, width, channels)
+            Pixels in 0..255, of the network's own shape.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes), dtype float32
+        """
+        probabilities = np.empty((len(images), len(self.facts.classes)), np.float32)
+        for start in range(0, len(images), _BATCH):
+            batch = images[start : start + _BATCH]
+            with self._one_at_a_time:
+                probabilities[start : start + _BATCH] = self._network(batch)
+        if self.facts.quantize == "int8":
+            # A softmax of 256 steps misses one by a percent.
+            probabilities /= probabilities.sum(axis=1, keepdims=True)
+        return probabilities
+
+
+def _complete(file, network, classes):
+    """Return what a file says of itself, or what it is said to be."""
+    if file.facts is not None:
+        if classes is not None and classes != file.facts.classes:
+            raise ValueError(
+                f"classes={classes!r:.200} differ from those in {file.name}, "
+                f"{file.facts.classes!r:.200}. Leave classes out: the file tells them."
+            )
+        return file.facts
+    if classes is None:
+        raise ValueError(
+            f"{file.name} does not tell its classes: it was not written by `export_classifier`. "
+            f"Pass classes=, the labels of its {network.n_classes} outputs in their order; its "
+            "network must take pixels in 0..255 and return probabilities."
+        )
+    if len(classes) != network.n_classes or len(set(classes)) != len(classes):
+        raise ValueError(
+            f"classes={classes!r:.200} has {len(classes)} labels, but {file.name} has "
+            f"{network.n_classes} outputs. Pass a different label for each output, in their order."
+        )
+    return Facts(classes=classes, image_shape=network.image_shape)

@@ -1,0 +1,223 @@
+"""ONNX files: what they say of themselves, whether they may be run, and running them."""
+
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_estimators.export._facts import (
+    KEY,
+    Facts,
+    check_digest,
+    check_sizes,
+    count,
+    damaged,
+    digest_of,
+    is_image_shape,
+    parse_facts,
+    refused,
+)
+
+_MAX_NODES = 10_000
+_MAX_VALUES = 2**28
+# As for LiteRT: no control flow, no functions, nothing from other domains.
+_OPERATORS = """
+    Add AveragePool BatchNormalization Cast Clip Concat Constant Conv DequantizeLinear Div Elu
+    Exp Flatten Gather Gelu Gemm GlobalAveragePool GlobalMaxPool HardSigmoid HardSwish Identity
+    LeakyRelu Log MatMul Max MaxPool Min Mul Neg Pad Pow PRelu QuantizeLinear ReduceMax ReduceMean
+    ReduceSum Relu Reshape Resize Selu Shape Sigmoid Slice Softmax Softplus Softsign Split Sqrt
+    Squeeze Sub Sum Tanh Transpose Unsqueeze
+"""
+_GROWING = ("Pad", "Resize")
+_LARGEST_SIDE = 4096
+_EXTERNAL = 1
+_INT64, _FLOAT = 7, 1
+
+
+def add_facts(model, facts: Facts) -> bytes:
+    """Write facts into an ONNX model, and the model into bytes.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+    facts : Facts
+        Its digest is filled in.
+
+    Returns
+    -------
+    bytes
+    """
+    digest = digest_of(_constants(model))
+    model.metadata_props.add(key=KEY, value=Facts(**vars(facts) | {"digest": digest}).to_json())
+    return model.SerializeToString()
+
+
+def check(content: bytes, name: str) -> Facts | None:
+    """Read what an ONNX file says of itself, and refuse what is no network of images.
+
+    Parameters
+    ----------
+    content : bytes
+    name : str
+        The file, for the errors.
+
+    Returns
+    -------
+    Facts or None
+        None where the file was not exported by this library.
+
+    Raises
+    ------
+    ModelFileError
+    """
+    from google.protobuf.message import DecodeError
+
+    model = _message_class()()
+    try:
+        model.ParseFromString(content)
+    except DecodeError as error:
+        raise damaged(name, f"it is no whole ONNX file ({error})") from error
+    if not model.graph.node:
+        raise damaged(name, "it is no whole ONNX file (it has no graph)")
+    _check_graph(model, name)
+    texts = [entry.value for entry in model.metadata_props if entry.key == KEY]
+    if not texts:
+        return None
+    facts = parse_facts(texts[0], name)
+    check_digest(facts, _constants(model), name)
+    return facts
+
+
+def _constants(model) -> Iterator[bytes]:
+    for tensor in model.graph.initializer:
+        yield tensor.raw_data
+
+
+def _check_graph(model, name):
+    graph = model.graph
+    check_sizes({"operators": (len(graph.node), _MAX_NODES)}, name)
+    unknown = {node.op_type for node in graph.node} - set(_OPERATORS.split())
+    foreign = {f"{n.domain}.{n.op_type}" for n in graph.node if n.domain not in ("", "ai.onnx")}
+    if unknown or foreign:
+        raise refused(name, f"it holds {', '.join(sorted(unknown | foreign)[:5])[:200]}")
+    if any(tensor.data_location == _EXTERNAL for tensor in graph.initializer):
+        raise refused(name, "its weights lie in other files")
+    values = sum(count(tensor.dims) for tensor in graph.initializer)
+    check_sizes({"values in its tensors": (values, _MAX_VALUES)}, name)
+    _check_growth(graph, name)
+
+
+def _check_growth(graph, name):
+    """Refuse constants that would make absurdly large images."""
+    growing = {i for node in graph.node if node.op_type in _GROWING for i in node.input[1:]}
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    for input_name in growing - {""}:
+        tensor = constants.get(input_name)
+        if tensor is None:
+            raise refused(name, "it computes the sizes of images as it runs")
+        dtype = {_INT64: np.int64, _FLOAT: np.float32}.get(tensor.data_type)
+        if dtype is None or len(tensor.raw_data) % np.dtype(dtype).itemsize:
+            raise refused(name, f"a size has ONNX's data type {tensor.data_type}")
+        sides = np.abs(np.frombuffer(tensor.raw_data, dtype).astype(np.float64))
+        check_sizes({"pixels on a side": (int(sides.max(initial=0)), _LARGEST_SIDE)}, name)
+
+
+@cache
+def _message_class():
+    """Make the part of ONNX's message types that is read here.
+
+    The package onnx, which has all of them, is not needed to run a file.
+    """
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+    file = descriptor_pb2.FileDescriptorProto(
+        name="fer_estimators_onnx.proto", package="fer_estimators_onnx", syntax="proto3"
+    )
+    kinds = descriptor_pb2.FieldDescriptorProto
+    for message, fields in _FIELDS.items():
+        described = file.message_type.add(name=message)
+        for field, (number, kind, repeated) in fields.items():
+            added = described.field.add(name=field, number=number)
+            added.label = kinds.LABEL_REPEATED if repeated else kinds.LABEL_OPTIONAL
+            if kind in _FIELDS:
+                added.type, added.type_name = kinds.TYPE_MESSAGE, f".fer_estimators_onnx.{kind}"
+            else:
+                added.type = getattr(kinds, f"TYPE_{kind}")
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("fer_estimators_onnx.Model"))
+
+
+# Names, numbers and types of onnx.proto: (number, type, repeated).
+_FIELDS = {
+    "Model": {"graph": (7, "Graph", False), "metadata_props": (14, "Entry", True)},
+    "Entry": {"key": (1, "STRING", False), "value": (2, "STRING", False)},
+    "Graph": {"node": (1, "Node", True), "initializer": (5, "Tensor", True)},
+    "Node": {
+        "input": (1, "STRING", True),
+        "op_type": (4, "STRING", False),
+        "domain": (7, "STRING", False),
+    },
+    "Tensor": {
+        "dims": (1, "INT64", True),
+        "data_type": (2, "INT32", False),
+        "name": (8, "STRING", False),
+        "raw_data": (9, "BYTES", False),
+        "data_location": (14, "INT32", False),
+    },
+}
+
+
+class ONNXNetwork:
+    """Run an ONNX file.
+
+    Parameters
+    ----------
+    content : bytes
+        That :func:`check` let pass.
+    name : str
+        The file, for the errors.
+    n_threads : int
+    """
+
+    def __init__(self, content: bytes, name: str, n_threads: int):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = n_threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        try:
+            self._session = onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"]
+            )
+        # Its errors have no common class but this.
+        except Exception as error:
+            raise damaged(name, f"onnxruntime cannot run it ({str(error)[:200]})") from error
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise refused(
+                name, f"it has {len(inputs)} inputs and {len(outputs)} outputs, not one each"
+            )
+        self._input, shape = inputs[0].name, inputs[0].shape
+        if len(shape) != 4 or not is_image_shape(shape[1:]) or inputs[0].type != "tensor(float)":
+            raise refused(name, f"its input has shape {shape} and type {inputs[0].type}")
+        if len(outputs[0].shape) != 2 or outputs[0].type != "tensor(float)":
+            raise refused(name, f"its output has shape {outputs[0].shape}")
+        self.image_shape = tuple(shape[1:])
+        self.n_classes = outputs[0].shape[1]
+
+    def __call__(self, batch: NDArray) -> NDArray[np.float32]:
+        """Compute the outputs of some images.
+
+        Parameters
+        ----------
+        batch : ndarray of shape (n, height, width, channels)
+            Pixels in 0..255.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes)
+        """
+        return self._session.run(None, {self._input: np.asarray(batch, np.float32)})[0]

@@ -1,0 +1,218 @@
+"""Exporting: the same answers out of one file, or no file."""
+
+import copy
+import json
+
+import keras
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+
+from fer_estimators import AbstainingClassifier, CNNClassifier, TransferClassifier
+from fer_estimators.backbones import Backbone
+from fer_estimators.export import ExportedClassifier, _extras, export_classifier
+
+FORMATS = ["litert", "onnx"]
+
+
+def refit(clf, faces, **params):
+    """Fit a classifier of other parameters for a moment."""
+    small = {"augmentation": None, "epochs": 1, "random_state": 0}
+    return clf(**small, **params).fit(faces.images[:70], faces.target[:70])
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("tta", [None, "flip", "crops"])
+def test_probabilities_are_those_of_the_classifier(fitted, faces, tmp_path, format, tta):
+    clf = copy.copy(fitted).set_params(tta=tta)
+    report = export_classifier(clf, tmp_path / "faces", format=format)
+    expected = clf.predict_proba(faces.images)
+    probabilities = ExportedClassifier(tmp_path / "faces").predict_proba(faces.images)
+    np.testing.assert_allclose(probabilities, expected, atol=1e-4)
+    assert report.n_images == 64
+    assert report.largest_difference <= 1e-4
+    assert report.n_bytes == (tmp_path / "faces").stat().st_size
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize(
+    ("quantize", "with_images"), [("float16", False), ("int8", False), ("int8", True)]
+)
+def test_fewer_bits_make_a_smaller_file_with_the_same_answers(
+    faces, tmp_path, format, quantize, with_images
+):
+    clf = refit(CNNClassifier, faces, architecture="compact")
+    given = faces.images if with_images else None
+    export_classifier(clf, tmp_path / "whole", format=format)
+    small = export_classifier(
+        clf, tmp_path / "small", format=format, quantize=quantize, representative=given
+    )
+    assert small.n_bytes < 0.6 * (tmp_path / "whole").stat().st_size
+    probabilities = ExportedClassifier(tmp_path / "small").predict_proba(faces.images)
+    np.testing.assert_allclose(probabilities, clf.predict_proba(faces.images), atol=0.1)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def tiny_backbone(include_top, weights, input_shape):
+    inputs = keras.Input(input_shape)
+    x = keras.layers.Conv2D(4, 3, strides=4, activation="relu")(inputs)
+    return keras.Model(inputs, keras.layers.BatchNormalization()(x))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("head", ["pooled", "study"])
+def test_transfer_classifiers_are_exported_with_their_resizing(faces, tmp_path, format, head):
+    backbone = Backbone("tiny", tiny_backbone, lambda images: images[..., ::-1] / 255, 8, "none")
+    clf = refit(
+        TransferClassifier, faces, backbone=backbone, weights=None, image_size=24, head=head
+    )
+    export_classifier(clf, tmp_path / "faces", format=format)
+    again = ExportedClassifier(tmp_path / "faces")
+    expected = clf.predict_proba(faces.images)
+    np.testing.assert_allclose(again.predict_proba(faces.images), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("policy", ["float64", "mixed_bfloat16"])
+def test_other_precisions_are_exported_in_single_precision(faces, tmp_path, policy):
+    clf = refit(CNNClassifier, faces, architecture="tiny", dtype_policy=policy)
+    export_classifier(clf, tmp_path / "faces")
+    probabilities = ExportedClassifier(tmp_path / "faces").predict_proba(faces.images)
+    np.testing.assert_allclose(probabilities, clf.predict_proba(faces.images), atol=0.02)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_an_abstaining_classifier_says_not_sure_in_the_same_places(fitted, faces, tmp_path, format):
+    sure = AbstainingClassifier(FrozenEstimator(fitted), target_accuracy=0.5)
+    sure.fit(faces.images, faces.target)
+    sure.threshold_ = float(np.median(fitted.predict_proba(faces.images).max(axis=1)))
+    export_classifier(sure, tmp_path / "faces", format=format)
+    again = ExportedClassifier(tmp_path / "faces")
+    predicted = again.predict(faces.images)
+    assert predicted.tolist() == sure.predict(faces.images).tolist()
+    assert "not sure" in predicted
+    assert again.threshold_ == sure.threshold_
+    assert again.classes_.tolist() == fitted.classes_.tolist()
+
+
+def test_integer_labels_stay_integers(faces, tmp_path):
+    clf = CNNClassifier("tiny", augmentation=None, epochs=1, random_state=0)
+    clf.fit(faces.images, np.unique(faces.target, return_inverse=True)[1])
+    export_classifier(clf, tmp_path / "faces")
+    predicted = ExportedClassifier(tmp_path / "faces").predict(faces.images)
+    assert predicted.dtype.kind == "i"
+    assert predicted.tolist() == clf.predict(faces.images).tolist()
+
+
+def test_a_saved_model_gives_the_same_probabilities(fitted, faces, tmp_path):
+    report = export_classifier(fitted, tmp_path / "faces", format="saved_model", card="# Faces")
+    assert report.largest_difference <= 1e-4
+    import tensorflow as tf
+
+    serve = tf.saved_model.load(str(tmp_path / "faces")).signatures["serving_default"]
+    images = tf.constant(faces.images[..., None], tf.float32)
+    probabilities = serve(images)["probabilities"].numpy()
+    np.testing.assert_allclose(probabilities, fitted.predict_proba(faces.images), atol=1e-4)
+    record = json.loads((tmp_path / "faces/assets.extra/fer_estimators.json").read_text())
+    assert record["classes"] == fitted.classes_.tolist()
+    assert record["card"] == "# Faces"
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_an_export_that_answers_differently_leaves_no_file(fitted, faces, tmp_path, format):
+    with pytest.raises(ValueError, match=r"answers differently.*No file was written"):
+        export_classifier(
+            fitted,
+            tmp_path / "faces",
+            format=format,
+            quantize="float16",
+            check_images=faces.images,
+            tolerance=0,
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_saved_model_that_answers_differently_leaves_no_folder(fitted, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "fer_estimators._backends.tensorflow_export.run_saved_model",
+        lambda folder: lambda images: np.full((len(images), 7), 1 / 7),
+    )
+    with pytest.raises(ValueError, match="answers differently"):
+        export_classifier(fitted, tmp_path / "faces", format="saved_model")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("format", [*FORMATS, "saved_model"])
+def test_what_is_there_is_replaced_only_if_asked(fitted, tmp_path, format):
+    path = tmp_path / "faces"
+    export_classifier(fitted, path, format=format)
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        export_classifier(fitted, path, format=format)
+    report = export_classifier(fitted, path, format=format, overwrite=True)
+    assert report.path == path
+    assert [entry.name for entry in tmp_path.iterdir()] == ["faces"]
+
+
+class CannotBeExported(keras.layers.Layer):
+    """Compute what neither format has an operator for."""
+
+    def call(self, images):
+        import tensorflow as tf
+
+        ones = tf.ones_like(images)
+        return tf.raw_ops.Betainc(a=ones, b=ones, x=images / 256)
+
+
+def build_with_odd_layer(input_shape, n_classes, *, dropout=0.0):
+    inputs = keras.Input(input_shape)
+    x = keras.layers.Flatten()(CannotBeExported(name="odd_layer")(inputs))
+    return keras.Model(inputs, keras.layers.Dense(n_classes, activation="softmax")(x))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_layer_that_the_format_cannot_express_is_named(faces, tmp_path, format):
+    clf = CNNClassifier("tiny", augmentation=None, epochs=1, random_state=0)
+    clf.fit(faces.images[:70], faces.target[:70])
+    clf.model_ = build_with_odd_layer((16, 16, 1), 7)
+    with pytest.raises(ValueError, match=r"'Betainc' in '.*odd_layer.*'"):
+        export_classifier(clf, tmp_path / "faces", format=format)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_packages_are_named_before_work_begins(fitted, tmp_path, monkeypatch):
+    monkeypatch.setattr(_extras, "find_spec", lambda name: None if name == "tf2onnx" else True)
+    with pytest.raises(ImportError, match=r"needs tf2onnx.*pip install 'fer-estimators\[export\]'"):
+        export_classifier(fitted, tmp_path / "faces", format="onnx")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"format": "onyx"}, "Did you mean 'onnx'"),
+        ({"quantize": "int4"}, "'float16', 'int8' or None"),
+        ({"quantize": "float16", "representative": np.zeros((1, 16, 16))}, "quantize='int8'"),
+        ({"format": "saved_model", "quantize": "int8"}, "keeps float32"),
+        ({"tolerance": 2}, "0 to 1"),
+        ({"check_images": np.zeros((2, 9, 9), np.uint8)}, r"X has image shape \(9, 9\)"),
+        ({"card": 3}, "card=3"),
+    ],
+)
+def test_bad_options_are_refused(fitted, tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        export_classifier(fitted, tmp_path / "faces", **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_a_fitted_image_classifier_is_refused(tmp_path):
+    with pytest.raises(TypeError, match="LogisticRegression"):
+        export_classifier(LogisticRegression(), tmp_path / "faces")
+    with pytest.raises(NotFittedError):
+        export_classifier(CNNClassifier(), tmp_path / "faces")
+    with pytest.raises(NotFittedError):
+        export_classifier(AbstainingClassifier(CNNClassifier()), tmp_path / "faces")
+
+
+def test_a_missing_folder_is_said(fitted, tmp_path):
+    with pytest.raises(FileNotFoundError, match="Make it first"):
+        export_classifier(fitted, tmp_path / "no" / "faces")

@@ -1,0 +1,135 @@
+"""Running exported files: a fitted scikit-learn classifier, without Keras."""
+
+import pickle
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from fer_estimators import AbstainingClassifier, ImageResizer, load_pretrained, make_faces
+from fer_estimators.export import ExportedClassifier
+from fer_estimators.pretrained import PRETRAINED, load_model_card
+
+
+def test_it_is_a_fitted_classifier(exported, fitted, faces):
+    clf = ExportedClassifier(exported)
+    check_is_fitted(clf)
+    assert clf.classes_.tolist() == fitted.classes_.tolist()
+    assert clf.image_shape_ == (16, 16, 1)
+    assert clf.n_features_in_ == 256
+    assert (clf.card_, clf.licence_, clf.threshold_) == ("# Faces", "MIT", None)
+    assert clf.predict(faces.images).tolist() == fitted.predict(faces.images).tolist()
+    assert clf.score(faces.images, faces.target) == fitted.score(faces.images, faces.target)
+
+
+def test_batches_give_what_single_images_give(exported, faces):
+    clf = ExportedClassifier(exported)
+    together = clf.predict_proba(faces.images[:70])
+    alone = [clf.predict_proba(image[None])[0] for image in faces.images[:70]]
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+def test_threads_share_it(exported, faces):
+    clf = ExportedClassifier(exported, n_jobs=2)
+    parts = np.array_split(faces.images, 9)
+    with ThreadPoolExecutor(4) as pool:
+        got = list(pool.map(clf.predict_proba, parts))
+    np.testing.assert_allclose(np.concatenate(got), clf.predict_proba(faces.images), atol=1e-6)
+
+
+def test_flat_rows_floats_and_lists_are_taken(exported, faces):
+    clf = ExportedClassifier(exported)
+    expected = clf.predict_proba(faces.images)
+    for same in (faces.data, faces.images.astype(float), list(faces.images)):
+        np.testing.assert_allclose(clf.predict_proba(same), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((2, 9, 9), np.uint8), r"X has image shape \(9, 9\)"),
+        (np.full((2, 16, 16), 300.0), r"pixels are expected in 0\.\.255"),
+        (np.full((2, 16, 16), np.nan), "NaN"),
+        (np.random.default_rng(0).random((2, 16, 16)), r"not on a scale of 0\.\.255"),
+        (["a.png"], "X holds text"),
+    ],
+)
+def test_images_are_checked_as_by_the_original(exported, fitted, images, message):
+    for clf in (ExportedClassifier(exported), fitted):
+        with pytest.raises(ValueError, match=message):
+            clf.predict(images)
+
+
+def test_a_pickle_carries_the_content(exported, faces, tmp_path):
+    path = tmp_path / "faces"
+    path.write_bytes(exported.read_bytes())
+    clf = ExportedClassifier(path)
+    pickled = pickle.dumps(clf)
+    expected = clf.predict(faces.images)
+    path.unlink()
+    assert pickle.loads(pickled).predict(faces.images).tolist() == expected.tolist()
+    assert clone(clf).predict(faces.images).tolist() == expected.tolist()
+
+
+def test_another_path_is_read_again(exported, faces, tmp_path):
+    clf = ExportedClassifier(exported)
+    clf.predict(faces.images)
+    with pytest.raises(FileNotFoundError, match=r"no file '.*gone'"):
+        clf.set_params(path=tmp_path / "gone").predict(faces.images)
+    clf.set_params(path=str(exported), n_jobs=-1).predict(faces.images)
+
+
+def test_it_works_in_scikit_learns_tools(exported, faces):
+    clf = ExportedClassifier(exported)
+    X, y = faces.images, faces.target
+    assert cross_val_score(clf, X, y, cv=2, n_jobs=2).mean() == pytest.approx(clf.score(X, y))
+    large = make_faces(20, image_size=32, random_state=1)
+    pipeline = make_pipeline(ImageResizer(16), clf).fit(large.images, large.target)
+    assert pipeline.predict(large.images).shape == (20,)
+    sure = AbstainingClassifier(FrozenEstimator(clf), target_accuracy=0.5).fit(X, y)
+    assert sure.predict(X).shape == (140,)
+    calibrated = CalibratedClassifierCV(FrozenEstimator(clf), method="temperature").fit(X, y)
+    np.testing.assert_allclose(calibrated.predict_proba(X).sum(axis=1), 1, atol=1e-5)
+
+
+def test_unknown_labels_are_said_in_score(exported, faces):
+    clf = ExportedClassifier(exported)
+    with pytest.warns(UserWarning, match="count as mistakes"):
+        clf.score(faces.images, ["bored"] * len(faces.images))
+
+
+@pytest.mark.parametrize("name", sorted(PRETRAINED))
+def test_shipped_classifiers_answer_as_the_originals(name):
+    faces = make_faces(40, image_size=60, random_state=5)
+    clf, original = ExportedClassifier.from_pretrained(name), load_pretrained(name)
+    # Larger than the network's: both convert.
+    expected = original.predict_proba(faces.images)
+    np.testing.assert_allclose(clf.predict_proba(faces.images), expected, atol=0.05)
+    assert clf.card_ == load_model_card(name)
+    assert clf.licence_ == "MIT"
+
+
+def test_an_unknown_shipped_name_suggests_one():
+    with pytest.raises(ValueError, match="Did you mean 'fer2013-compact'"):
+        ExportedClassifier.from_pretrained("fer2013-compat")
+
+
+def test_neither_keras_nor_matplotlib_is_imported():
+    code = (
+        "import sys, numpy as np\n"
+        "from fer_estimators.export import ExportedClassifier\n"
+        "clf = ExportedClassifier.from_pretrained('fer2013-compact')\n"
+        "clf.predict(np.zeros((1, 60, 60, 3), np.uint8))\n"
+        "heavy = {'keras', 'tensorflow', 'scikeras', 'jax', 'torch', 'matplotlib'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

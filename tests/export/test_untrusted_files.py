@@ -1,0 +1,260 @@
+"""Files that are not what they should be are refused before they are run."""
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from onnx import TensorProto, helper
+
+from fer_estimators.exceptions import ModelFileError
+from fer_estimators.export import ExportedClassifier
+from fer_estimators.export._facts import KEY
+
+
+def open_file(path):
+    return ExportedClassifier(path).classes_
+
+
+def replace_record(path, target, change):
+    """Write an ONNX file whose record was changed."""
+    model = onnx.load(path)
+    entry = next(entry for entry in model.metadata_props if entry.key == KEY)
+    entry.value = change(entry.value)
+    onnx.save(model, target)
+    return target
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "0 bytes"),
+        (b"short", "5 bytes"),
+        (b"<!DOCTYPE html><title>Not found</title>", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "Git LFS"),
+        (b"PK\3\4" + bytes(40), "zip archive"),
+        (b"\x80\4\x95" + bytes(40), "a pickle"),
+        (b"GIF89a" + bytes(40), "neither a LiteRT nor an ONNX file"),
+        (b"\x1c\0\0\0TFL3" + bytes(40), "it has 0 graphs"),
+        (b"\x08\x08" + b"\xff" * 40, "damaged or incomplete"),
+    ],
+)
+def test_files_of_another_kind_are_told(tmp_path, content, message):
+    path = tmp_path / "other"
+    path.write_bytes(content)
+    with pytest.raises(ModelFileError, match=message):
+        open_file(path)
+
+
+def test_a_folder_is_told(tmp_path):
+    with pytest.raises(ModelFileError, match=r"a folder \(a SavedModel\?\)"):
+        open_file(tmp_path)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.9, 0.999])
+def test_cut_files_are_damaged(exported, tmp_path, share):
+    content = exported.read_bytes()
+    path = tmp_path / "cut"
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(ModelFileError, match="damaged"):
+        open_file(path)
+
+
+def test_changed_weights_are_damaged(exported, tmp_path, fitted):
+    content = exported.read_bytes()
+    kernel = np.asarray(fitted.model_.get_layer("logits").bias).astype("<f4").tobytes()
+    assert content.count(kernel) == 1
+    path = tmp_path / "changed"
+    path.write_bytes(content.replace(kernel, kernel[:-1] + bytes([kernel[-1] ^ 1])))
+    with pytest.raises(ModelFileError, match="weights are not those that were exported"):
+        open_file(path)
+
+
+def test_a_file_of_a_newer_version_says_so(onnx_file, tmp_path):
+    def change(record):
+        return json.dumps(json.loads(record) | {"format_version": 2, "library_version": "9.0"})
+
+    path = replace_record(onnx_file, tmp_path / "newer", change)
+    with pytest.raises(ModelFileError, match=r"newer version of fer-estimators \(9\.0"):
+        open_file(path)
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [
+        ("classes", ["happy", "happy"]),
+        ("classes", [["happy"], ["sad"]]),
+        ("classes", "happy"),
+        ("image_shape", [16, 16, 10**9]),
+        ("image_shape", 16),
+        ("threshold", 2),
+        ("threshold", 0.5),
+        ("abstain_label", {"not": "sure"}),
+        ("handle_other_shapes", "guess"),
+        ("card", ["text"]),
+        ("unknown", 1),
+        ("format_version", "one"),
+    ],
+)
+def test_records_of_what_cannot_be_are_damaged(onnx_file, tmp_path, entry, value):
+    def change(record):
+        return json.dumps(json.loads(record) | {entry: value})
+
+    path = replace_record(onnx_file, tmp_path / "odd", change)
+    with pytest.raises(ModelFileError, match="damaged or incomplete"):
+        open_file(path)
+
+
+@pytest.mark.parametrize("record", ["{", "[]", "[" * 100_000, "x" * 2**21])
+def test_records_that_are_no_json_are_told(onnx_file, tmp_path, record):
+    path = replace_record(onnx_file, tmp_path / "odd", lambda _: record)
+    with pytest.raises(ModelFileError, match="record"):
+        open_file(path)
+
+
+def test_a_record_of_other_shapes_than_the_network_is_damaged(onnx_file, tmp_path):
+    def change(record):
+        return json.dumps(json.loads(record) | {"image_shape": [17, 16, 1]})
+
+    path = replace_record(onnx_file, tmp_path / "odd", change)
+    with pytest.raises(ModelFileError, match=r"maps \(16, 16, 1\)"):
+        open_file(path)
+
+
+def write_onnx(path, nodes, constants=(), shape=(None, 16, 16, 1), **opsets):
+    graph = helper.make_graph(
+        nodes,
+        "graph",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, (None, 2))],
+        constants,
+    )
+    imports = [helper.make_opsetid("", 17), *(helper.make_opsetid(d, 1) for d in opsets)]
+    onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=8), path)
+    return path
+
+
+def test_operators_outside_the_standard_set_are_refused(tmp_path):
+    node = helper.make_node("Gelu", ["images"], ["out"], domain="com.microsoft")
+    path = write_onnx(tmp_path / "odd", [node], **{"com.microsoft": 1})
+    with pytest.raises(ModelFileError, match=r"refused.*com\.microsoft\.Gelu"):
+        open_file(path)
+    node = helper.make_node("NonZero", ["images"], ["out"])
+    with pytest.raises(ModelFileError, match=r"refused.*NonZero"):
+        open_file(write_onnx(tmp_path / "loop", [node]))
+
+
+def test_weights_in_other_files_are_refused(tmp_path):
+    tensor = TensorProto(name="weights", data_type=TensorProto.FLOAT, dims=[4])
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="/etc/passwd")
+    node = helper.make_node("Add", ["images", "weights"], ["out"])
+    path = tmp_path / "odd"
+    write_onnx(path, [node])
+    model = onnx.load(path)
+    model.graph.initializer.append(tensor)
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelFileError, match="weights lie in other files"):
+        open_file(path)
+
+
+def test_absurd_sizes_are_refused(tmp_path):
+    sizes = helper.make_tensor("sizes", TensorProto.INT64, [4], [1, 10**6, 10**6, 1])
+    sizes.ClearField("int64_data")
+    sizes.raw_data = np.array([1, 10**6, 10**6, 1]).tobytes()
+    node = helper.make_node("Resize", ["images", "", "", "sizes"], ["out"])
+    with pytest.raises(ModelFileError, match="1,000,000 pixels on a side"):
+        open_file(write_onnx(tmp_path / "odd", [node], [sizes]))
+    computed = helper.make_node("Shape", ["images"], ["sizes"])
+    with pytest.raises(ModelFileError, match="computes the sizes"):
+        open_file(write_onnx(tmp_path / "computed", [computed, node]))
+
+
+def change_litert(source, target, change):
+    """Write a LiteRT file of which something was changed."""
+    import flatbuffers
+
+    model = schema.ModelT.InitFromPackedBuf(source.read_bytes())
+    change(model)
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    target.write_bytes(bytes(builder.Output()))
+    return target
+
+
+def test_litert_operators_outside_the_standard_set_are_refused(litert_file, tmp_path):
+    def become_custom(model):
+        model.operatorCodes[0].builtinCode = schema.BuiltinOperator.CUSTOM
+        model.operatorCodes[0].customCode = "FlexMatMul"
+
+    def become_a_loop(model):
+        model.operatorCodes[0].builtinCode = schema.BuiltinOperator.WHILE
+
+    path = change_litert(litert_file, tmp_path / "odd", become_custom)
+    with pytest.raises(ModelFileError, match="custom operator 'FlexMatMul'"):
+        open_file(path)
+    path = change_litert(litert_file, tmp_path / "odd", become_a_loop)
+    with pytest.raises(ModelFileError, match=r"refused.*WHILE"):
+        open_file(path)
+
+
+def test_absurd_litert_tensors_are_refused(litert_file, tmp_path):
+    def grow(model):
+        model.subgraphs[0].tensors[-1].shape = [1, 2**30]
+
+    path = change_litert(litert_file, tmp_path / "odd", grow)
+    with pytest.raises(ModelFileError, match="values in its tensors"):
+        open_file(path)
+
+
+def without_record(source, target):
+    if source.suffix == ".tflite":
+        return change_litert(source, target, lambda model: setattr(model, "metadata", None))
+    model = onnx.load(source)
+    del model.metadata_props[:]
+    onnx.save(model, target)
+    return target
+
+
+def test_a_file_without_a_record_is_run_with_given_classes(exported, fitted, faces, tmp_path):
+    path = without_record(exported, tmp_path / "bare")
+    with pytest.raises(ValueError, match="Pass classes="):
+        open_file(path)
+    clf = ExportedClassifier(path, classes=fitted.classes_)
+    assert clf.predict(faces.images).tolist() == fitted.predict(faces.images).tolist()
+    with pytest.raises(ValueError, match=r"has 2 labels, but .* has 7 outputs"):
+        open_file_with(path, ["happy", "sad"])
+
+
+def open_file_with(path, classes):
+    return ExportedClassifier(path, classes=classes).classes_
+
+
+def test_classes_that_contradict_the_file_are_refused(exported, fitted):
+    assert open_file_with(exported, fitted.classes_).tolist() == fitted.classes_.tolist()
+    with pytest.raises(ValueError, match="Leave classes out"):
+        open_file_with(exported, fitted.classes_[::-1])
+
+
+def test_the_package_that_runs_a_file_is_named(exported, monkeypatch):
+    monkeypatch.setattr("fer_estimators.export._extras.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"pip install (ai-edge-litert|onnxruntime)"):
+        open_file(exported)
+
+
+def test_mutated_files_are_refused_or_run(exported, faces, tmp_path):
+    """Neither hang nor end the process: each mutation is opened, and run where it may be."""
+    content = bytearray(exported.read_bytes())
+    random = np.random.default_rng(0)
+    for number in range(40):
+        mutated = content.copy()
+        for position in random.integers(0, len(content), 1 + number % 5):
+            mutated[position] = random.integers(256)
+        path = tmp_path / f"{number}"
+        path.write_bytes(mutated)
+        clf = ExportedClassifier(path)
+        try:
+            clf.predict(faces.images[:2])
+        except (ModelFileError, ValueError):
+            continue
