@@ -275,9 +275,7 @@ def test_contents_of_files_are_read_like_the_files(folder, names):
     expected = ImageReader(16).transform([folder / name for name in names])
     for X in (contents, mixed, np.array(contents, dtype=object), pd.Series(contents)):
         np.testing.assert_array_equal(ImageReader(16).fit_transform(X), expected)
-    with pytest.raises(
-        ImageReadError, match=r"1 of 2 .*: X\[1\]: damaged JPEG|X\[1\]: damaged PNG"
-    ):
+    with pytest.raises(ImageReadError, match=r"1 of 2 .*: X\[1\]: damaged"):
         ImageReader(16).transform([contents[0], contents[1][:-9]])
 
 
