@@ -27,7 +27,9 @@ from fer_estimators.classifiers._outputs import check_network, check_probabiliti
 # Neither pickled nor saved: what goes with the network in this process alone.
 REBUILT = ("_infer", "_trainer")
 # Parameters that may change what the network consists of.
-_NETWORK_PARAMETERS = (*("architecture", "backbone", "head", "image_size", "dtype_policy"),)
+_NETWORK_PARAMETERS = (
+    *("architecture", "backbone", "head", "image_size", "dtype_policy"),
+)
 _VERSION = "_fer_estimators_version"
 #: Numbers in the output of one layer for one image: 512 MiB in float32. VGG16 on images of 1024
 #: pixels has half of it.
