@@ -99,3 +99,19 @@ def test_what_is_no_size_is_told(size):
 def test_floats_that_no_backend_knows_are_refused():
     with pytest.raises(ValueError, match=r"X has dtype float\d+, .*float64 .*astype"):
         check_image_array(np.zeros((2, 8, 8), np.longdouble))
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+def test_masked_images_are_refused_also_in_a_list(as_list):
+    X = np.ma.masked_greater(np.full((2, 16, 16), 100, dtype=np.uint8), 255)
+    given = list(X) if as_list else X
+    assert resize_images(given, 8).max() == 100
+    X[1, 0, 0] = np.ma.masked
+    with pytest.raises(ValueError, match=r"X has 1 masked pixels.*X\.filled\(0\)"):
+        resize_images(list(X) if as_list else X, 8)
+
+
+@pytest.mark.parametrize("size", [100_000, 4097, (48, 5000)])
+def test_sizes_beyond_the_limit_are_refused(size):
+    with pytest.raises(ValueError, match=r"is not a size; expected .* 1 to 4096 each"):
+        resize_images(np.zeros((1, 16, 16), dtype=np.uint8), size)

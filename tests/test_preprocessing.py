@@ -1,5 +1,6 @@
 """File names to images, and images to images of another size."""
 
+import os
 import pathlib
 import pickle
 import subprocess
@@ -252,7 +253,7 @@ def test_resizer_takes_other_sizes_than_it_was_fitted_on(faces):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda images: images / 255, r"looks like a scale of 0\.\.1"),
+        (lambda images: images / 255, r"look like 0\.\.1"),
         (lambda images: images - 300.0, "Negative values in data"),
         (lambda images: images[:, :4, :4] - 300.0, "Negative values in data"),
         (lambda images: images[:, :4, :4] + 300.0, "or values above 255"),
@@ -266,3 +267,64 @@ def test_resizer_refuses_what_would_not_survive_as_pixels(faces, change, message
 def test_reading_needs_no_keras():
     code = "import sys, fer_estimators.preprocessing; sys.exit('keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_contents_of_files_are_read_like_the_files(folder, names):
+    contents = [(folder / name).read_bytes() for name in names]
+    mixed = [folder / names[0], *contents[1:]]
+    expected = ImageReader(16).transform([folder / name for name in names])
+    for X in (contents, mixed, np.array(contents, dtype=object), pd.Series(contents)):
+        np.testing.assert_array_equal(ImageReader(16).fit_transform(X), expected)
+    with pytest.raises(ImageReadError, match=r"1 of 2 .*: X\[1\]: damaged"):
+        ImageReader(16).transform([contents[0], contents[1][:-9]])
+
+
+def test_messages_cut_long_values(folder, names):
+    content = (folder / names[0]).read_bytes() * 1000
+    with pytest.raises(TypeError, match=r"is one file, but .*Pass \[X\]") as one:
+        ImageReader().transform(content)
+    with pytest.raises(ImageReadError, match="not an image") as text:
+        ImageReader().transform([b"x" * 10**6])
+    with pytest.raises(TypeError, match="are not file names") as array:
+        ImageReader().transform(["a.png", list(range(10**5))])
+    assert max(len(str(caught.value)) for caught in (one, text, array)) < 500
+
+
+def test_pipe_in_place_of_an_image_is_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "1.png")
+    with pytest.raises(ImageReadError, match=r"1\.png: cannot be read \(not a regular file\)"):
+        ImageReader(root=tmp_path).transform(["1.png"])
+
+
+@pytest.mark.parametrize("transformer", [ImageReader(10**5), ImageResizer((48, 5000))])
+def test_sizes_beyond_the_limit_are_refused(transformer, faces):
+    with pytest.raises(ValueError, match=r"is not a size; expected .* 1 to 4096 each"):
+        transformer.fit(faces.images if isinstance(transformer, ImageResizer) else ["a.png"])
+
+
+def test_photo_of_a_phone_is_read(tmp_path):
+    Image.new("L", (8160, 6120), 50).save(tmp_path / "photo.jpg")
+    assert ImageReader(48, root=tmp_path).transform(["photo.jpg"]).shape == (1, 48, 48)
+
+
+class ArrowArray:
+    """As pyarrow's: `to_numpy` refuses what would need a copy, and `__array__` gives it."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __len__(self):
+        return len(self.values)
+
+    def to_numpy(self, zero_copy_only=True):
+        raise ValueError("Needed to copy 1 chunks with 0 nulls, but zero_copy_only was True")
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype=dtype or object)
+
+
+def test_names_in_columns_of_other_libraries_are_read(folder, names):
+    paths = [str(folder / name) for name in names]
+    expected = ImageReader(16).transform(paths)
+    for X in (ArrowArray(paths), pd.Series(paths, dtype="string"), tuple(paths), np.array(paths)):
+        np.testing.assert_array_equal(ImageReader(16).fit_transform(X), expected)

@@ -75,12 +75,7 @@ def as_numeric_array(X):
 def _unwrap(X):
     """Take apart what holds one image in each place, and make arrays of what is like one."""
     if isinstance(X, np.ma.MaskedArray):
-        if np.ma.is_masked(X):
-            raise ValueError(
-                f"X has {np.ma.count_masked(X)} masked pixels, but images have no gaps. Fill them, "
-                "for example with X.filled(0)."
-            )
-        return X.data
+        return _unmask(X)
     is_table = hasattr(X, "columns")
     is_column = hasattr(X, "to_numpy") and not is_table and getattr(X, "ndim", 1) == 1
     if is_column or (isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 1):
@@ -91,12 +86,23 @@ def _unwrap(X):
     return np.asarray(_as_pixels(X)) if _is_picture(X) or hasattr(X, "__array__") else X
 
 
+def _unmask(X):
+    if np.ma.is_masked(X):
+        raise ValueError(
+            f"X has {np.ma.count_masked(X)} masked pixels, but images have no gaps. Fill them, "
+            "for example with X.filled(0)."
+        )
+    return X.data
+
+
 def _is_picture(image):
     return hasattr(image, "getbands")
 
 
 def _as_pixels(image):
-    """Refuse PIL images whose numbers are not grey levels or RGB."""
+    """Refuse PIL images whose numbers are not grey levels or RGB, and images with gaps."""
+    if isinstance(image, np.ma.MaskedArray):
+        return _unmask(image)
     if not _is_picture(image):
         return image
     if image.mode not in ("L", "RGB"):

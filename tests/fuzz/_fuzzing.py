@@ -271,7 +271,7 @@ class Progress:
         """Write the counts, if there are any."""
         if self._program and self.result.tried:
             counts = {"tried": self.result.tried, "survived": self.result.counts.total()}
-            write_counts("programs", {self._program: counts})
+            write_counts({self._program: counts})
 
 
 def describe(result):

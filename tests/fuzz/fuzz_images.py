@@ -15,7 +15,7 @@ from _fuzzing import Target, main
 from _mutations import DAMAGE, blank, cut, extremes, flip, truncate
 from PIL import Image, PngImagePlugin
 
-from fer_estimators._files.decode import MAX_SIDE
+from fer_estimators._files.decode import MAX_PIXELS
 from fer_estimators.datasets import load_image_folder, make_faces
 from fer_estimators.exceptions import DatasetError
 from fer_estimators.preprocessing import ImageReader
@@ -227,7 +227,7 @@ def _load(path, rng):
 def _judge(kind, images):
     assert images.dtype == np.uint8, images.dtype
     assert images.ndim in (3, 4), images.shape
-    assert 0 < images.nbytes <= 3 * MAX_SIDE**2, images.shape
+    assert 0 < images.nbytes <= 3 * MAX_PIXELS, images.shape
     return "read"
 
 

@@ -87,7 +87,14 @@ def cut(pixels, centre, side, angle, size):
     x, y = (centre[0] - left) / reduced, (centre[1] - top) / reduced
     sine, cosine = (step * f(math.radians(angle)) for f in (math.sin, math.cos))
     w, h = width * finer, height * finer
-    matrix = (cosine, -sine, x - cosine * w / 2 + sine * h / 2, sine, cosine, y - sine * w / 2 - cosine * h / 2)
+    matrix = (
+        cosine,
+        -sine,
+        x - cosine * w / 2 + sine * h / 2,
+        sine,
+        cosine,
+        y - sine * w / 2 - cosine * h / 2,
+    )
     cut = image.transform((w, h), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
     return np.asarray(cut.reduce(finer) if finer > 1 else cut)
 

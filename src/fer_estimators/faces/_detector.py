@@ -34,7 +34,10 @@ class FaceDetector(BaseEstimator):
         self.min_face = min_face
 
     _parameter_constraints = {
-        "min_face": [Interval(Integral, 1, None, closed="left"), Interval(Real, 0, 1, closed="right")]
+        "min_face": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Real, 0, 1, closed="right"),
+        ]
     }
 
     def detect(self, photo) -> list[Face]:
@@ -62,9 +65,7 @@ class FaceDetector(BaseEstimator):
             sides.append(side)
             side /= 2
         sides.append(_COARSEST)
-        return [
-            (_round_up(side), _MIN_SCORES[side != _COARSEST]) for side in sides
-        ]
+        return [(_round_up(side), _MIN_SCORES[side != _COARSEST]) for side in sides]
 
 
 def _round_up(side):
