@@ -32,7 +32,7 @@ def import_keras() -> None:
     """
     before = os.environ.get(_LEVEL)
     if "tensorflow" in sys.modules or before == "0":
-        import keras  # noqa: F401
+        import keras
 
         return
     # Read once, while TensorFlow is imported: warnings and errors will still be written.
