@@ -24,6 +24,7 @@ from fer_estimators._backends.process_state import (
 )
 from fer_estimators._compat import Interval, StrOptions
 from fer_estimators._fingerprint import describe
+from fer_estimators._messages import warn
 from fer_estimators._prediction import ImagePredictor, check_probabilities
 from fer_estimators.classifiers._callbacks import KeepBestWeights
 from fer_estimators.classifiers._checkpoint import Progress, fingerprint, open_checkpoint
@@ -61,6 +62,9 @@ class BaseImageClassifier(NetworkState, ImagePredictor, BaseEstimator):
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
+
+    # Set by `load`: whoever fits or clones such a classifier may not know what is lost.
+    _weights_came_from_a_file = False
 
     def fit(
         self,
@@ -187,6 +191,16 @@ default=None
         self._check_classes(classes, warm)
         return self._fit(X, y, sample_weight, warm=warm, classes=classes, incremental=True)
 
+    def __sklearn_clone__(self) -> Self:
+        """Make an unfitted copy, as :func:`sklearn.base.clone` does."""
+        if self._weights_came_from_a_file:
+            warn(
+                f"A clone of this {type(self).__name__} has its parameters, but not the weights "
+                "that it was loaded with: fitted, it learns from the beginning. To keep them, wrap "
+                "it in sklearn.frozen.FrozenEstimator."
+            )
+        return super().__sklearn_clone__()
+
     def _check_classes(self, classes, warm):
         """Check what only :meth:`partial_fit` has to be told."""
         if self.class_weight == "balanced":
@@ -237,6 +251,12 @@ default=None
     ):
         """Check everything, then train; `incremental` for one epoch with the same optimizer."""
         self._validate_params()
+        if not warm and self._weights_came_from_a_file:
+            warn(
+                f"fit replaces the weights that this {type(self).__name__} was loaded with, and "
+                "learns from the beginning. To continue from them, set warm_start=True and a low "
+                "learning_rate, or call partial_fit."
+            )
         data = check_training_data(
             self,
             X,
@@ -288,6 +308,7 @@ default=None
         self._seed = seed
         self._infer = infer
         self._trainer = (signature, trainer) if incremental else None
+        vars(self).pop("_weights_came_from_a_file", None)
         return interruption
 
     def _checkpoint(self, folder, data, warm):

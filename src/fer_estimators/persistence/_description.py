@@ -21,6 +21,7 @@ _METHODS = ("fit", "partial_fit", "predict", "predict_proba", "score")
 _NOT_LEARNED = {
     *("model_", "_infer", "_trainer", "_built", "_built_with"),
     "_metadata_request",
+    "_weights_came_from_a_file",
 }
 
 

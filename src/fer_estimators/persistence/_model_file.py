@@ -181,7 +181,9 @@ def load(path: str | PathLike[str], **parameters: Any) -> Any:
         _check_finite(weights)
         clf._restore_network(weights, described["trainable"])
         _check_answer(clf, described["answer"])
-        return clf if around is None else make_abstaining(clf, around)
+        loaded = clf if around is None else make_abstaining(clf, around)
+    clf._weights_came_from_a_file = True
+    return loaded
 
 
 @contextmanager
