@@ -1,7 +1,6 @@
 """Write a classifier into a file that runs without Keras."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -353,4 +352,9 @@ def _folder_written_whole(path: Path) -> Iterator[Path]:
         yield new
         if path.exists():
             path.rename(old)
-        shutil.move(new, path)
+        try:
+            new.rename(path)
+        except OSError:
+            if old.exists():
+                old.rename(path)
+            raise
