@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
+from sklearn.callback import with_callbacks
 from sklearn.utils import check_random_state
 
 from fer_estimators._backends.device import device_scope, resolve_device
@@ -31,11 +32,12 @@ from fer_estimators.classifiers._checkpoint import Progress, fingerprint, open_c
 from fer_estimators.classifiers._data import TrainingData, check_training_data
 from fer_estimators.classifiers._outputs import check_network
 from fer_estimators.classifiers._pickling import NetworkState
+from fer_estimators.classifiers._sklearn_callbacks import TellScikitLearn
 from fer_estimators.classifiers._training import Phase, Rule, Trainer
 from fer_estimators.classifiers._views import VIEWS, average_over_views
 
 
-class BaseImageClassifier(NetworkState, ImagePredictor, BaseEstimator):
+class BaseImageClassifier(CallbackSupportMixin, NetworkState, ImagePredictor, BaseEstimator):
     """Train a Keras model on images, and predict the user's own labels.
 
     Subclasses store the parameters and give :meth:`_build_network`.
@@ -230,9 +232,15 @@ default=None
     def _incremental_phase(self) -> Phase:
         return Phase(1, self.learning_rate, "constant", averages=False)
 
+    @with_callbacks
     def _fit(self, X, y, sample_weight, **options):
+        if hasattr(self, "_skl_callbacks"):
+            context = self._init_callback_context(max_subtasks=None)
+            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         with self._restored_on_failure(options["warm"]):
             interruption = self._fit_until_interrupted(X, y, sample_weight, **options)
+        if hasattr(self, "_skl_callbacks"):
+            context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
         interruption.raise_as_usual()
         return self
 
@@ -290,23 +298,27 @@ default=None
             phases = [self._incremental_phase()] if incremental else self._phases(network)
             best = KeepBestWeights(network, None if validation is None else self.patience)
             progress = Progress(self.history_ if warm else {}, best, checkpoint, seed)
-            rule = Rule(
-                self.optimizer, self.label_smoothing, self.callbacks or (), int(self.verbose)
-            )
+            fitted = {
+                "classes_": data.classes,
+                "image_shape_": image_shape,
+                "n_features_in_": int(np.prod(image_shape)),
+                "device_": device,
+                "model_": network,
+                "_infer": infer,
+                "_seed": seed,
+            }
+            callbacks = list(self.callbacks or ())
+            if hasattr(self, "_skl_callbacks"):
+                callbacks.append(TellScikitLearn(self, self._callback_fit_ctx, X, y, fitted))
+            rule = Rule(self.optimizer, self.label_smoothing, callbacks, int(self.verbose))
             interruption = trainer.run(phases, rule, batches, validation, progress)
-        self.classes_ = data.classes
-        self.image_shape_ = image_shape
-        self.n_features_in_ = int(np.prod(image_shape))
-        self.device_ = device
-        self.model_ = network
+        vars(self).update(fitted)
         self.history_ = progress.history
         self.n_epochs_ = progress.n_epochs
         self.best_epoch_ = best.best_epoch
         self.interrupted_ = interruption.ended_training
         if not warm:
             self._record_network(network)
-        self._seed = seed
-        self._infer = infer
         self._trainer = (signature, trainer) if incremental else None
         vars(self).pop("_weights_came_from_a_file", None)
         return interruption

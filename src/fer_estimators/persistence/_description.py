@@ -22,6 +22,7 @@ _NOT_LEARNED = {
     *("model_", "_infer", "_trainer", "_built", "_built_with"),
     "_metadata_request",
     "_weights_came_from_a_file",
+    "_skl_callbacks",
 }
 
 
