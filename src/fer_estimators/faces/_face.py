@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 #: The points of `Face.landmarks`, in order; right and left are the person's own.
 LANDMARKS = ("right eye", "left eye", "nose", "mouth", "right ear", "left ear")
 
+#: Where each of them is found in the mirrored picture.
+MIRRORED = (1, 0, 2, 3, 5, 4)
+
 
 @dataclass(frozen=True, eq=False)
 class Face:
