@@ -1,6 +1,7 @@
 """From a photo to faces: where they are, and crops of them that a classifier takes."""
 
-from fer_estimators.faces._crops import FaceCropper, crop_faces
+from fer_estimators.faces._cropper import FaceCropper
+from fer_estimators.faces._crops import crop_faces
 from fer_estimators.faces._detector import FaceDetector
 from fer_estimators.faces._face import Face
 from fer_estimators.faces._other_detectors import as_detector

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
 
 from fer_estimators.faces._face import Face
 from fer_estimators.faces._photo import Photo, read_photo
@@ -28,6 +27,38 @@ def crop_faces(
     image_size: int | tuple[int, int] = 48,
     color: bool = False,
 ) -> NDArray[np.uint8]:
+    """Cut faces out of a photo, upright and in FER2013's framing.
+
+    Parameters
+    ----------
+    photo : array-like, PIL image, str, path-like or bytes
+        See :func:`read_photo`.
+    faces : sequence of Face
+        Faces in it. Those without landmarks are not turned.
+    image_size : int or tuple of (int, int), default=48
+        Height and width of the crops, pixels; one number stands for a square. Where they differ,
+        more of the photo is shown, and nothing is stretched.
+    color : bool, default=False
+        Give RGB rather than grey crops.
+
+    Returns
+    -------
+    ndarray of shape (n_faces, height, width) or (n_faces, height, width, 3), dtype uint8
+        Values 0..255. Where a crop reaches beyond the photo's edge, the outermost pixels go on.
+
+    Raises
+    ------
+    ValueError, TypeError, FileNotFoundError, ImageReadError
+        If the photo cannot be read; see :func:`read_photo`.
+
+    Examples
+    --------
+    >>> from fer_estimators import make_faces
+    >>> from fer_estimators.faces import Face, crop_faces
+    >>> photo = make_faces(1, image_size=120, random_state=0).images[0]
+    >>> crop_faces(photo, [Face(box=(20.0, 30.0, 80.0, 80.0))]).shape
+    (1, 48, 48)
+    """
     pixels = read_photo(photo)
     height, width = height_and_width(image_size)
     crops = np.empty((len(faces), height, width, 3), dtype=np.uint8)
@@ -54,13 +85,3 @@ def _to_grey(crops):
     for target, crop in zip(grey, crops, strict=True):
         target[...] = Image.fromarray(crop).convert("L")
     return grey
-
-
-class FaceCropper(TransformerMixin, BaseEstimator):
-    """Photos (or their file names) of one face each to an array of crops."""
-
-    def __init__(self, image_size=48, *, color=False, detector=None, root=None):
-        self.image_size = image_size
-        self.color = color
-        self.detector = detector
-        self.root = root
