@@ -22,7 +22,8 @@ def test_a_face_is_found_with_its_box_landmarks_and_score(portrait):
     left, top, width, height = face.box
     assert 150 < left < 200
     assert 50 < top < 110
-    assert 80 < width == pytest.approx(height) < 140
+    assert 80 < width < 140
+    assert width == pytest.approx(height)
     right_eye, left_eye, nose, mouth, *_ = face.landmarks
     assert right_eye[0] < left_eye[0]
     assert right_eye[1] < nose[1] < mouth[1]

@@ -24,6 +24,9 @@ _RELIABLE = 40
 # largest that is taken.
 _COARSEST, _FINEST = 128, 2048
 
+# Less than this, in pixels of the photo, shows no face.
+_TINY = 8
+
 # Score from which on a face is worth a second look.
 _CANDIDATE_SCORE = 0.5
 
@@ -111,7 +114,7 @@ class FaceDetector(BaseEstimator):
     def _input_sides(self, height, width):
         """Return the longest side of each input, pixels, the largest first."""
         is_share = not isinstance(self.min_face, Integral)
-        smallest = self.min_face * height if is_share else self.min_face
+        smallest = max(self.min_face * height, _TINY) if is_share else self.min_face
         side = _RELIABLE / smallest * max(height, width)
         if side > _FINEST:
             warn(
