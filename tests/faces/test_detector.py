@@ -79,7 +79,8 @@ class Middle:
 
 
 @pytest.mark.parametrize(
-    "detector", [Middle(), lambda photo: [(10, 10, 20, 20)], lambda photo: np.array([[10, 10, 20, 20]])]
+    "detector",
+    [Middle(), lambda photo: [(10, 10, 20, 20)], lambda photo: np.array([[10, 10, 20, 20]])],
 )
 def test_other_detectors_serve_as_well(detector):
     (face,) = as_detector(detector).detect(PHOTO)

@@ -14,7 +14,6 @@ from fer_estimators._compat import HasMethods, Interval, StrOptions
 from fer_estimators._messages import name_some, warn
 from fer_estimators.exceptions import ImageReadError
 from fer_estimators.faces._crops import crop_faces, frame
-from fer_estimators.faces._detector import FaceDetector
 from fer_estimators.faces._face import Face
 from fer_estimators.faces._other_detectors import Detector, as_detector
 from fer_estimators.faces._photo import Photo, read_photo

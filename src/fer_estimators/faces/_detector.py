@@ -8,8 +8,8 @@ from numbers import Integral, Real
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from fer_estimators._compat import Interval
 
+from fer_estimators._compat import Interval
 from fer_estimators._messages import warn
 from fer_estimators.faces._crops import crop_faces
 from fer_estimators.faces._face import Face

@@ -116,7 +116,9 @@ def _read_array(photo):
             f"{pixels.dtype}, but {_FORMS} is expected."
         )
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[-1] not in (1, 3, 4)):
-        raise ValueError(f"photo has shape {pixels.shape}, but {_FORMS} is expected.{_hint(pixels)}")
+        raise ValueError(
+            f"photo has shape {pixels.shape}, but {_FORMS} is expected.{_hint(pixels)}"
+        )
     if not pixels.size:
         raise ValueError(f"photo has shape {pixels.shape}: it has no pixels.")
     pixels = _to_uint8(pixels).reshape(*pixels.shape[:2], -1)
