@@ -24,6 +24,8 @@ _PUBLIC = {
     "Face": "fer_estimators.faces",
     "FaceCropper": "fer_estimators.faces",
     "FaceDetector": "fer_estimators.faces",
+    "EmotionRecognizer": "fer_estimators.faces",
+    "EmotionTimelineDisplay": "fer_estimators.evaluation",
     "FaceGridDisplay": "fer_estimators.evaluation",
     "ImageReader": "fer_estimators.preprocessing",
     "ImageResizer": "fer_estimators.preprocessing",

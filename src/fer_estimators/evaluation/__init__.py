@@ -5,6 +5,7 @@ own and take the predictions of these classifiers as they are.
 """
 
 from fer_estimators.evaluation._emotion_counts import EmotionCountsDisplay
+from fer_estimators.evaluation._emotion_timeline import EmotionTimelineDisplay
 from fer_estimators.evaluation._face_grid import FaceGridDisplay
 from fer_estimators.evaluation._report import classification_report
 from fer_estimators.evaluation._risk_coverage import RiskCoverageDisplay
@@ -14,6 +15,7 @@ from fer_estimators.evaluation._training_curves import TrainingCurvesDisplay
 
 __all__ = [
     "EmotionCountsDisplay",
+    "EmotionTimelineDisplay",
     "FaceGridDisplay",
     "RiskCoverageDisplay",
     "SaliencyDisplay",
