@@ -159,15 +159,20 @@ def _list_sources(options) -> Iterator[str | int]:
 
 def _copy_of(source, options, n_sources) -> Path | None:
     """Return where the annotated copy of a source goes."""
-    output = options.output
-    if output is None or (n_sources == 1 and not output.is_dir() and output.suffix):
-        return output
-    output.mkdir(parents=True, exist_ok=True)
-    name = f"camera{source}.mp4" if isinstance(source, int) else Path(source).name
-    copy = output / name
-    if copy.exists() and os.path.exists(source) and copy.samefile(source):
+    output = copy = options.output
+    if output is None:
+        return None
+    if n_sources > 1 or output.is_dir() or not output.suffix:
+        output.mkdir(parents=True, exist_ok=True)
+        name = f"camera{source}.mp4" if isinstance(source, int) else Path(source).name
+        copy = output / name
+    if copy.exists() and not isinstance(source, int) and _is_file(source, copy):
         raise ValueError(f"--output {str(output)!r} would write over {source!r}: pass another.")
     return copy
+
+
+def _is_file(source, path):
+    return os.path.exists(source) and path.samefile(source)
 
 
 def _read(recognizer, source, write, copy) -> int:

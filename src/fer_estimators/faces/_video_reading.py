@@ -216,13 +216,8 @@ def import_av():
 
 def _upright_pixels(frame):
     pixels = frame.to_ndarray(format="rgb24")
-    quarters = round(_rotation_of(frame) / 90) % 4
+    quarters = round(frame.rotation / 90) % 4  # anticlockwise
     return np.ascontiguousarray(np.rot90(pixels, quarters)) if quarters else pixels
-
-
-def _rotation_of(frame):
-    """Return by how many degrees the metadata turns a frame, anticlockwise."""
-    return frame.rotation
 
 
 def _find_camera(number):
