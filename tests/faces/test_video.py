@@ -254,7 +254,10 @@ def test_probabilities_are_smoothed_over_time(classifier):
     frames = [draw((10, 10, 30, DARK))] * 5 + [draw((10, 10, 30, BRIGHT))] * 5
     recognizer = EmotionRecognizer(classifier, find_squares, image_shape=(8, 8))
     raw, smooth = (
-        [r[0].probabilities["happy"] for r in recognizer.recognize_video(frames, fps=10, smoothing=s)]
+        [
+            r[0].probabilities["happy"]
+            for r in recognizer.recognize_video(frames, fps=10, smoothing=s)
+        ]
         for s in (0, 0.5)
     )
     assert raw[5] > 0.9

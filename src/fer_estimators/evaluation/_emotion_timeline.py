@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -219,7 +220,7 @@ class EmotionTimelineDisplay:
         position = {str(emotion): i for i, emotion in enumerate(self.emotions)}
         line = np.array([position.get(str(self.answers[row]), np.nan) for row in rows], dtype=float)
         starts = [0, *np.flatnonzero(np.diff(time) > _GAP) + 1, len(time)]
-        for start, end in zip(starts[:-1], starts[1:], strict=True):
+        for start, end in pairwise(starts):
             edges = _edges(time[start:end])
             heights = np.arange(len(self.emotions) + 1) - 0.5
             strip = proba[start:end].T

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,7 +99,7 @@ def _draw_box(draw, box, colour, line, *, dashed):
 def _edges(box, dash):
     left, top, right, bottom = box
     corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom), (left, top)])
-    for start, end in zip(corners[:-1], corners[1:], strict=True):
+    for start, end in pairwise(corners):
         n_dashes = 1 if dash is None else max(2, round(np.abs(end - start).sum() / dash))
         share = np.linspace(0, 1, 2 * n_dashes if dash else 2)[:, None]
         points = start + share * (end - start)
@@ -156,8 +157,8 @@ def _candidates(box, size, canvas):
     places += [
         (x, y) for y in (top, middle, bottom - height) for x in (right + 2, left - width - 2)
     ]
-    steps = [sign * n * (height + 2) for n in range(1, 12) for sign in (1, -1)]
-    places += [(left, top + step) for step in steps]
+    away = [n * (height + 2) for n in range(1, 12)]
+    places += [(left, y) for step in away for y in (rows[0] - step, rows[1] + step)]
     for x, y in places:
         yield (
             min(max(x, 0), max(0, canvas[0] - width - 1)),

@@ -66,8 +66,8 @@ def open_source(source: Any, fps: float | None = None) -> FrameSource:
         return StoredVideo(name, name=repr(name))
     if not isinstance(source, Iterable):
         raise TypeError(
-            f"source={reprlib.repr(source)} is not iterable; expected a file name, a camera number, "
-            "a URL or an iterable of frames."
+            f"source={reprlib.repr(source)} is not iterable; expected a file name, a camera "
+            "number, a URL or an iterable of frames."
         )
     return FrameStream(source, fps)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -77,21 +77,14 @@ class VideoWriter:
         if self._stream is None:
             self.discard()
             return
-        try:
+        with self._files:
             self._container.mux(self._stream.encode())
             self._container.close()
-        except BaseException as error:
-            self._files.__exit__(type(error), error, None)
-            raise
-        self._files.close()
 
     def discard(self) -> None:
         """Remove what was written; a file that was there before stays as it was."""
-        error = InterruptedError()
-        try:
-            self._files.__exit__(type(error), error, None)
-        except InterruptedError:
-            pass
+        with suppress(InterruptedError), self._files:
+            raise InterruptedError
 
     def _begin(self, shape):
         codec = self._container.default_video_codec
