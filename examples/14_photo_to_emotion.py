@@ -6,9 +6,9 @@ I have a photo with people in it: who looks how? :class:`~fer_estimators.faces.E
 finds the faces, cuts each out upright, as the network's training faces were cut, and names the
 emotion of each, or says "not sure".
 
-Set ``PHOTO`` to a picture of your own. Otherwise this page takes scikit-image's official portrait of
-an astronaut by NASA, in the public domain and posed for the public; ask other people before you do
-this with their pictures (:doc:`/responsible_use`).
+Set ``PHOTO`` to a picture of your own. Otherwise this page takes scikit-image's official portrait
+of an astronaut by NASA, in the public domain and posed for the public; ask other people before you
+do this with their pictures (:doc:`/responsible_use`).
 """
 
 # %%
@@ -17,7 +17,6 @@ this with their pictures (:doc:`/responsible_use`).
 # The portrait three times: as it is, small, and tilted in bad light.
 import os
 
-import numpy as np
 from PIL import Image, ImageEnhance
 from skimage.data import astronaut
 
@@ -90,6 +89,6 @@ face = known.images[0]
 print(EmotionRecognizer(detector=whole_picture).recognize(face)[0].emotion)
 
 # %%
-# **What was learned.** A recognizer is a detector and a classifier; both can be exchanged. Detectors
-# err too: what is not a face gets an answer as well. And how a face looks is not what the person
-# feels: :doc:`/responsible_use`.
+# **What was learned.** A recognizer is a detector and a classifier; both can be exchanged.
+# Detectors err too: what is not a face gets an answer as well. And how a face looks is not what the
+# person feels: :doc:`/responsible_use`.

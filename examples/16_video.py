@@ -33,7 +33,7 @@ def draw_clip(n_frames=60):
         frame.paste(Image.fromarray(looks[left][0]), (30 + number, 60 + number % 7))
         if number < 45:
             right = "sad" if number < 20 else "surprise"
-            frame.paste(Image.fromarray(looks[right][1]), (350 - number, 90 - number % 5))
+            frame.paste(Image.fromarray(looks[right][2]), (350 - number, 90 - number % 5))
         yield np.asarray(frame)
 
 

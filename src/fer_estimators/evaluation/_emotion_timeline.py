@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._frame import make_frame
+from fer_estimators._frame import make_frame
 
 if TYPE_CHECKING:
     import pandas

@@ -192,7 +192,7 @@ def _read(recognizer, source, write, copy) -> int:
 def _save_photo(result, path):
     from PIL import Image
 
-    from fer_estimators._atomic import written_whole
+    from fer_estimators._files.writing import written_whole
 
     formats = Image.registered_extensions()
     kind = formats.get(path.suffix.lower())

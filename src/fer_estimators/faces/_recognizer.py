@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_estimators._warnings import warn
+from fer_estimators._messages import warn
 from fer_estimators.exceptions import BadImageWarning
 from fer_estimators.faces._classifier import CropClassifier, EmotionClassifier
 from fer_estimators.faces._crops import crop_faces

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_estimators._warnings import warn
+from fer_estimators._messages import warn
 from fer_estimators.exceptions import VideoError
 from fer_estimators.faces._photo import read_photo
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from fer_estimators._frame import make_frame
-from fer_estimators._warnings import warn
+from fer_estimators._messages import warn
 from fer_estimators.faces._following import FaceFinder
 from fer_estimators.faces._other_detectors import Detector
 from fer_estimators.faces._progress import show_progress

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_estimators._atomic import written_whole
+from fer_estimators._files.writing import written_whole
 from fer_estimators.faces._video_reading import import_av
 
 _FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
