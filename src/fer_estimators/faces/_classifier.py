@@ -54,7 +54,7 @@ class CropClassifier:
         decider = _last_step(classifier)
         self._threshold = getattr(decider, "threshold_", 0.0)
         self._abstain_label = getattr(decider, "abstain_label_", None)
-        self._try_on_a_blank_crop()
+        self._try_on_a_crop()
 
     def predict_proba(self, crops: NDArray[np.uint8]) -> NDArray:
         """Return probabilities, ndarray of shape (n_crops, n_classes)."""
@@ -79,11 +79,13 @@ class CropClassifier:
             return self._abstain_label
         return self.classes[best]
 
-    def _try_on_a_blank_crop(self):
+    def _try_on_a_crop(self):
         height, width, channels = self.image_shape
         shape = (1, height, width) if channels == 1 else (1, height, width, channels)
+        # Noise, as classifiers warn of images of one grey.
+        crop = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
         try:
-            self.predict_proba(np.zeros(shape, dtype=np.uint8))
+            self.predict_proba(crop)
         except Exception as error:
             kind = "flat rows" if self._as_rows else "images"
             raise ValueError(

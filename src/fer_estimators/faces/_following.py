@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 from fer_estimators.faces._detector import FaceDetector
 from fer_estimators.faces._face import Face
 from fer_estimators.faces._other_detectors import Detector
+from fer_estimators.faces._overlap import merge_candidates
+from fer_estimators.faces._search import search
 from fer_estimators.faces._tracking import overlaps
 
-# Side of the square that is looked through around a face, in face sizes, and the least share of its
-# height that the face still has there.
+# Side of the square that is looked through around a face, in face sizes; side of the network's input
+# to which it is brought, pixels; and the score from which on the face is still there.
 _REGION = 2.2
-_MIN_FACE = 0.3
+_INPUT_SIDE = 128
+_MIN_SCORE = 0.5
 
 # Boxes that overlap by more (intersection over union) are one face.
 _SAME_FACE = 0.3
@@ -40,7 +43,6 @@ class FaceFinder:
         self.detector = detector
         self.search_every = search_every
         self._follows = isinstance(detector, FaceDetector)
-        self._near = FaceDetector(min_face=_MIN_FACE)
         self._faces: list[Face] = []
         self._searched = -np.inf
 
@@ -54,8 +56,17 @@ class FaceFinder:
         return found
 
     def _follow(self, frame):
-        faces = (find_near(frame, face, self._near.detect) for face in self._faces)
+        faces = (find_near(frame, face, _detect_near) for face in self._faces)
         return drop_doubles([face for face in faces if face is not None])
+
+
+def _detect_near(region):
+    """Find faces in a small region with one run of the network."""
+    numbers, scores = merge_candidates(*search(region, _INPUT_SIDE, _MIN_SCORE))
+    return [
+        Face(tuple(row[:4].tolist()), row[4:].reshape(-1, 2), float(score))
+        for row, score in zip(numbers, scores, strict=True)
+    ]
 
 
 def find_near(

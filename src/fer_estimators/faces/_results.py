@@ -26,6 +26,12 @@ class RecognizedFace(Face):
 
     Parameters
     ----------
+    box : tuple of (float, float, float, float)
+        Left, top, width and height, in pixels of the photo.
+    landmarks : ndarray of shape (6, 2) or None, default=None
+        See :class:`Face`.
+    score : float, default=1.0
+        How sure the detector is that this is a face, 0 to 1.
     emotion : str or int
         The classifier's label, or its word for "not sure".
     probability : float
@@ -37,7 +43,7 @@ class RecognizedFace(Face):
 
     See Also
     --------
-    Face : `box`, `landmarks` and `score`.
+    Face : What a detector finds.
 
     Examples
     --------
@@ -82,7 +88,13 @@ class RecognizedFace(Face):
         return values if self.id is None else {"id": self.id, **values}
 
     def to_row(self) -> dict[str, Any]:
-        """Return the face as a row of a table, a dict from column to value."""
+        """Return the face as a row of a table.
+
+        Returns
+        -------
+        dict
+            From column to value; see :meth:`Recognition.frame`.
+        """
         left, top, width, height = self.box
         row = {} if self.id is None else {"id": self.id}
         row |= {"left": left, "top": top, "width": width, "height": height, "score": self.score}
@@ -163,7 +175,13 @@ class Recognition:
         return [*self._where(), *self._id_column(), *place, *(f"p_{e}" for e in self.emotions)]
 
     def to_rows(self) -> list[dict[str, Any]]:
-        """Return the rows of :meth:`frame`, a list of dicts from column to value."""
+        """Return the rows of :meth:`frame`.
+
+        Returns
+        -------
+        list of dict
+            From column to value.
+        """
         return [self._where() | face.to_row() for face in self.faces]
 
     def to_dict(self) -> dict[str, Any]:
@@ -318,7 +336,13 @@ class Recognitions(Sequence[Recognition]):
         return make_frame([row for one in self.results for row in one.to_rows()], columns=columns)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what JSON can hold: `photos`, `skipped` and `interrupted`."""
+        """Return what JSON can hold.
+
+        Returns
+        -------
+        dict
+            `photos`, `skipped` and `interrupted`.
+        """
         photos = [one.to_dict() for one in self.results]
         return {"photos": photos, "skipped": self.skipped, "interrupted": self.interrupted}
 

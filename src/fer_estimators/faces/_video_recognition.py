@@ -34,10 +34,20 @@ class VideoRecognition(Iterator[Recognition]):
         From a frame's pixels, its faces and the tracker to a Recognition.
     detector : object with a method `detect`
         Finds the faces.
-    source, fps, smoothing, search_every, output, progress
-        As for :meth:`EmotionRecognizer.recognize_video`.
+    source : str, path-like, int or iterable
+        As for :meth:`EmotionRecognizer.recognize_video`, like all that follow.
     emotions : tuple of str or int
         The classifier's labels.
+    fps : float or None
+        Frames a second of an iterable of frames.
+    smoothing : float
+        Seconds.
+    search_every : float
+        Seconds.
+    output : path-like or None
+        Annotated copy.
+    progress : bool
+        Whether to show a progress bar.
 
     Attributes
     ----------
