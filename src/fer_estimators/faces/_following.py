@@ -14,8 +14,8 @@ from fer_estimators.faces._overlap import merge_candidates
 from fer_estimators.faces._search import search
 from fer_estimators.faces._tracking import overlaps
 
-# Side of the square that is looked through around a face, in face sizes; side of the network's input
-# to which it is brought, pixels; and the score from which on the face is still there.
+# Side of the square that is looked through around a face, in face sizes; side of the network's
+# input to which it is brought, pixels; and the score from which on the face is still there.
 _REGION = 2.2
 _INPUT_SIDE = 128
 _MIN_SCORE = 0.5

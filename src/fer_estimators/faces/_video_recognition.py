@@ -56,9 +56,8 @@ class VideoRecognition(Iterator[Recognition]):
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from fer_estimators import EmotionRecognizer
-    >>> frames = [np.zeros((60, 80), dtype=np.uint8)] * 3
+    >>> from fer_estimators import EmotionRecognizer, make_faces
+    >>> frames = list(make_faces(3, image_size=60, random_state=0).images)
     >>> recognizer = EmotionRecognizer(detector=lambda photo: [(20, 10, 30, 30)])
     >>> for result in recognizer.recognize_video(frames, fps=10):
     ...     print(result.time, [face.id for face in result])
