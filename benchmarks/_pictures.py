@@ -48,8 +48,9 @@ def paste_faces(faces, side, *, tilt=0.0, random_state=0):
         degrees = tilt * rng.choice([-1, 1])
         # As large as the turned face, so that none of its corners is cut off.
         whole = np.hypot(side, side) if degrees else side
-        x, y = rng.uniform(whole / 2, PICTURE[1] - whole / 2), rng.uniform(
-            whole / 2, PICTURE[0] - whole / 2
+        x, y = (
+            rng.uniform(whole / 2, PICTURE[1] - whole / 2),
+            rng.uniform(whole / 2, PICTURE[0] - whole / 2),
         )
         scaled = Image.fromarray(face).resize((side, side), Image.Resampling.BICUBIC)
         mask = Image.new("L", scaled.size, 255)

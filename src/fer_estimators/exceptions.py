@@ -51,3 +51,11 @@ class OutOfMemoryError(MemoryError):
 
 class BadImageWarning(UserWarning):
     """Images were skipped or converted; the dataset's ``report`` lists each one."""
+
+
+class NoFaceError(ValueError):
+    """A photo shows no face, and one was demanded."""
+
+
+class VideoError(OSError, ValueError):
+    """A video or camera cannot be opened or read, or a video cannot be written."""

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.callback import with_callbacks
 from sklearn.utils import check_random_state
 
 from fer_estimators._backends.device import device_scope, resolve_device

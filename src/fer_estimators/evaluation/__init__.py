@@ -5,6 +5,7 @@ own and take the predictions of these classifiers as they are.
 """
 
 from fer_estimators.evaluation._emotion_counts import EmotionCountsDisplay
+from fer_estimators.evaluation._emotion_timeline import EmotionTimelineDisplay
 from fer_estimators.evaluation._face_grid import FaceGridDisplay
 from fer_estimators.evaluation._report import classification_report
 from fer_estimators.evaluation._risk_coverage import RiskCoverageDisplay
@@ -15,6 +16,7 @@ from fer_estimators.evaluation._votes import vote_scores
 
 __all__ = [
     "EmotionCountsDisplay",
+    "EmotionTimelineDisplay",
     "FaceGridDisplay",
     "RiskCoverageDisplay",
     "SaliencyDisplay",

@@ -1,9 +1,25 @@
-"""From a photo to faces: where they are, and crops of them that a classifier takes."""
+"""From photos, videos and cameras to faces, and from faces to emotions."""
 
-from fer_estimators.faces._crops import FaceCropper, crop_faces
+from fer_estimators.faces._cropper import FaceCropper
+from fer_estimators.faces._crops import crop_faces
 from fer_estimators.faces._detector import FaceDetector
 from fer_estimators.faces._face import Face
 from fer_estimators.faces._other_detectors import as_detector
 from fer_estimators.faces._photo import read_photo
+from fer_estimators.faces._recognizer import EmotionRecognizer
+from fer_estimators.faces._results import Recognition, Recognitions, RecognizedFace
+from fer_estimators.faces._video_recognition import VideoRecognition
 
-__all__ = ["Face", "FaceCropper", "FaceDetector", "as_detector", "crop_faces", "read_photo"]
+__all__ = [
+    "EmotionRecognizer",
+    "Face",
+    "FaceCropper",
+    "FaceDetector",
+    "Recognition",
+    "Recognitions",
+    "RecognizedFace",
+    "VideoRecognition",
+    "as_detector",
+    "crop_faces",
+    "read_photo",
+]

@@ -2,106 +2,160 @@
 
 from __future__ import annotations
 
-import math
-from functools import cache, lru_cache
+from collections.abc import Sequence
 from numbers import Integral, Real
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from fer_estimators._compat import Interval
-from fer_estimators.faces._blazeface import INPUT_MULTIPLE, anchor_centres, load_blazeface
+from fer_estimators._messages import warn
 from fer_estimators.faces._crops import crop_faces
 from fer_estimators.faces._face import Face
 from fer_estimators.faces._overlap import merge_candidates
-from fer_estimators.faces._photo import read_photo
+from fer_estimators.faces._photo import Photo, read_photo
+from fer_estimators.faces._search import look_again, search
 
-# Height, in pixels of the network's input, from which on faces are found reliably.
-_RELIABLE = 38
+# Height of a face, in pixels of the network's input, from which on it is found reliably.
+_RELIABLE = 40
 
-# Longest side of the network's inputs, pixels: the smallest, which shows the largest faces, and
-# the largest.
+# Longest side of the network's inputs, pixels: of the one that finds the largest faces, and of the
+# largest that is taken.
 _COARSEST, _FINEST = 128, 2048
 
-# Score from which on a candidate counts: on the coarsest input, and on the others.
-_MIN_SCORES = (0.5, 0.7)
+# Less than this, in pixels of the photo, shows no face.
+_TINY = 8
 
-_MARGIN = 0
+# Score from which on a face is worth a second look.
+_CANDIDATE_SCORE = 0.5
 
 
 class FaceDetector(BaseEstimator):
-    def __init__(self, min_face: float | int = 0.12):
-        self.min_face = min_face
+    """Find faces in photos with BlazeFace.
+
+    Parameters
+    ----------
+    min_face : float or int, default=0.12
+        Height of the smallest faces to look for, from the brows to the chin: a float is a share of
+        the photo's height, an int is in pixels of the photo. Time grows with the square of its
+        inverse; for one person before a camera, 0.25 will do.
+    min_score : float, default=0.65
+        Score from which on something counts as a face, 0.5 to 1. Lower finds more faces, and more
+        of what is not a face.
+
+    See Also
+    --------
+    as_detector : Put another detector in its place.
+    FaceCropper : Cut faces out of photos, as a step of a pipeline.
+
+    Notes
+    -----
+    The network (Bazarevsky et al. 2019, arXiv:1907.05047; MediaPipe's short-range weights) ships
+    with this library, and runs with any backend of Keras. The photo is searched at several sizes,
+    each half the one before, so that each face is between 40 and 80 pixels high in one of them.
+    What may be a face is then looked at from near, upright by its eyes, as it is and mirrored; box
+    and landmarks are averages of the three looks, and the score that of their logits.
+
+    There is nothing to fit, and `detect` may be called from several threads.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fer_estimators.faces import FaceDetector
+    >>> detector = FaceDetector(min_face=0.25)
+    >>> detector.detect(np.zeros((48, 64), dtype=np.uint8))
+    []
+    """
 
     _parameter_constraints = {
         "min_face": [
             Interval(Integral, 1, None, closed="left"),
             Interval(Real, 0, 1, closed="right"),
-        ]
+        ],
+        "min_score": [Interval(Real, 0.5, 1, closed="left")],
     }
 
-    def detect(self, photo) -> list[Face]:
+    def __init__(self, min_face: float | int = 0.12, *, min_score: float = 0.65):
+        self.min_face = min_face
+        self.min_score = min_score
+
+    def detect(self, photo: Photo) -> list[Face]:
+        """Find the faces in a photo.
+
+        Parameters
+        ----------
+        photo : array-like, PIL image, str, path-like or bytes
+            See :func:`read_photo`.
+
+        Returns
+        -------
+        list of Face
+            By falling score; empty if there is no face.
+
+        Raises
+        ------
+        ValueError, TypeError, FileNotFoundError, ImageReadError
+            If the photo cannot be read; see :func:`read_photo`.
+        """
         self._validate_params()
         pixels = read_photo(photo)
-        found = [_search(pixels, side, score) for side, score in self._inputs(pixels.shape)]
-        numbers, scores = map(np.concatenate, zip(*found, strict=True))
+        sides = self._input_sides(*pixels.shape[:2])
+        found = [search(pixels, side, _CANDIDATE_SCORE) for side in sides]
+        candidates = merge_candidates(*map(np.concatenate, zip(*found, strict=True)))
+        candidates, scores = look_again(pixels, *candidates)
+        is_face = scores >= self.min_score
+        merged = merge_candidates(candidates[is_face], scores[is_face])
         return [
-            Face(tuple(map(float, n[:4])), n[4:].reshape(-1, 2), float(score))
-            for n, score in zip(*merge_candidates(numbers, scores), strict=True)
+            Face(tuple(row[:4].tolist()), row[4:].reshape(-1, 2), float(score))
+            for row, score in zip(*merged, strict=True)
         ]
 
-    def crop(self, photo, faces, *, image_size=48, color=False):
+    def _input_sides(self, height, width):
+        """Return the longest side of each input, pixels, the largest first."""
+        is_share = not isinstance(self.min_face, Integral)
+        smallest = max(self.min_face * height, _TINY) if is_share else self.min_face
+        side = _RELIABLE / smallest * max(height, width)
+        if side > _FINEST:
+            warn(
+                f"min_face={self.min_face!r} in a photo of {width} x {height} pixels asks for a "
+                f"larger input than {_FINEST} pixels. Faces of less than "
+                f"{_RELIABLE / _FINEST * max(height, width):.0f} pixels may be missed: pass parts "
+                "of the photo one by one, or a larger min_face."
+            )
+        sides = [min(side, _FINEST)]
+        while sides[-1] > 1.25 * _COARSEST:
+            sides.append(sides[-1] / 2)
+        return [max(_COARSEST, 16 * round(side / 16)) for side in sides]
+
+    def crop(
+        self,
+        photo: Photo,
+        faces: Sequence[Face],
+        *,
+        image_size: int | tuple[int, int] = 48,
+        color: bool = False,
+    ) -> NDArray[np.uint8]:
+        """Cut faces out of a photo; the same as :func:`crop_faces`.
+
+        Parameters
+        ----------
+        photo : array-like, PIL image, str, path-like or bytes
+            See :func:`read_photo`.
+        faces : sequence of Face
+            Faces in it, as `detect` returns them.
+        image_size : int or tuple of (int, int), default=48
+            Height and width of the crops, pixels; one number stands for a square.
+        color : bool, default=False
+            Give RGB rather than grey crops.
+
+        Returns
+        -------
+        ndarray of shape (n_faces, height, width) or (n_faces, height, width, 3), dtype uint8
+            Values 0..255.
+        """
         return crop_faces(photo, faces, image_size=image_size, color=color)
 
-    def _inputs(self, shape):
-        """Return the longest side of each input, pixels, and its least score."""
-        height, width = shape[:2]
-        smallest = self.min_face
-        if not isinstance(smallest, Integral):
-            smallest = smallest * height
-        side = min(_FINEST, _RELIABLE / smallest * max(height, width))
-        sides = []
-        while side > 1.25 * _COARSEST:
-            sides.append(side)
-            side /= 2
-        sides.append(_COARSEST)
-        return [(_round_up(side), _MIN_SCORES[side != _COARSEST]) for side in sides]
-
-
-def _round_up(side):
-    return math.ceil(side / INPUT_MULTIPLE) * INPUT_MULTIPLE
-
-
-@cache
-def _network():
-    from fer_estimators._backends.inference import compile_inference
-
-    return compile_inference(load_blazeface())
-
-
-_centres = lru_cache(maxsize=64)(anchor_centres)
-
-
-def _search(pixels, side, min_score):
-    """Find candidates with the photo's longest side at `side` pixels."""
-    from PIL import Image
-
-    height, width = pixels.shape[:2]
-    scale = (side - 2 * _MARGIN) / max(height, width)
-    h, w = max(1, round(height * scale)), max(1, round(width * scale))
-    small = Image.fromarray(pixels).resize((w, h), Image.Resampling.BILINEAR, reducing_gap=2)
-    H, W = _round_up(h + 2 * _MARGIN), _round_up(w + 2 * _MARGIN)
-    top, left = (H - h) // 2, (W - w) // 2
-    canvas = np.full((1, H, W, 3), _FILL, np.uint8)
-    canvas[0, top : top + h, left : left + w] = small
-    output = _network()(canvas)[0]
-    kept = output[:, 0] >= math.log(min_score / (1 - min_score))
-    output, centres = output[kept].astype(float), _centres(H, W)[kept]
-    points = output[:, 1:].reshape(len(output), 8, 2)
-    points[:, [0, *range(2, 8)]] += centres[:, None] - (left, top)
-    points /= (w / width, h / height)
-    points[:, 0] -= points[:, 1] / 2
-    return points.reshape(len(points), 16), 1 / (1 + np.exp(-output[:, 0]))
-
-
-_FILL = 0
+    def __sklearn_is_fitted__(self):
+        """Tell scikit-learn that there is nothing to fit."""
+        return True

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 #: The points of `Face.landmarks`, in order; right and left are the person's own.
 LANDMARKS = ("right eye", "left eye", "nose", "mouth", "right ear", "left ear")
 
+#: Where each of them is found in the mirrored picture.
+MIRRORED = (1, 0, 2, 3, 5, 4)
+
 
 @dataclass(frozen=True, eq=False)
 class Face:
@@ -17,7 +20,7 @@ class Face:
     box : tuple of (float, float, float, float)
         Left, top, width and height, in pixels of the photo. May reach beyond its edge.
     landmarks : ndarray of shape (6, 2), dtype float, or None, default=None
-        x and y, in pixels of the photo, of the right eye, left eye, nose, mouth, right ear and
+        X and y, in pixels of the photo, of the right eye, left eye, nose, mouth, right ear and
         left ear; right and left are the person's own. None where a detector gives no points.
     score : float, default=1.0
         How sure the detector is that this is a face, 0 to 1.

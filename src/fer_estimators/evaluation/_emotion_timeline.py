@@ -1,0 +1,263 @@
+"""A picture of a video: how probable each emotion of each face is over time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fer_estimators._frame import make_frame
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
+
+# Seconds without the face from which on its strip is interrupted.
+_GAP = 0.5
+
+# Height of a face's strip, inches: of each emotion, and of what is around them.
+_ROW, _AROUND = 0.2, 0.55
+
+
+class EmotionTimelineDisplay:
+    """Probability of each emotion over the time of a video, one strip for each face.
+
+    Make it with :meth:`from_results` or :meth:`from_frame`. The darker, the more probable; a line
+    runs along the most probable emotion, and is left out where the classifier is not sure.
+
+    Parameters
+    ----------
+    time : array-like of shape (n_rows,)
+        Seconds, ascending for each face.
+
+    ids : array-like of shape (n_rows,)
+        Which face it is.
+
+    probabilities : array-like of shape (n_rows, n_emotions)
+        0 to 1.
+
+    answers : sequence of n_rows labels
+        What the classifier said: one of `emotions`, or another word for "not sure".
+
+    emotions : sequence of n_emotions labels
+        Of the columns of `probabilities`.
+
+    Attributes
+    ----------
+    axes_ : list of matplotlib Axes
+        One for each face drawn. Set by :meth:`plot`.
+    figure_ : matplotlib Figure
+        Figure that holds the axes. Set by :meth:`plot`.
+
+    See Also
+    --------
+    EmotionRecognizer : Its `recognize_video` makes the results.
+
+    Examples
+    --------
+    >>> from fer_estimators.evaluation import EmotionTimelineDisplay
+    >>> display = EmotionTimelineDisplay(
+    ...     time=[0.0, 0.1, 0.2],
+    ...     ids=[1, 1, 1],
+    ...     probabilities=[[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]],
+    ...     answers=["happy", "not sure", "sad"],
+    ...     emotions=["happy", "sad"],
+    ... )
+    >>> display.frame()["emotion"].tolist()
+    ['happy', 'not sure', 'sad']
+    """
+
+    def __init__(
+        self,
+        time: ArrayLike,
+        ids: ArrayLike,
+        probabilities: ArrayLike,
+        answers: Sequence[Any],
+        *,
+        emotions: Sequence[Any],
+    ):
+        self.time = time
+        self.ids = ids
+        self.probabilities = probabilities
+        self.answers = answers
+        self.emotions = emotions
+
+    @classmethod
+    def from_results(
+        cls, results: Iterable[Any], *, n_faces: int = 4, ax: Axes | None = None
+    ) -> Self:
+        """Draw the results of a video.
+
+        Parameters
+        ----------
+        results : iterable of Recognition
+            What :meth:`EmotionRecognizer.recognize_video
+            <fer_estimators.faces.EmotionRecognizer.recognize_video>` yields.
+
+        n_faces : int, default=4
+            Number of faces to draw, those seen longest.
+
+        ax : matplotlib Axes, default=None
+            Where to draw; see :meth:`plot`.
+
+        Returns
+        -------
+        EmotionTimelineDisplay
+
+        Raises
+        ------
+        ValueError
+            If no face is in the results, or they are those of photos.
+        """
+        rows = [(one.time, face) for one in results for face in one]
+        if any(time is None for time, _ in rows):
+            raise ValueError(
+                "results are those of photos, which have no time. Pass what recognize_video yields."
+            )
+        _refuse_empty(rows)
+        emotions = list(rows[0][1].probabilities)
+        return cls(
+            np.array([time for time, _ in rows]),
+            np.array([face.id for _, face in rows]),
+            np.array([list(face.probabilities.values()) for _, face in rows]),
+            [face.emotion for _, face in rows],
+            emotions=emotions,
+        ).plot(n_faces=n_faces, ax=ax)
+
+    @classmethod
+    def from_frame(
+        cls, frame: pandas.DataFrame, *, n_faces: int = 4, ax: Axes | None = None
+    ) -> Self:
+        """Draw a table of a video's faces.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            What :meth:`VideoRecognition.to_frame
+            <fer_estimators.faces.VideoRecognition.to_frame>` returns, or a part of its rows: the
+            columns `time`, `id`, `emotion`, and one that begins with `p_` for each emotion.
+
+        n_faces : int, default=4
+            Number of faces to draw, those seen longest.
+
+        ax : matplotlib Axes, default=None
+            Where to draw; see :meth:`plot`.
+
+        Returns
+        -------
+        EmotionTimelineDisplay
+
+        Raises
+        ------
+        ValueError
+            If a column is missing, or there is no row.
+        """
+        columns = [name for name in frame.columns if str(name).startswith("p_")]
+        missing = [name for name in ("time", "id", "emotion") if name not in frame.columns]
+        if missing or not columns:
+            raise ValueError(
+                f"frame has the columns {list(frame.columns)!r}, but not {missing or ['p_...']!r}. "
+                "Pass what `recognize_video(...).to_frame()` returns."
+            )
+        _refuse_empty(frame)
+        return cls(
+            frame["time"].to_numpy(),
+            frame["id"].to_numpy(),
+            frame[columns].to_numpy(),
+            frame["emotion"].tolist(),
+            emotions=[name.removeprefix("p_") for name in columns],
+        ).plot(n_faces=n_faces, ax=ax)
+
+    def plot(self, *, n_faces: int = 4, ax: Axes | None = None) -> Self:
+        """Draw a strip for each face.
+
+        Parameters
+        ----------
+        n_faces : int, default=4
+            Number of faces to draw, those seen longest.
+
+        ax : matplotlib Axes, default=None
+            Draws only the face seen longest. None makes a new figure.
+
+        Returns
+        -------
+        EmotionTimelineDisplay
+            This display, with ``axes_`` and ``figure_`` set.
+
+        Raises
+        ------
+        ValueError
+            If `n_faces` is less than 1.
+        """
+        import matplotlib.pyplot as plt
+
+        if n_faces < 1:
+            raise ValueError(f"n_faces={n_faces!r}, but at least 1 face is expected.")
+        faces, counts = np.unique(np.asarray(self.ids), return_counts=True)
+        longest = faces[np.argsort(-counts, kind="stable")][: n_faces if ax is None else 1]
+        shown = sorted(longest.tolist())
+        if ax is None:
+            height = len(shown) * (_AROUND + _ROW * len(self.emotions)) + 0.4
+            self.figure_, axes = plt.subplots(
+                len(shown), figsize=(8, height), sharex=True, squeeze=False, layout="constrained"
+            )
+            self.axes_ = axes[:, 0].tolist()
+        else:
+            self.figure_, self.axes_ = ax.figure, [ax]
+        for face, axes in zip(shown, self.axes_, strict=True):
+            image = self._plot_face(face, axes)
+        self.axes_[-1].set_xlabel("seconds")
+        self.figure_.colorbar(image, ax=self.axes_, label="probability", format="{x:.0%}")
+        return self
+
+    def _plot_face(self, face, ax):
+        rows = np.flatnonzero(np.asarray(self.ids) == face)
+        time = np.asarray(self.time, dtype=float)[rows]
+        proba = np.asarray(self.probabilities, dtype=float)[rows]
+        position = {str(emotion): i for i, emotion in enumerate(self.emotions)}
+        line = np.array([position.get(str(self.answers[row]), np.nan) for row in rows], dtype=float)
+        starts = [0, *np.flatnonzero(np.diff(time) > _GAP) + 1, len(time)]
+        for start, end in pairwise(starts):
+            edges = _edges(time[start:end])
+            heights = np.arange(len(self.emotions) + 1) - 0.5
+            strip = proba[start:end].T
+            image = ax.pcolormesh(edges, heights, strip, cmap="Blues", vmin=0, vmax=1)
+            values = np.append(line[start:end], line[end - 1])
+            ax.step(edges, values, where="post", color="black", linewidth=2)
+        ax.set_yticks(range(len(self.emotions)), [str(emotion) for emotion in self.emotions])
+        ax.set_ylim(len(self.emotions) - 0.5, -0.5)
+        ax.set_title(f"face {face}", loc="left", fontsize="medium")
+        return image
+
+    def frame(self) -> pandas.DataFrame:
+        """Return what is drawn as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each face in each frame: `time` in seconds, `id`, `emotion`, and `p_` and
+            the name for the probability of each emotion.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        proba = np.asarray(self.probabilities)
+        columns = {f"p_{emotion}": proba[:, i] for i, emotion in enumerate(self.emotions)}
+        answers = {"time": self.time, "id": self.ids, "emotion": self.answers}
+        return make_frame(answers | columns)
+
+
+def _edges(time):
+    """Return where each frame's column begins, and where the last one ends."""
+    step = np.median(np.diff(time)) if len(time) > 1 else 0.04
+    return np.append(time, time[-1] + step)
+
+
+def _refuse_empty(rows):
+    if len(rows) == 0:
+        raise ValueError("No face was seen in this video, so there is nothing to draw.")

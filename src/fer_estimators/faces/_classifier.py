@@ -1,0 +1,188 @@
+"""What stands between crops of faces and any fitted classifier: its input size and its answers."""
+
+from __future__ import annotations
+
+import math
+import reprlib
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from fer_estimators.images import describe_shape
+
+
+class EmotionClassifier(Protocol):
+    """Anything that tells emotions: a fitted classifier of any library."""
+
+    classes_: NDArray
+
+    def predict_proba(self, X: NDArray, /) -> NDArray:
+        """Return the probability of each class."""
+
+
+class CropClassifier:
+    """Classify crops of faces with any fitted classifier.
+
+    Parameters
+    ----------
+    classifier : object with `classes_` and `predict_proba`, str or None
+        A name is one of :func:`~fer_estimators.pretrained.load_pretrained`, None "fer2013-compact".
+    image_shape : tuple of int or None
+        Height and width (and channels), pixels, where the classifier does not tell.
+
+    Attributes
+    ----------
+    image_shape : tuple of (int, int, int)
+        Height, width and channels of a crop, pixels.
+    classes : list
+        The classifier's labels.
+    """
+
+    def __init__(self, classifier, image_shape=None):
+        if classifier is None or isinstance(classifier, str):
+            from fer_estimators.pretrained import load_pretrained
+
+            classifier = load_pretrained(classifier or "fer2013-compact")
+        _check_classifier(classifier)
+        self.classifier = classifier
+        self.image_shape, self._as_rows = _choose_shape(classifier, image_shape)
+        self.classes = np.asarray(classifier.classes_).tolist()
+        decider = _last_step(classifier)
+        self._threshold = getattr(decider, "threshold_", 0.0)
+        self._abstain_label = getattr(decider, "abstain_label_", None)
+        self._try_on_a_crop()
+
+    def predict_proba(self, crops: NDArray[np.uint8]) -> NDArray:
+        """Return probabilities, ndarray of shape (n_crops, n_classes)."""
+        if len(crops) == 0:
+            return np.empty((0, len(self.classes)))
+        X = crops.reshape(len(crops), -1) if self._as_rows else crops
+        proba = np.asarray(self.classifier.predict_proba(X), dtype=float)
+        expected = (len(crops), len(self.classes))
+        if proba.shape != expected or not np.isfinite(proba).all():
+            raise ValueError(
+                f"predict_proba of {_show(self.classifier)} returned an array of shape "
+                f"{proba.shape} with {(~np.isfinite(proba)).sum()} values that are not finite, but "
+                f"finite probabilities of shape {expected} are expected: one column for each of "
+                f"{self.classes!r}."
+            )
+        return proba
+
+    def decide(self, proba: NDArray) -> Any:
+        """Return the label of one row of probabilities; "not sure" below the threshold."""
+        best = proba.argmax()
+        if self._abstain_label is not None and proba[best] < self._threshold:
+            return self._abstain_label
+        return self.classes[best]
+
+    def _try_on_a_crop(self):
+        height, width, channels = self.image_shape
+        shape = (1, height, width) if channels == 1 else (1, height, width, channels)
+        # Noise, as classifiers warn of images of one grey.
+        crop = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+        try:
+            self.predict_proba(crop)
+        except Exception as error:
+            kind = "flat rows" if self._as_rows else "images"
+            raise ValueError(
+                f"{_show(self.classifier)} cannot classify crops of shape "
+                f"{describe_shape(self.image_shape)}, passed as {kind} in 0..255: {error} Pass the "
+                "image_shape that it was fitted on, or a classifier of images."
+            ) from error
+
+
+def _check_classifier(classifier):
+    if isinstance(classifier, type):
+        raise TypeError(
+            f"classifier={classifier!r} is a class, but a fitted classifier is expected. Fit one: "
+            f"{classifier.__name__}(...).fit(X, y)."
+        )
+    if hasattr(classifier, "fit"):
+        check_is_fitted(classifier)
+    missing = [name for name in ("predict_proba", "classes_") if not hasattr(classifier, name)]
+    if missing:
+        raise TypeError(
+            f"classifier={_show(classifier)} has no {' and no '.join(missing)}, but a fitted "
+            "classifier with probabilities is expected. Wrap a classifier without them in "
+            "sklearn.calibration.CalibratedClassifierCV, or leave it out for the pretrained one."
+        )
+
+
+def _choose_shape(classifier, image_shape):
+    """Return height, width and channels, and whether the classifier takes flat rows."""
+    known = _find_image_shape(classifier)
+    if image_shape is None and known is None:
+        raise ValueError(
+            f"{_show(classifier)} does not tell the size of its images (it has no image_shape_)."
+            f"{_describe_rows(classifier)} Pass it: EmotionRecognizer(classifier, "
+            "image_shape=(48, 48)), with a third number, 3, for RGB."
+        )
+    shape = known if image_shape is None else _check_shape(image_shape)
+    if known is not None and shape != known:
+        raise ValueError(
+            f"image_shape={image_shape!r}, but {_show(classifier)} was fitted on images of shape "
+            f"{describe_shape(known)}. Leave image_shape out."
+        )
+    as_rows = known is None and getattr(classifier, "n_features_in_", None) is not None
+    if as_rows and classifier.n_features_in_ != math.prod(shape):
+        raise ValueError(
+            f"image_shape={image_shape!r} makes rows of {math.prod(shape)} pixels, but "
+            f"{_show(classifier)} was fitted on rows of {classifier.n_features_in_}. Pass the "
+            "height and width (and 3 for RGB) of the images it was fitted on."
+        )
+    return shape, as_rows
+
+
+def _describe_rows(classifier):
+    n_features = getattr(classifier, "n_features_in_", None)
+    return "" if n_features is None else f" It was fitted on rows of {n_features} features."
+
+
+def _check_shape(image_shape):
+    shape = tuple(np.atleast_1d(image_shape).tolist())
+    shape = (*shape, 1) if len(shape) == 2 else shape
+    integers = all(isinstance(side, int) and side > 0 for side in shape)
+    if len(shape) != 3 or not integers or shape[2] not in (1, 3):
+        raise ValueError(
+            f"image_shape={image_shape!r} is not a shape; expected (height, width) of grey images "
+            "or (height, width, 3) of RGB images, pixels."
+        )
+    return shape
+
+
+def _find_image_shape(estimator):
+    """Return the shape of the images that an estimator or the first that knows of its parts takes.
+
+    The parts of a pipeline come in order, as the first one takes the images.
+    """
+    shape = getattr(estimator, "image_shape_", None)
+    if shape is not None:
+        return _check_shape(shape)
+    found = (_find_image_shape(part) for part in _parts(estimator))
+    return next((shape for shape in found if shape is not None), None)
+
+
+def _parts(estimator) -> Iterator[Any]:
+    if isinstance(estimator, Pipeline):
+        yield from (step for _, step in estimator.steps if hasattr(step, "fit"))
+    for name in ("best_estimator_", "estimator_", "estimator"):
+        if hasattr(estimator, name):
+            yield getattr(estimator, name)
+    for name in ("calibrated_classifiers_", "estimators_"):
+        yield from list(getattr(estimator, name, ()))[:1]
+
+
+def _last_step(estimator):
+    """Return what decides: the end of pipelines, the best of a search."""
+    while isinstance(estimator, Pipeline) or hasattr(estimator, "best_estimator_"):
+        is_pipeline = isinstance(estimator, Pipeline)
+        estimator = estimator.steps[-1][1] if is_pipeline else estimator.best_estimator_
+    return estimator
+
+
+def _show(classifier):
+    return reprlib.repr(type(classifier).__name__).strip("'")

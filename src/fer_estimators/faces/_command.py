@@ -1,0 +1,272 @@
+"""The command ``fer-estimators``: photos, videos and cameras to a table of faces and emotions."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fer_estimators.faces._recognizer import EmotionRecognizer
+    from fer_estimators.faces._results import Recognition
+
+_DONE, _FAILED, _USAGE, _INTERRUPTED = 0, 1, 2, 130
+
+_PHOTOS = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib"))
+
+# Seconds of a video between two lines about a face in the table.
+_TABLE_STEP = 1.0
+
+_EPILOG = """\
+examples:
+  fer-estimators group.jpg
+  fer-estimators holiday/ --csv > faces.csv
+  fer-estimators clip.mp4 --output annotated.mp4
+  fer-estimators --camera 0
+
+exit status: 0 when everything was read (also without any face), 1 when something could not be
+read or written, 2 for wrong usage, 130 after Ctrl-C.
+
+An emotion is what people would call the expression, not what a person feels.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments : sequence of str or None, default=None
+        None takes those of the command line.
+
+    Returns
+    -------
+    int
+        Exit status.
+    """
+    options = _parse(arguments)
+    # Before Keras is imported: its start-up messages are no concern of whoever wants a table.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.showwarning = _print_warning
+    try:
+        return _run(options)
+    except KeyboardInterrupt:
+        _say("interrupted; the lines above are what was done")
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read has read enough; Python would complain once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _DONE
+
+
+def _parse(arguments):
+    parser = argparse.ArgumentParser(
+        prog="fer-estimators",
+        description="Find the faces in photos, videos or a camera's picture, and tell their "
+        "emotions.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "sources", nargs="*", metavar="FILE", help="photo, folder of photos, video, or URL of one"
+    )
+    parser.add_argument("--camera", type=int, metavar="N", help="read camera N, from 0")
+    parser.add_argument(
+        "--output", type=Path, help="write an annotated copy; a folder for several files"
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument(
+        "--json", action="store_true", help="write a JSON object a line for each photo or frame"
+    )
+    form.add_argument("--csv", action="store_true", help="write comma-separated values")
+    parser.add_argument(
+        "--classifier",
+        default="fer2013-compact",
+        metavar="NAME",
+        help="fer2013-compact (the default), fer2013-base, or a file that `save` wrote",
+    )
+    parser.add_argument(
+        "--min-face",
+        type=float,
+        metavar="SHARE",
+        help="smallest face to look for, as a share of the picture's height, above 0 and up to 1",
+    )
+    parser.add_argument("--version", action="version", version=_version())
+    options = parser.parse_args(arguments)
+    if not options.sources and options.camera is None:
+        parser.error("nothing to read: pass a photo, a folder, a video, or --camera 0")
+    if options.min_face is not None and not 0 < options.min_face <= 1:
+        parser.error(f"--min-face {options.min_face}: expected a share above 0 and up to 1")
+    return options
+
+
+def _version():
+    from fer_estimators import __version__
+
+    return f"fer-estimators {__version__}"
+
+
+def _run(options):
+    try:
+        recognizer = _make_recognizer(options)
+        sources = list(_list_sources(options))
+    except (ValueError, OSError) as error:
+        _say(error)
+        return _FAILED
+    write = _WRITERS["json" if options.json else "csv" if options.csv else "table"](recognizer)
+    n_failed = 0
+    for source in sources:
+        try:
+            n_failed += _read(recognizer, source, write, _copy_of(source, options, len(sources)))
+        except BrokenPipeError:
+            raise
+        except (ValueError, OSError, ImportError) as error:
+            _say(error)
+            n_failed += 1
+    return _FAILED if n_failed else _DONE
+
+
+def _make_recognizer(options) -> EmotionRecognizer:
+    from fer_estimators.faces import EmotionRecognizer, FaceDetector
+
+    classifier = options.classifier
+    if os.path.exists(classifier):
+        from fer_estimators.persistence import load
+
+        classifier = load(classifier)
+    detector = None if options.min_face is None else FaceDetector(min_face=options.min_face)
+    return EmotionRecognizer(classifier, detector)
+
+
+def _list_sources(options) -> Iterator[str | int]:
+    for source in options.sources:
+        if os.path.isdir(source):
+            found = [p for p in Path(source).rglob("*") if p.suffix.lower() in _PHOTOS]
+            if not found:
+                raise FileNotFoundError(f"No photo in the folder {source!r}.")
+            yield from map(str, sorted(found))
+        else:
+            yield source
+    if options.camera is not None:
+        yield options.camera
+
+
+def _copy_of(source, options, n_sources) -> Path | None:
+    """Return where the annotated copy of a source goes."""
+    output = copy = options.output
+    if output is None:
+        return None
+    if n_sources > 1 or output.is_dir() or not output.suffix:
+        output.mkdir(parents=True, exist_ok=True)
+        name = f"camera{source}.mp4" if isinstance(source, int) else Path(source).name
+        copy = output / name
+    if copy.exists() and not isinstance(source, int) and _is_file(source, copy):
+        raise ValueError(f"--output {str(output)!r} would write over {source!r}: pass another.")
+    return copy
+
+
+def _is_file(source, path):
+    return os.path.exists(source) and path.samefile(source)
+
+
+def _read(recognizer, source, write, copy) -> int:
+    """Read one source, write its results, and return how many faults there were."""
+    if isinstance(source, str) and Path(source).suffix.lower() in _PHOTOS and "://" not in source:
+        result = recognizer.recognize(source)
+        write(result, source)
+        if copy is not None:
+            _save_photo(result, copy)
+        return 0
+    with recognizer.recognize_video(source, output=copy, progress=sys.stderr.isatty()) as results:
+        for result in results:
+            write(result, "camera" if isinstance(source, int) else source)
+    return results.output_error is not None
+
+
+def _save_photo(result, path):
+    from PIL import Image
+
+    from fer_estimators._files.writing import written_whole
+
+    formats = Image.registered_extensions()
+    kind = formats.get(path.suffix.lower())
+    if path.suffix.lower() not in _PHOTOS:
+        raise ValueError(f"--output {str(path)!r} is of an unknown kind; expected .jpg or .png.")
+    with written_whole(path) as file:
+        Image.fromarray(result.annotated()).save(file, format=kind)
+
+
+def _json_writer(recognizer) -> Callable[[Recognition, str], None]:
+    def write(result, source):
+        # A line at a time, so that whoever reads a camera's need not wait.
+        print(json.dumps({"file": source} | result.to_dict(), ensure_ascii=False), flush=True)
+
+    return write
+
+
+def _csv_writer(recognizer) -> Callable[[Recognition, str], None]:
+    place = ["left", "top", "width", "height", "score", "emotion", "probability"]
+    columns = ["file", "frame_number", "time", "id", *place]
+    columns += [f"p_{emotion}" for emotion in recognizer.classes_.tolist()]
+    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+    writer.writeheader()
+
+    def write(result, source):
+        writer.writerows({"file": source} | row for row in result.to_rows())
+        sys.stdout.flush()
+
+    return write
+
+
+_LINE = "{:<28} {:>8} {:>4} {:>6} {:>6} {:>6} {:>6}  {:<10} {:>5}"
+
+
+def _table_writer(recognizer) -> Callable[[Recognition, str], None]:
+    print(_LINE.format("file", "time", "id", "left", "top", "width", "height", "emotion", "prob."))
+    # When each face of the video at hand was written last, and what was said of it.
+    last: dict[Any, tuple[float, Any]] = {}
+
+    def write(result, source):
+        if not result.frame_number:
+            last.clear()
+        if result.time is None and not result.faces:
+            print(f"{_shorten(source):<28} no face")
+        for face in result:
+            time, emotion = last.get(face.id, (-_TABLE_STEP, None))
+            if result.time is not None:
+                if result.time - time < _TABLE_STEP and face.emotion == emotion:
+                    continue
+                last[face.id] = (result.time, face.emotion)
+            _print_face(face, result.time, source)
+        sys.stdout.flush()
+
+    return write
+
+
+def _print_face(face, time, source):
+    shown = "" if time is None else f"{time:.2f} s"
+    number = "" if face.id is None else face.id
+    box = (round(side) for side in face.box)
+    values = (shown, number, *box, str(face.emotion), f"{face.probability:.0%}")
+    print(_LINE.format(_shorten(source), *values))
+
+
+_WRITERS = {"json": _json_writer, "csv": _csv_writer, "table": _table_writer}
+
+
+def _shorten(name, length=28):
+    return name if len(name) <= length else f"...{name[3 - length :]}"
+
+
+def _say(message):
+    print(f"fer-estimators: {message}", file=sys.stderr)
+
+
+def _print_warning(message, category, filename, lineno, file=None, line=None):
+    _say(message)

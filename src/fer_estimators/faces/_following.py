@@ -1,0 +1,116 @@
+"""Find the faces of a video: searched now and then, followed in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_estimators.faces._detector import FaceDetector
+from fer_estimators.faces._face import Face
+from fer_estimators.faces._other_detectors import Detector
+from fer_estimators.faces._overlap import merge_candidates
+from fer_estimators.faces._search import search
+from fer_estimators.faces._tracking import overlaps
+
+# Side of the square that is looked through around a face, in face sizes; side of the network's
+# input to which it is brought, pixels; and the score from which on the face is still there.
+_REGION = 2.2
+_INPUT_SIDE = 128
+_MIN_SCORE = 0.5
+
+# Boxes that overlap by more (intersection over union) are one face.
+_SAME_FACE = 0.3
+
+
+class FaceFinder:
+    """Find the faces in successive frames.
+
+    With a :class:`FaceDetector`, a whole frame is searched every `search_every` seconds and when a
+    face is lost; in between, each face is looked for around its last place, which takes a fraction
+    of the time. Nothing is known about how other detectors see a part of a frame: they search each
+    frame.
+
+    Parameters
+    ----------
+    detector : object with a method `detect`
+    search_every : float
+        Seconds.
+    """
+
+    def __init__(self, detector: Detector, search_every: float):
+        self.detector = detector
+        self.search_every = search_every
+        self._follows = isinstance(detector, FaceDetector)
+        self._faces: list[Face] = []
+        self._searched = -np.inf
+
+    def find(self, frame: NDArray[np.uint8], time: float) -> list[Face]:
+        """Return the faces in a frame that was taken `time` seconds after the first one."""
+        due = not self._follows or time - self._searched >= self.search_every
+        found = [] if due else self._follow(frame)
+        if due or len(found) < len(self._faces):
+            found, self._searched = self.detector.detect(frame), time
+        self._faces = found
+        return found
+
+    def _follow(self, frame):
+        faces = (find_near(frame, face, _detect_near) for face in self._faces)
+        return drop_doubles([face for face in faces if face is not None])
+
+
+def _detect_near(region):
+    """Find faces in a small region with one run of the network."""
+    numbers, scores = merge_candidates(*search(region, _INPUT_SIDE, _MIN_SCORE))
+    return [
+        Face(tuple(row[:4].tolist()), row[4:].reshape(-1, 2), float(score))
+        for row, score in zip(numbers, scores, strict=True)
+    ]
+
+
+def find_near(
+    frame: NDArray[np.uint8], face: Face, detect: Callable[[NDArray], Sequence[Face]]
+) -> Face | None:
+    """Look for a face around the place where it was.
+
+    Parameters
+    ----------
+    frame : ndarray of shape (height, width, 3), dtype uint8
+    face : Face
+        Of an earlier frame.
+    detect : callable
+        From an RGB array to a list of Face.
+
+    Returns
+    -------
+    Face or None
+        None where it is not there any more.
+    """
+    left, top, width, height = face.box
+    side = _REGION * max(width, height)
+    start = np.array([left + width / 2 - side / 2, top + height / 2 - side / 2])
+    x, y = np.maximum(0, np.floor(start)).astype(int).tolist()
+    region = frame[y : max(0, round(start[1] + side)), x : max(0, round(start[0] + side))]
+    found = detect(region) if region.size else []
+    if not found:
+        return None
+    moved = [_moved(near, (x, y)) for near in found]
+    boxes = np.array([near.box for near in moved])
+    return moved[overlaps(np.array([face.box]), boxes)[0].argmax()]
+
+
+def drop_doubles(faces: Sequence[Face]) -> list[Face]:
+    """Keep the better one of two faces that were followed to one place."""
+    kept: list[Face] = []
+    for face in sorted(faces, key=lambda face: -face.score):
+        boxes = np.array([other.box for other in kept]).reshape(-1, 4)
+        if (overlaps(np.array([face.box]), boxes) < _SAME_FACE).all():
+            kept.append(face)
+    return kept
+
+
+def _moved(face, by):
+    left, top, width, height = face.box
+    landmarks = None if face.landmarks is None else face.landmarks + np.array(by)
+    return Face((left + by[0], top + by[1], width, height), landmarks, face.score)

@@ -1,0 +1,36 @@
+"""Progress bars, on the standard error stream."""
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def show_progress(
+    items: Iterable[T], what: str, *, shown: bool, total: float | None = None
+) -> Iterator[T]:
+    """Yield items, and show how many of them are done.
+
+    Parameters
+    ----------
+    items : iterable
+    what : str
+        Name of the items.
+    shown : bool
+        False yields the items and nothing else.
+    total : float or None, default=None
+        Number of items; None takes their length where they have one.
+
+    Yields
+    ------
+    object
+        Each item.
+    """
+    if not shown:
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    # Not the standard output, on which tables go.
+    yield from track(items, what, total=total, console=Console(stderr=True))

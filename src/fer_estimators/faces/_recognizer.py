@@ -1,0 +1,371 @@
+"""From photos, files and videos to the emotions of the faces in them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from numbers import Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_estimators._messages import warn
+from fer_estimators.exceptions import BadImageWarning
+from fer_estimators.faces._classifier import CropClassifier, EmotionClassifier
+from fer_estimators.faces._crops import crop_faces
+from fer_estimators.faces._detector import FaceDetector
+from fer_estimators.faces._face import Face
+from fer_estimators.faces._other_detectors import Detector, as_detector
+from fer_estimators.faces._photo import Photo, read_photo
+from fer_estimators.faces._progress import show_progress
+from fer_estimators.faces._results import Recognition, Recognitions, RecognizedFace
+
+if TYPE_CHECKING:
+    from fer_estimators.faces._video_recognition import VideoRecognition
+
+# Crops that are classified at once, and photos that wait for it at most.
+_CROPS_AT_ONCE = 64
+
+#: Least share of a camera's picture height that a face has; smaller ones are not looked for.
+_CAMERA_MIN_FACE = 0.25
+
+_PHOTO_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib")
+
+
+class EmotionRecognizer:
+    """Find the faces in photos and videos, and tell their emotions.
+
+    Parameters
+    ----------
+    classifier : fitted classifier, str or None, default=None
+        Anything with `predict_proba` and `classes_`: a classifier of this library, an
+        :class:`~fer_estimators.AbstainingClassifier` (whose "not sure" comes through), an exported
+        classifier, a scikit-learn pipeline. It gets crops of faces as pixels in 0..255, grey or RGB
+        and of the size that it was fitted on. A string names a network of
+        :func:`~fer_estimators.load_pretrained`; None is "fer2013-compact".
+    detector : object with a method `detect`, callable or None, default=None
+        As for :func:`as_detector`. None is a :class:`FaceDetector`: its default search for photos
+        and videos, and one for faces of at least a quarter of the height for a camera.
+    image_shape : tuple of int or None, default=None
+        `(height, width)` or `(height, width, 3)`, pixels, of the images that the classifier was
+        fitted on. Needed where it does not tell by `image_shape_`, as pipelines of flat rows.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels of the classifier.
+    image_shape_ : tuple of (int, int, int)
+        Height, width and channels of a crop, pixels.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        If the classifier is not fitted.
+    TypeError
+        If `classifier` or `detector` is of another kind.
+    ValueError
+        If the size of the classifier's images is not known, or it refuses a crop of that size.
+
+    See Also
+    --------
+    FaceDetector : Finds faces only.
+    FaceCropper : Crops of faces to train on.
+
+    Notes
+    -----
+    The emotion is the class of the highest probability; an abstaining classifier's threshold is
+    applied to it, in a video to the smoothed probabilities.
+
+    A word is what people would call the expression, not what a person feels: see
+    :doc:`/responsible_use`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fer_estimators import EmotionRecognizer
+    >>> from fer_estimators.datasets import make_faces
+    >>> photo = np.full((120, 200), 90, dtype=np.uint8)
+    >>> photo[30:90, 70:130] = make_faces(1, image_size=60, random_state=0).images[0]
+    >>> recognizer = EmotionRecognizer(detector=lambda photo: [(75, 35, 50, 50)])
+    >>> result = recognizer.recognize(photo)
+    >>> result[0].emotion in recognizer.classes_
+    True
+    """
+
+    def __init__(
+        self,
+        classifier: EmotionClassifier | str | None = None,
+        detector: Detector | Callable[[NDArray], Any] | None = None,
+        *,
+        image_shape: tuple[int, ...] | None = None,
+    ):
+        self.classifier = classifier
+        self.detector = detector
+        self.image_shape = image_shape
+        self._classifier = CropClassifier(classifier, image_shape)
+        self._detector = as_detector(detector)
+
+    @property
+    def classes_(self) -> NDArray:
+        """Labels of the classifier, ndarray of shape (n_classes,)."""
+        return np.asarray(self._classifier.classifier.classes_)
+
+    @property
+    def image_shape_(self) -> tuple[int, int, int]:
+        """Height, width and channels of a crop, pixels."""
+        return self._classifier.image_shape
+
+    def __repr__(self):
+        classifier = type(self._classifier.classifier).__name__
+        return f"EmotionRecognizer({classifier}, {self._detector!r})"
+
+    def recognize(self, photo: Photo, *, strict: bool = False) -> Recognition:
+        """Find the faces in one photo, and tell their emotions.
+
+        Parameters
+        ----------
+        photo : array-like, PIL image, str, path-like or bytes
+            As for :func:`read_photo`.
+        strict : bool, default=False
+            Whether a photo without a face is an error, rather than an empty result.
+
+        Returns
+        -------
+        Recognition
+
+        Raises
+        ------
+        ImageReadError, FileNotFoundError
+            If a file cannot be read.
+        NoFaceError
+            If `strict` and no face is found.
+        """
+        pixels = read_photo(photo)
+        faces = self._detector.detect(pixels)
+        name = _name_of(photo)
+        if strict and not faces:
+            from fer_estimators.exceptions import NoFaceError
+
+            raise NoFaceError(
+                f"No face found in {name or 'the photo'} of {pixels.shape[1]} x {pixels.shape[0]} "
+                "pixels. Search for smaller ones with detector=FaceDetector(min_face=0.05), or "
+                "leave strict out for an empty result."
+            )
+        proba = self._classifier.predict_proba(self._crop(pixels, faces))
+        return self._result(faces, proba, photo=pixels, source=name)
+
+    def recognize_files(
+        self,
+        paths: Iterable[str | os.PathLike[str]] | str | os.PathLike[str],
+        *,
+        on_error: Literal["raise", "skip"] = "raise",
+        progress: bool = False,
+    ) -> Recognitions:
+        """Recognize the faces in many files.
+
+        Faces of several photos are classified at once, and no pixels are kept, so that any number
+        of photos needs no more memory than a few. Ctrl-C ends it early: a warning says so, and
+        what was done is returned.
+
+        Parameters
+        ----------
+        paths : iterable of path-like, or the path of a folder
+            JPEG, PNG and BMP files. Of a folder, all that are in it and in its folders, sorted.
+        on_error : {"raise", "skip"}, default="raise"
+            What happens at a file that cannot be read. "skip" warns once, at the end, and lists
+            the files in `skipped` of the result.
+        progress : bool, default=False
+            Whether to show a progress bar on the standard error stream.
+
+        Returns
+        -------
+        Recognitions
+
+        Raises
+        ------
+        ImageReadError, FileNotFoundError
+            If a file cannot be read and `on_error` is "raise".
+        ValueError
+            If `on_error` is neither of the two.
+        """
+        if on_error not in ("raise", "skip"):
+            raise ValueError(f"on_error={on_error!r}; expected 'raise' or 'skip'.")
+        paths = _list_photos(paths)
+        results, waiting, skipped, interrupted = [], [], {}, False
+        try:
+            for path in show_progress(paths, "photos", shown=progress):
+                try:
+                    waiting.append(self._find_in_file(path))
+                except OSError as error:
+                    if on_error == "raise":
+                        raise
+                    skipped[os.fspath(path)] = str(error)
+                if _is_batch(waiting):
+                    # First, so that Ctrl-C loses none of them.
+                    results.extend(self._classify(waiting))
+                    waiting = []
+        except KeyboardInterrupt:
+            interrupted = True
+        results.extend(self._classify(waiting))
+        _warn_of_what_is_missing(skipped, interrupted, len(results) + len(skipped))
+        emotions = tuple(self._classifier.classes)
+        return Recognitions(results, emotions, skipped=skipped, interrupted=interrupted)
+
+    def recognize_video(
+        self,
+        source: str | os.PathLike[str] | int | Iterable[Any],
+        *,
+        fps: float | None = None,
+        smoothing: float = 0.3,
+        search_every: float = 0.5,
+        output: str | os.PathLike[str] | None = None,
+        progress: bool = False,
+    ) -> VideoRecognition:
+        """Recognize the faces in a video, frame by frame.
+
+        Frames are read while the results are asked for, and none is kept: an hour takes no more
+        memory than a minute.
+
+        Parameters
+        ----------
+        source : str, path-like, int or iterable
+            The name of a file; a URL; the number of a camera, from 0; or frames, as arrays or PIL
+            images in RGB, each alone (then pass `fps`) or in a pair `(seconds, frame)`. All but
+            frames need PyAV: ``pip install "fer-estimators[video]"``.
+        fps : float or None, default=None
+            Frames a second of an iterable of frames.
+        smoothing : float, default=0.3
+            Seconds after which a change of a face's probabilities has come through by 63 %; 0
+            for none. Depends on time and not on the number of frames.
+        search_every : float, default=0.5
+            Seconds after which a whole frame is searched for faces again. In between, each is
+            followed from frame to frame. Detectors other than :class:`FaceDetector` search each
+            frame.
+        output : path-like or None, default=None
+            Video file to write with boxes and emotions, such as "annotated.mp4"; without sound. It
+            takes its place when the results end, are closed or interrupted.
+        progress : bool, default=False
+            Whether to show a progress bar on the standard error stream.
+
+        Returns
+        -------
+        VideoRecognition
+            An iterator over one :class:`Recognition` for each frame, with `time`, `frame_number`
+            and an `id` for each face.
+
+        Raises
+        ------
+        ImportError
+            If PyAV is needed and not installed.
+        VideoError, FileNotFoundError
+            If the file is not a video, or the camera is absent or taken.
+        ValueError
+            If a parameter is not as described.
+        """
+        from fer_estimators.faces._video_recognition import VideoRecognition
+
+        _check_seconds(smoothing=smoothing, search_every=search_every)
+        is_camera = isinstance(source, int) and not isinstance(source, bool)
+        detector = self._detector
+        if is_camera and self.detector is None:
+            detector = FaceDetector(min_face=_CAMERA_MIN_FACE)
+        return VideoRecognition(
+            self._recognize_frame,
+            detector,
+            source,
+            emotions=tuple(self._classifier.classes),
+            fps=fps,
+            smoothing=smoothing,
+            search_every=search_every,
+            output=output,
+            progress=progress,
+        )
+
+    def _crop(self, pixels, faces):
+        height, width, channels = self.image_shape_
+        return crop_faces(pixels, faces, image_size=(height, width), color=channels == 3)
+
+    def _find_in_file(self, path):
+        pixels = read_photo(path)
+        faces = self._detector.detect(pixels)
+        return faces, self._crop(pixels, faces), os.fspath(path)
+
+    def _classify(self, waiting):
+        """Return the results of photos whose faces are found and cropped."""
+        if not waiting:
+            return []
+        proba = self._classifier.predict_proba(np.concatenate([crops for _, crops, _ in waiting]))
+        ends = np.cumsum([len(faces) for faces, _, _ in waiting])
+        rows = np.split(proba, ends[:-1])
+        return [
+            self._result(faces, part, source=name)
+            for (faces, _, name), part in zip(waiting, rows, strict=True)
+        ]
+
+    def _recognize_frame(self, pixels, faces, tracker, *, time, frame_number):
+        proba = self._classifier.predict_proba(self._crop(pixels, faces))
+        tracks = tracker.update(faces, proba, time)
+        smooth = [track.probabilities for track in tracks]
+        where = {"photo": pixels, "time": time, "frame_number": frame_number}
+        return self._result(faces, smooth, ids=[track.id for track in tracks], **where)
+
+    def _result(self, faces, proba, *, ids=None, **where):
+        ids = ids or [None] * len(faces)
+        recognized = map(self._name_emotion, faces, proba, ids)
+        return Recognition(tuple(recognized), tuple(self._classifier.classes), **where)
+
+    def _name_emotion(self, face: Face, proba, number):
+        return RecognizedFace(
+            face.box,
+            face.landmarks,
+            face.score,
+            emotion=self._classifier.decide(proba),
+            probability=float(proba.max()),
+            probabilities=dict(zip(self._classifier.classes, proba.tolist(), strict=True)),
+            id=number,
+        )
+
+
+def _name_of(photo):
+    return os.fspath(photo) if isinstance(photo, (str, os.PathLike)) else None
+
+
+def _is_batch(waiting):
+    return len(waiting) >= _CROPS_AT_ONCE or sum(len(f) for f, _, _ in waiting) >= _CROPS_AT_ONCE
+
+
+def _list_photos(paths):
+    if not isinstance(paths, (str, os.PathLike)):
+        return paths
+    if not os.path.isdir(paths):
+        raise NotADirectoryError(
+            f"paths={os.fspath(paths)!r} is not a folder, but a list of files or a folder is "
+            "expected. Pass a single file to `recognize`, or [path]."
+        )
+    found = sorted(p for p in Path(paths).rglob("*") if p.suffix.lower() in _PHOTO_SUFFIXES)
+    if not found:
+        raise FileNotFoundError(
+            f"No photo in {os.fspath(paths)!r}; files that end in {', '.join(_PHOTO_SUFFIXES)} are "
+            "looked for, in its folders too."
+        )
+    return found
+
+
+def _check_seconds(**values):
+    for name, value in values.items():
+        if not isinstance(value, Real) or not 0 <= value < np.inf:
+            raise ValueError(f"{name}={value!r}, but seconds are expected, 0 or more.")
+
+
+def _warn_of_what_is_missing(skipped, interrupted, n_done):
+    if skipped:
+        first, reason = next(iter(skipped.items()))
+        warn(
+            f"{len(skipped)} of {n_done} files could not be read and are skipped, the first is "
+            f"{first!r}: {reason} See `skipped` of the result.",
+            BadImageWarning,
+        )
+    if interrupted:
+        warn(f"Interrupted after {n_done} files: the result holds those.")

@@ -1,0 +1,162 @@
+"""Run BlazeFace over a photo: search it at several sizes, then look at each candidate again.
+
+Candidates are rows of 16 numbers: left, top, width and height of a box, then x and y of six
+points, in pixels of the photo.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from fer_estimators.faces._blazeface import INPUT_MULTIPLE, anchor_centres, load_blazeface
+from fer_estimators.faces._face import MIRRORED
+from fer_estimators.faces._overlap import merge_candidates
+from fer_estimators.faces._square import Square
+
+# The second look: side of the network's input in pixels and as a multiple of the box, and how far
+# from its middle, as a share of the box, a face may be to be the one that is looked for.
+_SIDE, _WIDER, _NEAR_MIDDLE = 128, 2.0, 0.4
+# What says more than nothing about where the face is, in the second look.
+_LEAST_SCORE = 0.1
+_CROPS_AT_ONCE = 32
+
+
+def search(pixels: NDArray[np.uint8], side: int, min_score: float) -> tuple[NDArray, NDArray]:
+    """Find candidates in a photo whose longest side is brought to `side` pixels.
+
+    Parameters
+    ----------
+    pixels : ndarray of shape (height, width, 3), dtype uint8
+    side : int
+        A multiple of 16.
+    min_score : float
+        0 to 1.
+
+    Returns
+    -------
+    candidates : ndarray of shape (n_candidates, 16)
+    scores : ndarray of shape (n_candidates,)
+    """
+    from PIL import Image
+
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    size = [max(1, round(length * scale)) for length in (width, height)]
+    small = Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR, reducing_gap=2)
+    # Black at the right and below, as far as the network needs it.
+    canvas = np.zeros((1, *map(_round_up, size[::-1]), 3), dtype=np.uint8)
+    canvas[0, : size[1], : size[0]] = small
+    (places,), (logits,) = _run(canvas)
+    found = logits >= logit(min_score)
+    places = places[found] * (np.array([width, height]) / size)
+    return _to_candidates(places), expit(logits[found])
+
+
+def _round_up(length):
+    return math.ceil(length / INPUT_MULTIPLE) * INPUT_MULTIPLE
+
+
+def look_again(
+    pixels: NDArray[np.uint8], candidates: NDArray, scores: NDArray
+) -> tuple[NDArray, NDArray]:
+    """Look at each candidate from near, upright by its eyes, as it is and mirrored.
+
+    Parameters
+    ----------
+    pixels : ndarray of shape (height, width, 3), dtype uint8
+    candidates : ndarray of shape (n_candidates, 16)
+    scores : ndarray of shape (n_candidates,)
+
+    Returns
+    -------
+    candidates : ndarray of shape (n_candidates, 16)
+        Averages of all three looks.
+    scores : ndarray of shape (n_candidates,)
+        The same, of the scores' logits; 0 where nothing was seen from near.
+    """
+    numbers, again = candidates.copy(), np.zeros_like(scores)
+    for start in range(0, len(candidates), _CROPS_AT_ONCE):
+        part = slice(start, start + _CROPS_AT_ONCE)
+        squares = [_around(candidate) for candidate in candidates[part]]
+        crops = np.stack([square.cut(pixels, (_SIDE, _SIDE)) for square in squares])
+        places, logits = _run(np.concatenate([crops, crops[:, :, ::-1]]))
+        places[len(crops) :] = _mirror(places[len(crops) :])
+        for row, square in enumerate(squares, start=start):
+            looks = (row - start, row - start + len(crops))
+            seen = [_see_middle(places[look], logits[look]) for look in looks]
+            if all(seen):
+                points, seen_scores = zip(*seen, strict=True)
+                points = [_to_photo(square, one) for one in points]
+                numbers[row] = np.mean([candidates[row], *_to_candidates(np.stack(points))], axis=0)
+                again[row] = expit(np.mean(logit([scores[row], *seen_scores])))
+    return numbers, again
+
+
+def _around(candidate):
+    """Return the square in which the face is looked at again."""
+    left, top, width, height = candidate[:4]
+    (right_eye, left_eye) = candidate[4:8].reshape(2, 2)
+    return Square.upright(
+        (left + width / 2, top + height / 2), _WIDER * max(width, height), right_eye, left_eye
+    )
+
+
+def _mirror(places):
+    mirrored = places[:, :, [0, 1, *(2 + np.array(MIRRORED))]]
+    mirrored[:, :, 0, 0] = _SIDE - mirrored[:, :, 0, 0]
+    mirrored[:, :, 2:, 0] = _SIDE - mirrored[:, :, 2:, 0]
+    return mirrored
+
+
+def _see_middle(places, logits):
+    """Return the place and the score of the face in the middle of the input, if there is one."""
+    distance = np.hypot(*(places[:, 0] - _SIDE / 2).T)
+    near = (distance < _NEAR_MIDDLE * _SIDE / _WIDER) & (logits >= logit(_LEAST_SCORE))
+    if not near.any():
+        return None
+    merged, scores = merge_candidates(_to_candidates(places[near]), expit(logits[near]))
+    return _to_places(merged[0]), min(scores[0], 1 - 1e-6)
+
+
+def _to_photo(square, places):
+    """Bring a centre, a size and points from the second look's input into the photo."""
+    step = square.side / _SIDE
+    points = square.to_photo((places - _SIDE / 2) * step)
+    points[1] = places[1] * step
+    return points
+
+
+def _to_candidates(places):
+    """Turn centre, size and points, of shape (n, 8, 2), into rows of 16 numbers."""
+    corners = places[:, :1] - places[:, 1:2] / 2
+    return np.concatenate([corners, places[:, 1:]], axis=1).reshape(-1, 16)
+
+
+def _to_places(candidate):
+    places = candidate.reshape(8, 2).copy()
+    places[0] += places[1] / 2
+    return places
+
+
+@cache
+def _network():
+    from fer_estimators._backends.inference import compile_inference
+
+    return compile_inference(load_blazeface())
+
+
+_centres = lru_cache(maxsize=64)(anchor_centres)
+
+
+def _run(inputs):
+    """Return centre, size and points (n, n_anchors, 8, 2), pixels, and logits (n, n_anchors)."""
+    outputs = _network()(inputs).astype(float)
+    places = outputs[..., 1:].reshape(*outputs.shape[:2], 8, 2)
+    shifted = np.delete(np.arange(8), 1)
+    places[:, :, shifted] += _centres(*inputs.shape[1:3])[:, np.newaxis]
+    return places, outputs[..., 0]

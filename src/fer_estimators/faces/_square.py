@@ -1,0 +1,94 @@
+"""A square in a photo, at any angle, and the pixels in it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True)
+class Square:
+    """A square part of a photo.
+
+    Parameters
+    ----------
+    centre : tuple of (float, float)
+        x and y, pixels of the photo.
+    side : float
+        Pixels of the photo.
+    angle : float, default=0
+        By which it is turned, clockwise as one sees it, degrees.
+    """
+
+    centre: tuple[float, float]
+    side: float
+    angle: float = 0.0
+
+    @classmethod
+    def upright(cls, centre, side, right_eye: ArrayLike, left_eye: ArrayLike) -> Square:
+        """Return the square in which two eyes are level; a person's right eye is at the left."""
+        dx, dy = np.subtract(left_eye, right_eye)
+        return cls(tuple(centre), side, math.degrees(math.atan2(dy, dx)))
+
+    def to_photo(self, points: ArrayLike) -> NDArray:
+        """Bring points (n, 2), pixels from the centre along the sides, into the photo."""
+        sine, cosine = math.sin(math.radians(self.angle)), math.cos(math.radians(self.angle))
+        return np.asarray(points) @ [[cosine, sine], [-sine, cosine]] + self.centre
+
+    def cut(self, pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+        """Return what is in the square; beyond the photo's edge its outermost pixels go on.
+
+        Parameters
+        ----------
+        pixels : ndarray of shape (height, width, 3), dtype uint8
+        size : tuple of (int, int)
+            Height and width of the result, pixels. The square fills the shorter one, and what lies
+            beside it in the photo the rest of the longer one.
+
+        Returns
+        -------
+        ndarray of shape (*size, 3), dtype uint8
+        """
+        from PIL import Image
+
+        height, width = size
+        step = self.side / min(size)
+        reach = step * math.hypot(height, width) / 2 + 2
+        left, top = (math.floor(c - reach) for c in self.centre)
+        right, bottom = (math.ceil(c + reach) for c in self.centre)
+        image = Image.fromarray(_region(pixels, left, top, right, bottom))
+        # Pillow turns without averaging, so that large faces are made smaller before, down to two
+        # or three pixels for each one of the result, and the rest of the way after it.
+        before = max(1, int(step / 2))
+        image = image.reduce(before) if before > 1 else image
+        after = max(1, round(step / before))
+        step /= before * after
+        turned = image.transform(
+            (width * after, height * after),
+            Image.Transform.AFFINE,
+            self._matrix((left, top), before, step, (width * after, height * after)),
+            Image.Resampling.BILINEAR,
+        )
+        return np.asarray(turned.reduce(after) if after > 1 else turned)
+
+    def _matrix(self, corner, reduced, step, size):
+        """Return Pillow's six numbers from pixels of the result to those of the reduced region."""
+        sine, cosine = (step * f(math.radians(self.angle)) for f in (math.sin, math.cos))
+        x, y = ((c - start) / reduced for c, start in zip(self.centre, corner, strict=True))
+        half_width, half_height = size[0] / 2, size[1] / 2
+        return (
+            *(cosine, -sine, x - cosine * half_width + sine * half_height),
+            *(sine, cosine, y - sine * half_width - cosine * half_height),
+        )
+
+
+def _region(pixels, left, top, right, bottom):
+    """Return a part of a photo, whose outermost pixels go on beyond its edge."""
+    height, width = pixels.shape[:2]
+    rows = np.clip(np.arange(top, bottom), 0, height - 1)
+    columns = np.clip(np.arange(left, right), 0, width - 1)
+    inside = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return inside[rows - rows[0]][:, columns - columns[0]]

@@ -1,0 +1,248 @@
+"""Frames and their times, from video files, URLs, cameras and iterables."""
+
+from __future__ import annotations
+
+import os
+import reprlib
+import sys
+from collections.abc import Iterable, Iterator
+from numbers import Real
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_estimators._messages import warn
+from fer_estimators.exceptions import VideoError
+from fer_estimators.faces._photo import read_photo
+
+TimedFrame = tuple[float, NDArray[np.uint8]]
+
+# Frames a second where a video does not tell.
+_USUAL_RATE = 30.0
+
+# A video that ends before this share of what it announced was cut.
+_WHOLE = 0.95
+
+
+class FrameSource(Protocol):
+    """Frames with their times.
+
+    `rate` is in frames a second, `n_frames` an estimate; either may be None.
+    """
+
+    rate: float | None
+    n_frames: int | None
+
+    def __iter__(self) -> Iterator[TimedFrame]:
+        """Yield seconds since the beginning, and RGB pixels."""
+
+    def close(self) -> None:
+        """Let go of the file or camera."""
+
+
+def open_source(source: Any, fps: float | None = None) -> FrameSource:
+    """Open whatever frames can come from; see :meth:`EmotionRecognizer.recognize_video`."""
+    if isinstance(source, bool) or source is None or isinstance(source, np.ndarray):
+        raise TypeError(
+            f"source={reprlib.repr(source)} is of type {type(source).__name__}, but a file name, a "
+            "camera number, a URL or an iterable of frames is expected. Pass a single photo to "
+            "`recognize`, and an array of frames as a list: list(frames)."
+        )
+    is_stored = isinstance(source, (str, os.PathLike, int))
+    if is_stored and fps is not None:
+        raise ValueError(
+            f"fps={fps!r} is for an iterable of frames; {source!r} tells the times of its frames "
+            "itself. Leave fps out."
+        )
+    if isinstance(source, int):
+        return StoredVideo(*_find_camera(source), name=f"camera {source}")
+    if is_stored:
+        name = os.fspath(source)
+        if "://" not in name and not os.path.exists(name):
+            raise FileNotFoundError(
+                f"Video {name!r} does not exist; the current folder is {os.getcwd()!r}."
+            )
+        return StoredVideo(name, name=repr(name))
+    if not isinstance(source, Iterable):
+        raise TypeError(
+            f"source={reprlib.repr(source)} is not iterable; expected a file name, a camera "
+            "number, a URL or an iterable of frames."
+        )
+    return FrameStream(source, fps)
+
+
+class FrameStream:
+    """Frames of any iterable: frames at a rate, or pairs of seconds and a frame."""
+
+    def __init__(self, frames: Iterable[Any], fps: float | None):
+        if fps is not None and (not isinstance(fps, Real) or not 0 < fps < np.inf):
+            raise ValueError(f"fps={fps!r}, but frames a second are expected, above 0.")
+        self._frames = frames
+        self.rate = None if fps is None else float(fps)
+        self.n_frames = len(frames) if hasattr(frames, "__len__") else None
+
+    def __iter__(self) -> Iterator[TimedFrame]:
+        """Yield seconds and pixels."""
+        before = -np.inf
+        for number, frame in enumerate(self._frames):
+            time, pixels = self._split(frame, number)
+            if not before <= time < np.inf:
+                raise ValueError(
+                    f"Frame {number} has the time {time!r}, after {before!r}, but seconds that do "
+                    "not decrease are expected."
+                )
+            before = time
+            try:
+                yield time, read_photo(pixels)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"Frame {number}: {error}") from error
+
+    def _split(self, frame, number):
+        if isinstance(frame, tuple) and len(frame) == 2 and isinstance(frame[0], Real):
+            return float(frame[0]), frame[1]
+        if self.rate is None:
+            raise ValueError(
+                f"Frame {number} has no time, on which smoothing depends. Pass fps=30 (or whatever "
+                "the frames a second are), or yield pairs (seconds, frame)."
+            )
+        return number / self.rate, frame
+
+    def close(self) -> None:
+        """Close a generator."""
+        if hasattr(self._frames, "close"):
+            self._frames.close()
+
+
+class StoredVideo:
+    """Frames of a file, URL or camera, read by PyAV.
+
+    Parameters
+    ----------
+    file : str
+        What FFmpeg opens.
+    format : str or None, default=None
+        FFmpeg's name for the kind of camera.
+    name : str
+        For messages.
+    """
+
+    def __init__(self, file: str, format: str | None = None, *, name: str):
+        av = import_av()
+        self._name = name
+        self._is_live = format is not None or "://" in file
+        try:
+            self._container = av.open(file, format=format)
+        except av.FFmpegError as error:
+            raise VideoError(_explain(name, error, is_camera=format is not None)) from error
+        if not self._container.streams.video:
+            self._container.close()
+            raise VideoError(f"{name} holds no pictures, but a video is expected.")
+        self._stream = self._container.streams.video[0]
+        if not self._is_live:
+            self._stream.thread_type = "AUTO"
+        self.rate = float(self._stream.average_rate or _USUAL_RATE)
+        self._duration = None if self._is_live else self._find_duration()
+        self.n_frames = self._stream.frames or None
+        if self.n_frames is None and self._duration is not None:
+            self.n_frames = round(self._duration * self.rate)
+
+    def __iter__(self) -> Iterator[TimedFrame]:
+        """Yield seconds and pixels; warn at the end of what could not be read."""
+        first, time, n_damaged = None, 0.0, 0
+        for frame in self._decode():
+            if frame is None:
+                n_damaged += 1
+                continue
+            own = time + 1 / self.rate if frame.time is None else frame.time
+            first = own if first is None else first
+            time = max(time, own - first)
+            yield time, _upright_pixels(frame)
+        if first is None:
+            raise VideoError(f"No frame of {self._name} can be read: it is damaged or empty.")
+        self._warn_of_what_is_missing(time, n_damaged)
+
+    def _decode(self):
+        """Yield frames, and None for each packet that is damaged."""
+        av = import_av()
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except av.FFmpegError as error:
+                warn(f"{self._name} cannot be read any further: {error.strerror}.")
+                return
+            try:
+                yield from packet.decode()
+            except av.EOFError:
+                return
+            except av.FFmpegError:
+                yield None
+
+    def _find_duration(self):
+        stream = self._stream
+        if stream.duration is not None and stream.time_base is not None:
+            return float(stream.duration * stream.time_base)
+        return None if self._container.duration is None else self._container.duration / 1e6
+
+    def _warn_of_what_is_missing(self, time, n_damaged):
+        if n_damaged:
+            warn(f"{n_damaged} parts of {self._name} are damaged; their frames are left out.")
+        end = time + 1 / self.rate
+        if self._duration is not None and end < _WHOLE * self._duration - 0.2:
+            warn(
+                f"{self._name} was cut: it ends after {end:.1f} of {self._duration:.1f} seconds. "
+                "The results hold what is there."
+            )
+
+    def close(self) -> None:
+        """Let go of the file or camera."""
+        self._container.close()
+
+
+def import_av():
+    """Import PyAV, or say how to install it."""
+    try:
+        import av
+    except ImportError as error:
+        raise ImportError(
+            "PyAV reads and writes videos, and is not installed. Install it with "
+            '`pip install "fer-estimators[video]"`, or pass an iterable of frames.'
+        ) from error
+    return av
+
+
+def _upright_pixels(frame):
+    pixels = frame.to_ndarray(format="rgb24")
+    quarters = round(frame.rotation / 90) % 4  # anticlockwise
+    return np.ascontiguousarray(np.rot90(pixels, quarters)) if quarters else pixels
+
+
+def _find_camera(number):
+    """Return what FFmpeg opens for a camera, and its name for that kind."""
+    if number < 0:
+        raise ValueError(f"source={number!r}, but cameras are counted from 0.")
+    if sys.platform == "darwin":
+        return str(number), "avfoundation"
+    if sys.platform == "win32":
+        devices = import_av().enumerate_input_devices("dshow")
+        names = [device.description for device in devices if "video" in device.media_types]
+        if number >= len(names):
+            raise VideoError(f"There is no camera {number}; cameras found: {names!r}.")
+        return f"video={names[number]}", "dshow"
+    return f"/dev/video{number}", "v4l2"
+
+
+def _explain(name, error, *, is_camera):
+    reason = error.strerror
+    if not is_camera:
+        return (
+            f"{name} cannot be opened as a video: {reason}. It may be damaged or of another kind."
+        )
+    if isinstance(error, FileNotFoundError):
+        return f"There is no {name} ({reason}). Connect it, or pass another number, from 0."
+    if isinstance(error, PermissionError):
+        return f"Access to {name} is not allowed ({reason}). Allow it in the system's settings."
+    return f"{name} cannot be opened ({reason}). Another program may be using it: close that."

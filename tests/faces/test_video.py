@@ -1,0 +1,264 @@
+"""Videos: frames, files, cameras that are not there, and annotated copies."""
+
+import errno
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from fer_estimators import EmotionTimelineDisplay
+from fer_estimators.exceptions import VideoError
+from fer_estimators.faces import EmotionRecognizer
+
+from .conftest import BRIGHT, DARK, draw, find_squares
+
+av = pytest.importorskip("av")
+
+
+def moving(n_frames, size=(90, 120)):
+    """Two faces that move; the bright one leaves half way."""
+    for number in range(n_frames):
+        squares = [(10 + number, 10, 30, DARK), (70, 40, 40, BRIGHT)]
+        yield draw(*squares[: 2 if number < n_frames / 2 else 1], size=size)
+
+
+def write_video(path, frames, *, times=None, rate=10, **options):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=rate)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for name, value in options.items():
+            setattr(stream, name, value)
+        for number, pixels in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts = round(1000 * (number / rate if times is None else times[number]))
+            frame.time_base = Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.fixture
+def clip(tmp_path):
+    return write_video(tmp_path / "clip.mp4", list(moving(20)))
+
+
+def test_frames_give_times_numbers_and_ids(recognizer):
+    results = list(recognizer.recognize_video(moving(20), fps=10))
+    assert [result.frame_number for result in results] == list(range(20))
+    assert results[7].time == pytest.approx(0.7)
+    assert {face.id: face.emotion for face in results[3]} == {1: "sad", 2: "happy"}
+    assert [face.id for face in results[-1]] == [1]
+
+
+def test_frames_may_come_with_their_times(recognizer):
+    times = [0.0, 0.1, 0.5]
+    pairs = zip(times, moving(3), strict=True)
+    assert [result.time for result in recognizer.recognize_video(pairs)] == times
+
+
+def test_frames_are_read_one_at_a_time(recognizer):
+    n_read = 0
+
+    def frames():
+        nonlocal n_read
+        for frame in moving(20):
+            n_read += 1
+            yield frame
+
+    next(recognizer.recognize_video(frames(), fps=10))
+    assert n_read == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "error", "message"),
+    [
+        ([draw()], {}, ValueError, "no time.*fps=30"),
+        ([(1.0, draw()), (0.5, draw())], {}, ValueError, "do not decrease"),
+        ([np.zeros((2, 3, 4, 5))], {"fps": 5}, ValueError, "Frame 0"),
+        ([draw()], {"fps": 0}, ValueError, "above 0"),
+        ([draw()], {"fps": 5, "smoothing": -1}, ValueError, "smoothing=-1"),
+        ([draw()], {"fps": 5, "search_every": float("nan")}, ValueError, "search_every=nan"),
+        (draw(), {}, TypeError, "list"),
+        (None, {}, TypeError, "camera number"),
+        (3.5, {}, TypeError, "not iterable"),
+        ("missing.mp4", {}, FileNotFoundError, "missing.mp4"),
+        ("missing.mp4", {"fps": 5}, ValueError, "Leave fps out"),
+        (-1, {}, ValueError, "counted from 0"),
+        ([draw()], {"fps": 5, "output": "copy.txt"}, ValueError, r"'\.mp4'"),
+        ([draw()], {"fps": 5, "output": "none/copy.mp4"}, FileNotFoundError, "folder"),
+    ],
+)
+def test_wrong_use_is_an_error(recognizer, source, options, error, message):
+    with pytest.raises(error, match=message):
+        list(recognizer.recognize_video(source, **options))
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (av.error.FileNotFoundError(errno.ENOENT, "No such file"), "There is no camera 7"),
+        (av.error.OSError(errno.EBUSY, "busy"), r"camera 7 cannot be opened.*Another program"),
+        (av.error.PermissionError(errno.EACCES, "denied"), "camera 7 is not allowed"),
+    ],
+)
+def test_a_camera_that_cannot_be_opened_is_explained(recognizer, monkeypatch, error, message):
+    def refuse(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr(av, "open", refuse)
+    with pytest.raises(VideoError, match=message):
+        recognizer.recognize_video(7)
+
+
+def test_a_file_is_read_to_a_table(recognizer, clip):
+    table = recognizer.recognize_video(clip).to_frame()
+    assert table["frame_number"].nunique() == 20
+    assert table["time"].max() == pytest.approx(1.9, abs=0.01)
+    assert table.groupby("id")["emotion"].agg(set).to_dict() == {1: {"sad"}, 2: {"happy"}}
+
+
+def test_times_are_those_of_the_file(recognizer, tmp_path):
+    times = [0.0, 0.05, 0.4, 0.45, 1.5]
+    path = write_video(tmp_path / "variable.mkv", list(moving(5)), times=times)
+    found = [result.time for result in recognizer.recognize_video(path)]
+    np.testing.assert_allclose(found, times, atol=0.002)
+
+
+def test_a_video_that_its_metadata_turns_is_turned(recognizer, tmp_path):
+    upright = draw((10, 5, 30, BRIGHT), size=(120, 90))
+    path = write_video(tmp_path / "phone.mp4", [np.rot90(upright)] * 3)
+    data = path.read_bytes()
+    # The matrix in the track's header, as phones write it: a quarter turn clockwise.
+    as_stored, turned = (
+        np.array(matrix, dtype=">i4").tobytes()
+        for matrix in ([1 << 16, 0, 0, 0, 1 << 16, 0], [0, 1 << 16, 0, -1 << 16, 0, 0])
+    )
+    start = data.index(as_stored, data.index(b"tkhd"))
+    path.write_bytes(data[:start] + turned + data[start + len(turned) :])
+    photo = next(recognizer.recognize_video(path)).photo
+    assert photo.shape == upright.shape
+    assert np.abs(photo.astype(int) - upright).mean() < 5
+
+
+def test_a_cut_video_gives_what_is_there_and_a_warning(recognizer, tmp_path):
+    path = write_video(tmp_path / "whole.mkv", list(moving(60)))
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 6 // 10])
+    with pytest.warns(UserWarning, match=r"whole\.mkv' was cut: it ends after .* of 6\.0 seconds"):
+        table = recognizer.recognize_video(path).to_frame()
+    assert 10 < table["frame_number"].nunique() < 60
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>not a video</html>" * 50])
+def test_a_file_that_is_no_video_is_named(recognizer, tmp_path, content):
+    (tmp_path / "clip.mp4").write_bytes(content)
+    with pytest.raises(VideoError, match=r"clip\.mp4' cannot be opened as a video"):
+        recognizer.recognize_video(tmp_path / "clip.mp4")
+
+
+@pytest.mark.parametrize(("suffix", "size"), [(".mp4", (91, 121)), (".mkv", (90, 120))])
+def test_an_annotated_copy_has_the_frames_and_their_times(recognizer, tmp_path, suffix, size):
+    copy = tmp_path / f"copy{suffix}"
+    times = [0.0, 0.1, 0.5, 0.55]
+    pairs = zip(times, moving(4, size=size), strict=True)
+    results = list(recognizer.recognize_video(pairs, output=copy))
+    with av.open(str(copy)) as container:
+        frames = list(container.decode(video=0))
+    np.testing.assert_allclose([frame.time for frame in frames], times, atol=0.002)
+    pixels = frames[0].to_ndarray(format="rgb24")
+    assert pixels.shape == (size[0] + size[0] % 2, size[1] + size[1] % 2, 3)
+    expected = results[0].annotated()
+    difference = np.abs(pixels[: size[0], : size[1]].astype(int) - expected)
+    assert difference.mean() < 12
+    assert [path.name for path in tmp_path.iterdir()] == [copy.name]
+
+
+def test_frames_of_another_size_are_fitted_into_the_copy(recognizer, tmp_path):
+    frames = [draw(), draw(size=(50, 200))]
+    list(recognizer.recognize_video(frames, fps=5, output=tmp_path / "copy.mp4"))
+    with av.open(str(tmp_path / "copy.mp4")) as container:
+        assert {frame.width for frame in container.decode(video=0)} == {120}
+
+
+def test_a_loop_that_is_left_early_keeps_the_copy(recognizer, tmp_path):
+    with recognizer.recognize_video(moving(20), fps=10, output=tmp_path / "copy.mp4") as results:
+        for result in results:
+            if result.frame_number == 4:
+                break
+    with av.open(str(tmp_path / "copy.mp4")) as container:
+        assert len(list(container.decode(video=0))) == 5
+
+
+def test_ctrl_c_keeps_the_table_and_the_copy(recognizer, tmp_path):
+    def frames():
+        yield from list(moving(20))[:6]
+        raise KeyboardInterrupt
+
+    results = recognizer.recognize_video(frames(), fps=10, output=tmp_path / "copy.mp4")
+    with pytest.warns(UserWarning, match=r"Interrupted after 0\.5 seconds"):
+        table = results.to_frame()
+    assert table["frame_number"].nunique() == 6
+    assert (tmp_path / "copy.mp4").stat().st_size > 0
+
+
+def test_a_full_disk_costs_the_copy_and_nothing_else(recognizer, tmp_path, monkeypatch):
+    def refuse(self, pixels, time):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    copy = tmp_path / "copy.mp4"
+    copy.write_bytes(b"before")
+    monkeypatch.setattr("fer_estimators.faces._video_writing.VideoWriter.write", refuse)
+    results = recognizer.recognize_video(moving(5), fps=10, output=copy)
+    with pytest.warns(UserWarning, match=r"copy\.mp4' could not be written: No space left"):
+        table = results.to_frame()
+    assert table["frame_number"].nunique() == 5
+    assert "No space left" in results.output_error
+    assert copy.read_bytes() == b"before"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_the_video_itself_is_not_written_over(recognizer, clip):
+    before = clip.read_bytes()
+    with pytest.raises(ValueError, match="is the video itself"):
+        recognizer.recognize_video(clip, output=clip)
+    assert clip.read_bytes() == before
+
+
+def test_a_video_without_any_face_gives_an_empty_table(recognizer):
+    table = recognizer.recognize_video([draw()] * 3, fps=10).to_frame()
+    assert len(table) == 0
+    assert {"time", "id", "emotion", "p_happy"} <= set(table.columns)
+    with pytest.raises(ValueError, match="nothing to draw"):
+        EmotionTimelineDisplay.from_frame(table)
+
+
+def test_a_timeline_shows_each_face(recognizer):
+    results = list(recognizer.recognize_video(moving(20), fps=10))
+    display = EmotionTimelineDisplay.from_results(results)
+    assert [ax.get_title(loc="left") for ax in display.axes_] == ["face 1", "face 2"]
+    table = recognizer.recognize_video(moving(20), fps=10).to_frame()
+    same = EmotionTimelineDisplay.from_frame(table, n_faces=1)
+    assert [ax.get_title(loc="left") for ax in same.axes_] == ["face 1"]
+    assert same.frame()["p_sad"].tolist() == display.frame()["p_sad"].tolist()
+
+
+def test_a_timeline_refuses_photos(recognizer):
+    with pytest.raises(ValueError, match="those of photos"):
+        EmotionTimelineDisplay.from_results([recognizer.recognize(next(moving(2)))])
+
+
+def test_probabilities_are_smoothed_over_time(classifier):
+    frames = [draw((10, 10, 30, DARK))] * 5 + [draw((10, 10, 30, BRIGHT))] * 5
+    recognizer = EmotionRecognizer(classifier, find_squares, image_shape=(8, 8))
+    raw, smooth = (
+        [
+            r[0].probabilities["happy"]
+            for r in recognizer.recognize_video(frames, fps=10, smoothing=s)
+        ]
+        for s in (0, 0.5)
+    )
+    assert raw[5] > 0.9
+    assert raw[4] < smooth[5] < smooth[6] < smooth[9] < raw[9]
