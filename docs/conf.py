@@ -5,6 +5,7 @@ Nothing is fetched while building: no inventories of other projects, no badges, 
 
 import os
 import re
+import sys
 import warnings
 
 # Before TensorFlow is imported by an example: its start-up messages are no part of a page.
@@ -20,6 +21,9 @@ from sphinx.util.inspect import signature as signature_of
 from sphinx.util.inspect import stringify_signature
 
 import fer_estimators
+
+sys.path.append(os.path.dirname(__file__))
+import try_it_files
 
 project = "fer-estimators"
 author = "The fer-estimators developers"
@@ -82,6 +86,7 @@ html_sidebars = {
     "getting_started": [],
     "model_cards": [],
     "responsible_use": [],
+    "try_it": [],
     "changelog": [],
 }
 
@@ -129,7 +134,8 @@ def show_constructor(app, what, name, obj, options, signature, return_annotation
 
 
 def setup(app):
-    """Connect what is above."""
+    """Connect what is above, and the page *Try it*."""
+    app.connect("build-finished", try_it_files.after_build)
     # Before numpydoc, which has the default priority.
     app.connect("autodoc-process-docstring", adapt_docstring, priority=400)
     app.connect("autodoc-process-signature", show_constructor)

@@ -47,10 +47,30 @@ def trace(
         outputs = model(tf.reshape(seen, (-1, *image_shape)), training=False)
         return tf.reduce_mean(tf.reshape(outputs, (-1, n_views, n_classes)), axis=1)
 
-    spec = tf.TensorSpec((None, *image_shape), tf.float32, name="images")
+    return trace_network(average, image_shape, "images", "probabilities")
+
+
+def trace_network(
+    network: Callable, image_shape: tuple[int | None, int | None, int], source: str, target: str
+) -> tf.types.experimental.PolymorphicFunction:
+    """Make a graph of a network.
+
+    Parameters
+    ----------
+    network : callable
+        From images, float32, to one tensor.
+    image_shape : tuple of int or None
+        ``(height, width, channels)``, pixels; None stands for any.
+    source, target : str
+        Names of the graph's input and output.
+
+    Returns
+    -------
+    tf.function
+    """
+    spec = tf.TensorSpec((None, *image_shape), tf.float32, name=source)
     return tf.function(
-        lambda images: {"probabilities": tf.cast(average(images), tf.float32)},
-        input_signature=[spec],
+        lambda images: {target: tf.cast(network(images), tf.float32)}, input_signature=[spec]
     )
 
 

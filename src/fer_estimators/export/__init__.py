@@ -4,6 +4,7 @@ Importing this package, and running a file, imports neither Keras nor its backen
 """
 
 from fer_estimators.export._export_classifier import ExportReport, export_classifier
+from fer_estimators.export._export_detector import export_detector
 from fer_estimators.export._exported_classifier import ExportedClassifier
 
-__all__ = ["ExportReport", "ExportedClassifier", "export_classifier"]
+__all__ = ["ExportReport", "ExportedClassifier", "export_classifier", "export_detector"]

@@ -149,8 +149,9 @@ def export_classifier(
     """
     _check_options(format, quantize, representative, tolerance)
     classifier, facts = _take_apart(clf)
-    path = _check_target(path, overwrite)
+    path = check_target(path, overwrite)
     require(format, write=True)
+    require_tensorflow()
     facts = Facts(**facts, quantize=quantize, card=card, licence=licence)
     facts.to_json()
     images = _images_for(classifier, check_images)
@@ -220,7 +221,8 @@ def _take_apart(clf):
     return classifier, facts
 
 
-def _check_target(path, overwrite):
+def check_target(path: str | os.PathLike, overwrite: bool) -> Path:
+    """Refuse a place that cannot be written to, or holds what is not to be replaced."""
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(
@@ -241,7 +243,8 @@ def _images_for(classifier, images):
     return classifier._as_fitted(classifier._check_images(images))
 
 
-def _trace(classifier):
+def require_tensorflow() -> None:
+    """Refuse to export from another backend of Keras."""
     import keras
 
     if keras.backend.backend() != "tensorflow":
@@ -250,6 +253,9 @@ def _trace(classifier):
             "`save` the classifier, then load and export it in a process with "
             "KERAS_BACKEND=tensorflow."
         )
+
+
+def _trace(classifier):
     from fer_estimators._backends.tensorflow_export import trace
 
     model = _in_single_precision(classifier.model_)

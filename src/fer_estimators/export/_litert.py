@@ -235,3 +235,26 @@ def _check_ends(inputs, outputs, name):
         raise refused(name, f"its input has shape {tuple(shape)} and dtype {np.dtype(dtype)}")
     if len(outputs[0]["shape"]) != 2 or outputs[0]["dtype"] != np.float32:
         raise refused(name, f"its output has shape {tuple(outputs[0]['shape'])}")
+
+
+def run_once(content: bytes, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Compute the output of a file of this library's own making.
+
+    Parameters
+    ----------
+    content : bytes
+    images : ndarray
+
+    Returns
+    -------
+    ndarray
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=content)
+    source = interpreter.get_input_details()[0]["index"]
+    interpreter.resize_tensor_input(source, images.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(source, images)
+    interpreter.invoke()
+    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])

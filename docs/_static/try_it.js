@@ -1,0 +1,131 @@
+// The page "Try it": a photo or the camera, boxes, and a table that says the same in words.
+
+import { FaceReader } from "./faces.js";
+
+const byId = (id) => document.getElementById(`try-${id}`);
+const folder = new URL("./try_it/", import.meta.url);
+const canvas = byId("picture"), context = canvas.getContext("2d", { willReadFrequently: true });
+let reader, stream, current;
+
+function say(text) {
+  byId("status").textContent = text;
+}
+
+async function load() {
+  try {
+    const ort = await import(new URL("ort.wasm.min.mjs", folder));
+    ort.env.wasm.wasmPaths = folder.href;
+    ort.env.wasm.numThreads = 1;
+    reader = await FaceReader.load(ort, folder);
+  } catch (error) {
+    say(`The networks could not be loaded (${error.message}), so nothing can be tried here.`);
+    return;
+  }
+  byId("photo").disabled = byId("camera").disabled = false;
+  say("Ready. Choose a photo, or start the camera.");
+}
+
+async function showPhoto(file) {
+  stopCamera();
+  let photo;
+  try {
+    photo = await createImageBitmap(file);
+  } catch {
+    say("This file is not a picture that the browser can read.");
+    return;
+  }
+  const scale = Math.min(1, 1280 / Math.max(photo.width, photo.height));
+  await readFrame(photo, photo.width * scale, photo.height * scale, 0.12);
+}
+
+async function readFrame(source, width, height, minFace) {
+  canvas.width = Math.round(width);
+  canvas.height = Math.round(height);
+  context.drawImage(source, 0, 0, canvas.width, canvas.height);
+  const pixels = context.getImageData(0, 0, canvas.width, canvas.height);
+  const faces = await reader.read(pixels, minFace);
+  current = { pixels, faces };
+  show();
+}
+
+function name(probabilities) {
+  const best = Math.max(...probabilities);
+  const sure = best >= byId("threshold").value / 100;
+  return [sure ? reader.classes[probabilities.indexOf(best)] : "not sure", best];
+}
+
+function show() {
+  const { pixels, faces } = current;
+  context.putImageData(pixels, 0, 0);
+  const rows = faces.map(({ box, probabilities }, i) => {
+    const [emotion, best] = name(probabilities), text = `${i + 1}: ${emotion} ${percent(best)}`;
+    drawBox(box, text);
+    return [i + 1, emotion, percent(best), ...probabilities.map(percent)];
+  });
+  byId("faces").replaceChildren(...rows.map((cells) => tableRow(cells, "td")));
+  canvas.hidden = false;
+  byId("table").hidden = !faces.length;
+  canvas.setAttribute("aria-label", `Picture with ${faces.length} faces found; the table below describes them.`);
+  const named = rows.map(([i, emotion, confidence]) => `face ${i}: ${emotion}, ${confidence}`);
+  // A camera would talk without end: the status changes only where the answer does.
+  const text = faces.length ? named.map((part) => (stream ? part.replace(/, .*/, "") : part)).join("; ") : "No face found.";
+  if (byId("status").textContent !== text) say(text);
+}
+
+function drawBox([left, top, width, height], text) {
+  const line = Math.max(2, canvas.width / 200), font = Math.max(14, canvas.width / 32);
+  context.lineWidth = line;
+  context.strokeStyle = "#fff";
+  context.strokeRect(left, top, width, height);
+  context.strokeStyle = "#0a58ca";
+  context.strokeRect(left - line / 2, top - line / 2, width + line, height + line);
+  context.font = `${font}px sans-serif`;
+  const y = Math.max(top, font * 1.4);
+  context.fillStyle = "#0a58ca";
+  context.fillRect(left - line, y - font * 1.4, context.measureText(text).width + font, font * 1.4);
+  context.fillStyle = "#fff";
+  context.fillText(text, left + font / 2 - line, y - font * 0.4);
+}
+
+function tableRow(cells, kind) {
+  const row = document.createElement("tr");
+  for (const text of cells) row.append(Object.assign(document.createElement(kind), { textContent: text }));
+  return row;
+}
+
+const percent = (share) => `${Math.round(100 * share)} %`;
+
+async function startCamera() {
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
+  } catch (error) {
+    say(`The camera cannot be used (${error.name}). Choose a photo instead.`);
+    return;
+  }
+  byId("camera").textContent = "Stop the camera";
+  const video = byId("video");
+  video.srcObject = stream;
+  await video.play();
+  while (stream) {
+    await readFrame(video, video.videoWidth, video.videoHeight, 0.25);
+    await new Promise(requestAnimationFrame);
+  }
+}
+
+function stopCamera() {
+  stream?.getTracks().forEach((track) => track.stop());
+  stream = null;
+  byId("camera").textContent = "Start the camera";
+}
+
+byId("photo").addEventListener("change", ({ target }) => target.files[0] && showPhoto(target.files[0]));
+byId("camera").addEventListener("click", () => (stream ? stopCamera() : startCamera()));
+byId("threshold").addEventListener("input", ({ target }) => {
+  byId("threshold-value").textContent = `${target.value} %`;
+  if (current) show();
+});
+load().then(() => reader && byId("head").replaceChildren(
+  tableRow(["Face", "Emotion", "Confidence", ...reader.classes], "th"),
+));
+// For tests and for the curious.
+window.tryIt = { get reader() { return reader; }, get current() { return current; } };

@@ -1,0 +1,86 @@
+"""Write the face detector's network into a file that runs without Keras."""
+
+import os
+from typing import Literal
+
+import numpy as np
+
+from fer_estimators._files.writing import written_whole
+from fer_estimators.export._export_classifier import check_target, require_tensorflow
+from fer_estimators.export._extras import require
+from fer_estimators.export._litert import run_once as run_litert
+from fer_estimators.export._onnx import run_once as run_onnx
+
+_SHAPE = (2, 128, 160, 3)
+_TOLERANCE = 1e-2
+
+
+def export_detector(
+    path: str | os.PathLike,
+    *,
+    format: Literal["litert", "onnx"] = "onnx",
+    overwrite: bool = False,
+) -> None:
+    """Write the network of :class:`~fer_estimators.faces.FaceDetector` into a file.
+
+    The file holds the network alone: what is made of its numbers, a program in another language
+    must do, as the page *Try it* does in JavaScript.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where to.
+    format : {"litert", "onnx"}, default="onnx"
+        Kind of file.
+    overwrite : bool, default=False
+        Replace what is there.
+
+    Raises
+    ------
+    ImportError
+        If a package is missing, or Keras runs on another backend than TensorFlow.
+    ValueError
+        If the format is unknown, or the file's numbers differ from the network's.
+    FileExistsError, OSError
+        If the file is there or cannot be written.
+
+    Notes
+    -----
+    From ``pixels``, RGB float32 in 0..255 of shape (n, height, width, 3) where height and width are
+    multiples of 16, to ``anchors``, float32 of shape (n, n_anchors, 17): the logit of the score,
+    centre, width and height of the box, and x and y of six points, in pixels. Positions are
+    relative to the anchor.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from fer_estimators.export import export_detector
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     export_detector(Path(folder) / "detector.onnx")
+    """
+    if format not in ("litert", "onnx"):
+        raise ValueError(f"format={format!r} is unknown; expected 'litert' or 'onnx'.")
+    path = check_target(path, overwrite)
+    require(format, write=True)
+    require_tensorflow()
+    from fer_estimators._backends import tensorflow_export
+    from fer_estimators.faces._blazeface import load_blazeface
+
+    model = load_blazeface()
+    function = tensorflow_export.trace_network(model, (None, None, 3), "pixels", "anchors")
+    pixels = np.random.default_rng(0).integers(0, 256, _SHAPE).astype(np.float32)
+    if format == "litert":
+        content = tensorflow_export.to_litert(function, quantize=None, representative=None)
+        got = run_litert(content, pixels)
+    else:
+        content = tensorflow_export.to_onnx(function).SerializeToString()
+        got = run_onnx(content, pixels)
+    difference = float(np.abs(got - np.asarray(model(pixels, training=False))).max())
+    if not difference <= _TOLERANCE:
+        raise ValueError(
+            f"The exported detector's numbers differ by up to {difference:.2g} (tolerance "
+            f"{_TOLERANCE:g}). No file was written."
+        )
+    with written_whole(path) as file:
+        file.write(content)
