@@ -50,8 +50,9 @@ def test_scores_of_each_epoch_are_those_of_its_weights(cnn, faces):
     monitor = ScoringMonitor(scoring="accuracy")
     clf = cnn(epochs=2, validation_fraction=None, patience=None).set_callbacks(monitor)
     clf.fit(faces.images, faces.target)
-    scores = [row["accuracy"] for row in monitor.get_logs().data if "accuracy" in row]
-    assert scores[1] == pytest.approx(clf.score(faces.images, faces.target))
+    epochs = [row for row in monitor.get_logs().data if row["task_name"] == "epoch"]
+    assert len(epochs) == 2
+    assert epochs[-1]["accuracy"] == pytest.approx(clf.score(faces.images, faces.target))
     assert pickle.loads(pickle.dumps(clf)).predict(faces.images[:2]).shape == (2,)
 
 
