@@ -12,8 +12,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-# Every ONNX runtime of the last three years reads it, onnxruntime-web included.
-_OPSET = 17
+#: ONNX's operator set, which runtimes have read since 2023, onnxruntime-web included.
+OPSET = 18
 
 
 def trace(
@@ -135,7 +135,7 @@ def to_onnx(function: Callable):
 
     with quiet():
         model, _ = tf2onnx.convert.from_function(
-            function, input_signature=function.input_signature, opset=_OPSET
+            function, input_signature=function.input_signature, opset=OPSET
         )
     names = {node.op_type for node in model.graph.node if node.domain not in ("", "ai.onnx")}
     unknown = names | _not_in_onnx(model)

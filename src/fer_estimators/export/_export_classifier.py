@@ -148,7 +148,7 @@ def export_classifier(
     (True, True)
     """
     _check_options(format, quantize, representative, tolerance)
-    classifier, facts = _take_apart(clf)
+    classifier, facts = take_apart(clf)
     path = check_target(path, overwrite)
     require(format, write=True)
     require_tensorflow()
@@ -157,7 +157,7 @@ def export_classifier(
     images = _images_for(classifier, check_images)
     if representative is not None:
         representative = _images_for(classifier, representative)
-    function, model = _trace(classifier)
+    function, model = trace_classifier(classifier)
     limits = _limits(classifier, quantize, tolerance)
     compare = partial(_compare, classifier, images, limits=limits)
     if format == "saved_model":
@@ -193,7 +193,7 @@ def _check_options(format, quantize, representative, tolerance):
         raise ValueError(f"tolerance={tolerance!r} is not a difference of probabilities, 0 to 1.")
 
 
-def _take_apart(clf):
+def take_apart(clf: Any) -> tuple[Any, dict]:
     """Return the classifier that holds the network, and what else the answers depend on."""
     from fer_estimators.abstaining import AbstainingClassifier
     from fer_estimators.classifiers import CNNClassifier, TransferClassifier
@@ -255,7 +255,8 @@ def require_tensorflow() -> None:
         )
 
 
-def _trace(classifier):
+def trace_classifier(classifier: Any) -> tuple[Callable, Any]:
+    """Return the graph of a classifier with its views, and the network in it."""
     from fer_estimators._backends.tensorflow_export import trace
 
     model = _in_single_precision(classifier.model_)
