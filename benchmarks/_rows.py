@@ -1,6 +1,7 @@
 """What is measured; each function is run in a process of its own."""
 
 import operator
+import os
 import subprocess
 import sys
 from functools import partial
@@ -284,6 +285,53 @@ def scaling(folder, rounds, largest=80_000):
         )
 
 
+def exported(folder, rounds):
+    """Compare exported classifiers with the interpreter alone, the original, and its start."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    from fer_estimators import load_pretrained
+    from fer_estimators.export import ExportedClassifier
+
+    images, _ = (array[:2048] for array in _data.load(folder))
+    name = "fer2013-compact"
+    clf, original = ExportedClassifier.from_pretrained(name), load_pretrained(name)
+    interpreter = Interpreter(os.fspath(clf.path), num_threads=1)
+    interpreter.allocate_tensors()
+    source = interpreter.get_input_details()[0]["index"]
+    target = interpreter.get_output_details()[0]["index"]
+    one = images[:1]
+
+    def alone():
+        interpreter.set_tensor(source, one[..., None].astype(np.float32))
+        interpreter.invoke()
+        return interpreter.get_tensor(target)
+
+    calls = partial(clf.predict_proba, one), alone, partial(original.predict_proba, one)
+    ours, bare, before = in_turns(*calls, rounds=100 * rounds)
+    row = "one image, exported int8"
+    note = f"the interpreter alone, at its quickest: {1000 * min(bare):.3f} ms"
+    yield Comparison(f"{row} / 0.35 ms", ours, [0.35e-3], "s", reach=1, at_most=True, note=note)
+    yield Comparison(f"{row} / original", ours, before, "s", reach=1)
+    calls = partial(clf.predict_proba, images), partial(original.predict_proba, images)
+    rates = [[len(images) / t for t in times] for times in in_turns(*calls, rounds=rounds)]
+    faster = {"unit": "images/s", "reach": 1.0, "higher_is_better": True}
+    yield Comparison("batches, exported int8 / original", *rates, **faster)
+
+    def fresh(load):
+        code = f"import numpy as np\n{load}\nclf.predict_proba(np.eye(48)[None] * 200 + 9)"
+        return lambda: subprocess.run(
+            [sys.executable, "-c", code], check=True, stderr=subprocess.DEVNULL
+        )
+
+    load = "from fer_estimators import ExportedClassifier as C; clf = C.from_pretrained"
+    starts = in_turns(
+        fresh(f"{load}({name!r})"),
+        fresh(f"from fer_estimators import load_pretrained; clf = load_pretrained({name!r})"),
+        rounds=rounds,
+    )
+    yield Comparison("first answer, exported / original", *starts, "s", reach=4)
+
+
 def _repeat(times, work):
     for _ in range(times):
         work()
@@ -307,6 +355,7 @@ ROWS = {
         loading_memory,
         one_image,
         prediction,
+        exported,
         training,
         training_limit,
         memory,

@@ -14,7 +14,16 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from fer_estimators import BackboneFeatures, CNNClassifier, TransferClassifier, load, save
+from fer_estimators import (
+    BackboneFeatures,
+    CNNClassifier,
+    ExportedClassifier,
+    TransferClassifier,
+    export_classifier,
+    load,
+    make_faces,
+    save,
+)
 from fer_estimators.architectures import build_compact
 from fer_estimators.backbones import Backbone
 from fer_estimators.classifiers import _checkpoint, pooled_head
@@ -179,3 +188,15 @@ def test_features_go_into_a_pipeline(faces):
 @pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="needs another backend")
 def test_tensorflow_is_not_imported():
     assert "tensorflow" not in sys.modules
+
+
+@pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="exports")
+def test_exports_say_that_they_need_tensorflow(faces, tmp_path):
+    clf = CNNClassifier("tiny", **SMALL).fit(faces.images, faces.target)
+    with pytest.raises(ImportError, match="KERAS_BACKEND=tensorflow"):
+        export_classifier(clf, tmp_path / "faces")
+
+
+def test_exported_classifiers_run_beside_any_backend():
+    clf = ExportedClassifier.from_pretrained("fer2013-compact")
+    assert clf.predict(make_faces(3, random_state=0).images).shape == (3,)

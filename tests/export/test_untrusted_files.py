@@ -88,6 +88,7 @@ def test_a_file_of_a_newer_version_says_so(onnx_file, tmp_path):
         ("classes", "happy"),
         ("image_shape", [16, 16, 10**9]),
         ("image_shape", 16),
+        ("n_views", 0),
         ("threshold", 2),
         ("threshold", 0.5),
         ("abstain_label", {"not": "sure"}),

@@ -217,6 +217,7 @@ def take_apart(clf: Any) -> tuple[Any, dict]:
         "image_shape": tuple(map(int, classifier.image_shape_)),
         "handle_other_shapes": classifier.handle_other_shapes,
         "tta": classifier.tta,
+        "n_views": len(_view_indices(classifier.image_shape_[:2], classifier.tta)),
     }
     return classifier, facts
 

@@ -18,6 +18,7 @@ KEY = "fer_estimators"
 _FORMAT_VERSION = 1
 _MAX_JSON_BYTES = 2**20
 _MAX_CLASSES = 10_000
+_MAX_VIEWS = 1_000
 _LARGEST_SIDE = 4096
 
 
@@ -35,6 +36,8 @@ class Facts:
         What the classifier does with images of other shapes.
     tta : str or None
         Views whose average the network gives; for information, as they are part of it.
+    n_views : int
+        Their number, by which a batch is larger inside the network.
     quantize : str or None
         Precision of the weights; for information.
     threshold : float or None
@@ -55,6 +58,7 @@ class Facts:
     image_shape: tuple[int, int, int]
     handle_other_shapes: str = "error"
     tta: str | None = None
+    n_views: int = 1
     quantize: str | None = None
     threshold: float | None = None
     abstain_label: str | int | None = None
@@ -129,6 +133,7 @@ def _find_fault(facts: Facts) -> str | None:
         "classes": _are_labels(facts.classes),
         "image_shape": is_image_shape(facts.image_shape),
         "handle_other_shapes": facts.handle_other_shapes in ("error", "convert"),
+        "n_views": isinstance(facts.n_views, int) and 1 <= facts.n_views <= _MAX_VIEWS,
         "threshold": facts.threshold is None or _is_share(facts.threshold),
         "abstain_label": _is_abstain_label(facts),
         **{name: isinstance(getattr(facts, name), (str, type(None))) for name in texts},

@@ -172,10 +172,11 @@ class OpenedNetwork:
         ndarray of shape (n, n_classes), dtype float32
         """
         probabilities = np.empty((len(images), len(self.facts.classes)), np.float32)
-        for start in range(0, len(images), _BATCH):
-            batch = images[start : start + _BATCH]
+        step = max(1, _BATCH // self.facts.n_views)
+        for start in range(0, len(images), step):
+            batch = images[start : start + step]
             with self._one_at_a_time:
-                probabilities[start : start + _BATCH] = self._network(batch)
+                probabilities[start : start + step] = self._network(batch)
         if self.facts.quantize == "int8":
             # A softmax of 256 steps misses one by a percent.
             probabilities /= probabilities.sum(axis=1, keepdims=True)

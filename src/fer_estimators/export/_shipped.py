@@ -10,8 +10,8 @@ _FOLDER = Path(__file__).parent
 
 # The SHA-256 digest of each file; `python training/exported.py` writes them.
 SHIPPED = {
-    "fer2013-base": "7d0d1cdc7f0739597b56182382a0a26c2814208899b30c36be4d6e825d58dfa7",
-    "fer2013-compact": "bd08ea0920f7b23258ec2bf14411bca066d1b7377ef5805d24153216c26b08ae",
+    "fer2013-base": "debb9a99d578022b245e9012b9cd72e0f26567ef645bea9c1eb995eb8c3334c5",
+    "fer2013-compact": "7223b89a1ecc4ca903344c6d31c404ccbf28825ba5f954b76dba5929ea2d135a",
 }
 
 
