@@ -8,7 +8,7 @@ from fer_estimators.augmentation import standard_augmentation
 
 
 def make_model(n_steps):
-    """Build and compile the network and the recipe that ``CNNClassifier()`` has."""
+    """Build and compile the network and the settings that ``CNNClassifier()`` has."""
     model = keras.Sequential(
         [keras.Input((48, 48, 1)), standard_augmentation(), build_compact((48, 48, 1), 7)]
     )

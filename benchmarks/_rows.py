@@ -200,6 +200,7 @@ def heads(folder, rounds):
     from sklearn.pipeline import Pipeline
 
     from fer_estimators import BackboneFeatures, TransferClassifier
+    from fer_estimators.classifiers import pooled_head
 
     images, target = (array[:4096] for array in _data.load(folder))
     common = {"backbone": "mobilenet_050", "weights": None, "random_state": 0}
@@ -213,8 +214,9 @@ def heads(folder, rounds):
                 Pipeline(steps, memory=cache).fit(images, target)
 
     def transfer():
-        for head in range(8):
-            TransferClassifier(**common, dropout=head / 10, epochs=2).fit(images, target)
+        for number in range(8):
+            head = partial(pooled_head, dropout=number / 10)
+            TransferClassifier(**common, head=head, epochs=2).fit(images, target)
 
     eight, one = in_turns(lambda: features(8), lambda: features(1), rounds=rounds)
     fits = [seconds(transfer)]

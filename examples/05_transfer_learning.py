@@ -59,7 +59,7 @@ def unchanged(images):
 
 
 weights = str(Path(tempfile.mkdtemp()) / "faces.weights.h5")
-without_top(source.model_.get_layer("compact")).save_weights(weights)
+without_top(source.model_).save_weights(weights)
 faces_backbone = Backbone("faces", build_faces, unchanged, minimum_size=16, reference="this page")
 
 # %%
@@ -73,9 +73,10 @@ test = make_faces(600, image_size=24, weights=new, random_state=2)
 # %%
 # Three ways to learn it
 # ----------------------
-# ``fine_tune_layers`` adds a second phase: the backbone's last layers are trained together with the
+# ``fine_tuning`` adds a second phase: the backbone's last layers are trained together with the
 # head, at a lower learning rate. Batch normalisation stays as it is.
 from fer_estimators import TransferClassifier
+from fer_estimators.classifiers import FineTuning
 
 options = {"epochs": 15, "batch_size": 16, "random_state": 0}
 frozen = TransferClassifier(faces_backbone, weights=weights, learning_rate=0.01, **options)
@@ -86,9 +87,7 @@ candidates = {
         faces_backbone,
         weights=weights,
         learning_rate=0.01,
-        fine_tune_layers=2,
-        fine_tune_epochs=10,
-        fine_tune_learning_rate=3e-4,
+        fine_tuning=FineTuning(layers=2, epochs=10, learning_rate=3e-4),
         **options,
     ),
 }

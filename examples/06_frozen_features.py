@@ -46,7 +46,7 @@ known = {"angry": 1, "disgust": 1, "happy": 1, "surprise": 1, "neutral": 1}
 many = make_faces(700, image_size=24, weights=known, random_state=0)
 source = CNNClassifier("compact", epochs=10, batch_size=32, random_state=0)
 source.fit(np.repeat(many.images[..., np.newaxis], 3, axis=-1), many.target)
-without_top(source.model_.get_layer("compact")).save_weights(weights)
+without_top(source.model_).save_weights(weights)
 
 # %%
 # From images to features

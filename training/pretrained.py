@@ -28,11 +28,12 @@ import fer_estimators
 from fer_estimators import CNNClassifier, TrainingCurvesDisplay, classification_report
 from fer_estimators._files.kinds import file_digest
 from fer_estimators._files.writing import written_whole
+from fer_estimators.classifiers import RECIPES
 from fer_estimators.classifiers._optimizers import OPTIMIZERS
 from fer_estimators.datasets import load_fer2013
 
 _COMMON = {
-    "recipe": "best",
+    **RECIPES["best"],
     "optimizer": "sgd",
     "learning_rate": 0.1,
     "batch_size": 128,
@@ -120,8 +121,8 @@ def learn_from(teacher, train, output):
     """Mix the labels with what a teacher sees in the images and their mirror images."""
     path = output / f"y_proba-{file_digest(teacher)[:12]}.npy"
     if path.exists():
-        # Computed by another number of threads, it would differ in the last digit, and a training
-        # go on with no other data than those with which it began.
+        # Computed by another number of threads, it would differ in the last digit, and training
+        # resumes only with the data it began with.
         return np.load(path)
     clf = fer_estimators.load(teacher).set_params(tta="flip")
     labels = np.eye(len(clf.classes_))[np.searchsorted(clf.classes_, train.target)]

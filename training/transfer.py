@@ -30,10 +30,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from fer_estimators import BackboneFeatures, TransferClassifier
+from fer_estimators.classifiers import FineTuning
 from fer_estimators.datasets import load_fer2013
 
 
-def ways(backbone, epochs, fine_tune_layers, seed):
+def ways(backbone, epochs, n_layers, seed):
     """Make the classifiers to compare, by name."""
     head = {"epochs": epochs, "patience": None, "random_state": seed, "verbose": 2}
     return {
@@ -47,9 +48,7 @@ def ways(backbone, epochs, fine_tune_layers, seed):
         "fine-tuned": TransferClassifier(
             **backbone,
             **{**head, "epochs": max(1, epochs // 3)},
-            fine_tune_layers=fine_tune_layers,
-            fine_tune_epochs=epochs,
-            fine_tune_learning_rate=1e-3,
+            fine_tuning=FineTuning(layers=n_layers, epochs=epochs, learning_rate=1e-3),
         ),
     }
 
