@@ -74,9 +74,8 @@ def main(arguments=None):
     detector = FaceDetector(arguments.min_face, min_score=arguments.min_score)
     classifier = load_pretrained("fer2013-compact")
     print(f"The images themselves: {np.mean(classifier.predict(faces.images) == faces.target):.3f}")
-    print(
-        "| pixels | tilt | found | emotion right | false a picture | ms |\n|---|---|---|---|---|---|"
-    )
+    print("| pixels | tilt | found | emotion right | false a picture | ms |")
+    print("|---|---|---|---|---|---|")
     for side, tilt in CASES:
         found, right, false, ms = measure(detector, classifier, faces, side, tilt)
         print(

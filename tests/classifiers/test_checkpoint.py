@@ -178,9 +178,7 @@ def test_a_damaged_checkpoint_is_named(cnn, faces, tmp_path, size):
     cnn().fit(faces.images, faces.target, checkpoint=tmp_path)
     path = tmp_path / "checkpoint.safetensors"
     path.write_bytes(path.read_bytes()[:size])
-    with pytest.raises(
-        CheckpointError, match=r"is not a checkpoint .* Delete it"
-    ):
+    with pytest.raises(CheckpointError, match=r"is not a checkpoint .* Delete it"):
         cnn().fit(faces.images, faces.target, checkpoint=tmp_path)
 
 

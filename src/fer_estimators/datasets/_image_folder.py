@@ -1,6 +1,5 @@
 """Any set of images that has one folder for each class."""
 
-
 from fer_estimators.datasets._label_sets import look_up_labels, sets_with_folders
 from fer_estimators.datasets._layout import Layout
 from fer_estimators.datasets._loading import load, read_set, to_bunch
