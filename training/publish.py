@@ -26,7 +26,7 @@ from sklearn.model_selection import StratifiedKFold
 import fer_estimators
 from fer_estimators import classification_report, find_duplicates
 from fer_estimators._files.kinds import file_digest
-from fer_estimators.classifiers._views import VIEWS
+from fer_estimators._views import VIEWS
 from fer_estimators.datasets import load_fer2013
 from pretrained import GOING_ON
 

@@ -25,7 +25,7 @@ from sklearn.utils.validation import (
 from fer_estimators._compat import HasMethods, Interval, RealNotInt, safe_indexing
 from fer_estimators._label_column import flatten_labels
 from fer_estimators._messages import warn
-from fer_estimators.evaluation._statistics import selective_accuracy, wilson_interval
+from fer_estimators._statistics import selective_accuracy, wilson_interval
 
 
 class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):

@@ -4,12 +4,12 @@ import os
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
 
 from fer_estimators._compat import Interval
 from fer_estimators._files.decode import MAX_FILE_BYTES
 from fer_estimators._files.reading import open_stream
 from fer_estimators._files.stack import Stack, decode_many, refuse_filling
+from fer_estimators._image_transformer import ImageTransformer
 from fer_estimators._messages import name_some, shorten
 from fer_estimators.exceptions import ImageReadError
 from fer_estimators.images import (
@@ -22,53 +22,7 @@ from fer_estimators.images import (
 _SIZE = [Interval(Integral, 1, None, closed="left"), tuple, list]
 
 
-class _ImageTransformer(TransformerMixin, BaseEstimator):
-    """Give images, which have no columns."""
-
-    def __init_subclass__(cls, **kwargs):
-        # scikit-learn would put images into the columns of a data frame.
-        super().__init_subclass__(**{**kwargs, "auto_wrap_output_keys": None})
-
-    def get_feature_names_out(self, input_features=None):
-        """Name the one thing that is given, so that a pipeline can name what it makes of it.
-
-        Parameters
-        ----------
-        input_features : array-like of str, default=None
-            Not used.
-
-        Returns
-        -------
-        ndarray of shape (1,), dtype object
-            The class name in lower case and ``0``, such as ``"imagereader0"``. Images of shape
-            (height, width[, channels]) have no columns; the names of the columns that a later
-            step makes of them, such as `BackboneFeatures`, do not depend on it.
-        """
-        return np.array([f"{type(self).__name__.lower()}0"], dtype=object)
-
-    def set_output(self, *, transform=None):
-        """Accept the setting of a whole pipeline, and go on giving arrays.
-
-        Parameters
-        ----------
-        transform : {"default", "pandas", "polars"}, default=None
-            Not used: images fit into no data frame.
-
-        Returns
-        -------
-        self : object
-        """
-        return self
-
-    def __sklearn_tags__(self):
-        """Describe the transformer to scikit-learn."""
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.transformer_tags.preserves_dtype = []
-        return tags
-
-
-class ImageReader(_ImageTransformer):
+class ImageReader(ImageTransformer):
     """Read image files, so that a pipeline starts with file names.
 
     Cross-validation and search then split, copy and send to other processes the names rather
@@ -200,7 +154,7 @@ class ImageReader(_ImageTransformer):
         return tags
 
 
-class ImageResizer(_ImageTransformer):
+class ImageResizer(ImageTransformer):
     """Resize images with Pillow's antialiased bilinear filter.
 
     Parameters

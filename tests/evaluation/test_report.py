@@ -9,10 +9,10 @@ from sklearn import metrics
 from sklearn.exceptions import UndefinedMetricWarning
 
 from fer_estimators._frame import make_frame
-from fer_estimators.evaluation import classification_report
-from fer_estimators.evaluation._statistics import (
+from fer_estimators._statistics import (
     wilson_interval,
 )
+from fer_estimators.evaluation import classification_report
 
 EMOTIONS = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
 SORTED = sorted(EMOTIONS)

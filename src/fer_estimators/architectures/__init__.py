@@ -8,6 +8,7 @@ probabilities of the classes come out. A new one is one file and one line in
 
 import fer_estimators._backends  # noqa: F401  Keras, without the messages of its backend
 from fer_estimators.architectures._compact import build_compact
+from fer_estimators.architectures._output import class_probabilities
 from fer_estimators.architectures._residual import build_residual, build_residual_small
 from fer_estimators.architectures._residual_se import (
     build_residual_se,
@@ -35,4 +36,5 @@ __all__ = [
     "build_residual_small",
     "build_study_cnn",
     "build_tiny",
+    "class_probabilities",
 ]

@@ -5,7 +5,7 @@ A new one is one entry in :data:`BACKBONES`, made by one file.
 
 import fer_estimators._backends  # noqa: F401  Keras, without the messages of its backend
 from fer_estimators._messages import look_up
-from fer_estimators.backbones._backbone import Backbone
+from fer_estimators.backbones._backbone import BACKBONE_LAYER, Backbone
 from fer_estimators.backbones._inception import INCEPTION_V3
 from fer_estimators.backbones._mobilenet import MOBILENETS
 from fer_estimators.backbones._vgg import VGG16, VGG19
@@ -46,4 +46,4 @@ def find_backbone(backbone):
     return look_up(backbone, BACKBONES, parameter="backbone", other="a Backbone")
 
 
-__all__ = ["BACKBONES", "Backbone", "find_backbone"]
+__all__ = ["BACKBONES", "BACKBONE_LAYER", "Backbone", "find_backbone"]

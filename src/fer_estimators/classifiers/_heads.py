@@ -6,7 +6,7 @@ returns probabilities.
 
 from keras import layers
 
-from fer_estimators.architectures._output import class_probabilities
+from fer_estimators.architectures import class_probabilities
 
 
 def pooled_head(features, n_classes, *, dropout=0.2):

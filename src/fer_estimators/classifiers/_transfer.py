@@ -10,8 +10,7 @@ import keras
 
 from fer_estimators._compat import Interval
 from fer_estimators._messages import look_up
-from fer_estimators.backbones import Backbone, find_backbone
-from fer_estimators.backbones._backbone import BACKBONE_LAYER
+from fer_estimators.backbones import BACKBONE_LAYER, Backbone, find_backbone
 from fer_estimators.classifiers._base import BaseImageClassifier
 from fer_estimators.classifiers._heads import HEADS
 from fer_estimators.classifiers._training import Phase

@@ -5,12 +5,14 @@ package imports neither Keras nor its backend, and nothing here uses the network
 """
 
 from fer_estimators.datasets._duplicates import find_duplicates
+from fer_estimators.datasets._emotions import EMOTIONS
 from fer_estimators.datasets._faces import make_faces
 from fer_estimators.datasets._fer2013 import load_fer2013
 from fer_estimators.datasets._image_folder import load_image_folder
 from fer_estimators.datasets._label_sets import LABEL_SETS, LabelList, LabelSet
 
 __all__ = [
+    "EMOTIONS",
     "LABEL_SETS",
     "LabelList",
     "LabelSet",

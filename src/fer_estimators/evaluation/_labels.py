@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fer_estimators._messages import suggest, warn
 from fer_estimators._probabilities import as_ordered_columns, column_names, find_permutation
-from fer_estimators.datasets._emotions import EMOTIONS
+from fer_estimators.datasets import EMOTIONS
 
 # Half precision sums to 1 within about 1e-3; anything further away is no probability.
 _SUM_TOLERANCE = 5e-3

@@ -12,6 +12,13 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from fer_estimators._frame import make_frame
 from fer_estimators._messages import suggest
+from fer_estimators._statistics import (
+    effective_size,
+    expected_calibration_error,
+    most_frequent_confusions,
+    score_accuracy,
+    wilson_interval,
+)
 from fer_estimators.evaluation._groups import describe_groups, group_lines
 from fer_estimators.evaluation._labels import (
     check_labels,
@@ -23,13 +30,6 @@ from fer_estimators.evaluation._labels import (
     find_answered,
     order_labels,
     warn_of_unknown_predictions,
-)
-from fer_estimators.evaluation._statistics import (
-    effective_size,
-    expected_calibration_error,
-    most_frequent_confusions,
-    score_accuracy,
-    wilson_interval,
 )
 
 _OUTPUTS = ("text", "dict", "frame")

@@ -4,9 +4,9 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from fer_estimators._frame import make_frame
+from fer_estimators._statistics import selective_accuracy, wilson_interval
 from fer_estimators.evaluation._axes import BLUE, get_axes
 from fer_estimators.evaluation._labels import check_labels, check_proba
-from fer_estimators.evaluation._statistics import selective_accuracy, wilson_interval
 
 
 class RiskCoverageDisplay:

@@ -254,14 +254,14 @@ class SaliencyDisplay:
 def _find_classifier(estimator, X):
     """Return the classifier at the end of a pipeline, and what reaches it."""
     # Here, so that importing the displays imports no Keras.
-    from fer_estimators.classifiers._base import BaseImageClassifier
+    from fer_estimators.classifiers import CNNClassifier, TransferClassifier
 
     while isinstance(estimator, Pipeline):
         check_is_fitted(estimator)
         if len(estimator.steps) > 1:
             X = estimator[:-1].transform(X)
         estimator = estimator.steps[-1][1]
-    if not isinstance(estimator, BaseImageClassifier):
+    if not isinstance(estimator, (CNNClassifier, TransferClassifier)):
         raise TypeError(
             f"estimator is a {type(estimator).__name__}, expected a CNNClassifier, a "
             "TransferClassifier or a Pipeline that ends with one: Grad-CAM needs the gradients of "

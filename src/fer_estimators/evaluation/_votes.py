@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
+from fer_estimators._statistics import expected_calibration_error
 from fer_estimators.evaluation._labels import check_proba
-from fer_estimators.evaluation._statistics import expected_calibration_error
 
 
 def vote_scores(votes: ArrayLike, y_proba: ArrayLike, *, classes: ArrayLike) -> dict[str, float]:

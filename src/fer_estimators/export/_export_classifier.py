@@ -285,7 +285,7 @@ def _in_single_precision(model):
 
 def _view_indices(image_size, tta):
     """Return which pixel of the image each view shows where: the views of an image of indices."""
-    from fer_estimators.classifiers._views import VIEWS
+    from fer_estimators._views import VIEWS
 
     indices = np.arange(np.prod(image_size), dtype=np.int32).reshape(1, *image_size, 1)
     views = [indices] if tta is None else list(VIEWS[tta](indices))

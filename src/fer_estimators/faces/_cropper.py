@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_estimators._compat import HasMethods, Interval, StrOptions
+from fer_estimators._image_transformer import ImageTransformer
 from fer_estimators._messages import name_some, warn
 from fer_estimators.exceptions import ImageReadError
 from fer_estimators.faces._crops import crop_faces, frame
@@ -18,10 +19,9 @@ from fer_estimators.faces._face import Face
 from fer_estimators.faces._other_detectors import Detector, as_detector
 from fer_estimators.faces._photo import Photo, read_photo
 from fer_estimators.images import height_and_width
-from fer_estimators.preprocessing import _ImageTransformer
 
 
-class FaceCropper(_ImageTransformer):
+class FaceCropper(ImageTransformer):
     """Find the face in each photo and cut it out, so that a pipeline starts with photos.
 
     Parameters

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fer_estimators.evaluation._statistics import (
+from fer_estimators._statistics import (
     effective_size,
     expected_calibration_error,
     gap_interval,
