@@ -81,3 +81,8 @@ def test_damaged_weights_are_told_by_their_checksum(tmp_path, monkeypatch):
     path.unlink()
     with pytest.raises(ModelFileError, match=r"it is missing.*Install anew"):
         load_pretrained(name)
+
+
+def test_notebooks_show_model_cards_as_markdown():
+    card = load_model_card("fer2013-compact")
+    assert card._repr_markdown_() == card

@@ -1,6 +1,7 @@
 """What a fitted classifier of images does, with Keras or without: predict and score."""
 
 from contextlib import AbstractContextManager, nullcontext
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,10 @@ class ImagePredictor(ClassifierMixin):
         check_is_fitted(self)
         images = self._check_images(X)
         probabilities = np.empty((len(images), len(self.classes_)), dtype=self._output_dtype())
-        step = int(self.batch_size)
+        step = self.batch_size
+        if not isinstance(step, Integral) or step < 1:
+            # It was set after the training.
+            raise ValueError(f"batch_size={step!r}, but a whole number of at least 1 is expected.")
         blank = []
         with self._prediction_scope():
             for start in range(0, len(images), step):

@@ -225,3 +225,10 @@ def test_a_data_set_of_tensorflow_says_how_to_take_the_images_out(cnn, faces):
     dataset = tf.data.Dataset.from_tensor_slices((faces.images, np.zeros(140))).batch(8)
     with pytest.raises(TypeError, match=r"Dataset of tensorflow.*np\.concatenate"):
         cnn().fit(dataset, faces.target)
+
+
+@pytest.mark.parametrize("batch_size", [0, -5, 2.5, "all"])
+def test_a_batch_size_set_after_the_training_is_checked(cnn, faces, batch_size):
+    clf = cnn().fit(faces.images, faces.target).set_params(batch_size=batch_size)
+    with pytest.raises(ValueError, match=f"batch_size={batch_size!r}"):
+        clf.predict(faces.images)

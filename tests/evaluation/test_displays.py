@@ -333,3 +333,30 @@ def test_classifiers_without_probabilities_are_refused(faces):
     clf = LinearSVC().fit([[0.0], [1.0]], ["a", "b"])
     with pytest.raises(TypeError, match=r"LinearSVC has no predict_proba.*CalibratedClassifierCV"):
         RiskCoverageDisplay.from_estimator(clf, [[0.0]], ["a"])
+
+
+def test_faces_are_shown_without_their_truth(faces):
+    display = FaceGridDisplay.from_predictions(
+        faces.images[:6], None, faces.target[:6], random_state=0
+    )
+    shown = [text.get_text() for text in display.ax_.texts]
+    assert sorted(shown) == sorted(faces.target[:6])
+    assert list(display.frame().columns) == ["index", "predicted"]
+    with pytest.raises(ValueError, match="needs y_true"):
+        FaceGridDisplay.from_predictions(
+            faces.images[:6], None, faces.target[:6], select="mistakes"
+        )
+
+
+def test_no_answer_is_no_mistake(faces):
+    y_true = faces.target[:8]
+    y_pred = y_true.astype(object)
+    y_pred[0] = "not sure"
+    display = FaceGridDisplay.from_predictions(
+        faces.images[:8], y_true, y_pred.astype(str), random_state=0
+    )
+    assert f"not sure\ntrue: {y_true[0]}" in [text.get_text() for text in display.ax_.texts]
+    with pytest.raises(ValueError, match="found 0 mistakes"):
+        FaceGridDisplay.from_predictions(
+            faces.images[:8], y_true, y_pred.astype(str), select="mistakes"
+        )

@@ -189,3 +189,10 @@ def test_what_cannot_be_explained_is_refused(faces, tiny):
         SaliencyDisplay.from_estimator(tiny, faces.images, ["sad"])
     with pytest.raises(ValueError, match=r"n_faces=0 is not a number of faces"):
         SaliencyDisplay.from_estimator(tiny, faces.images, n_faces=0)
+
+
+def test_faces_are_seen_as_the_classifier_converts_them(faces):
+    clf = CNNClassifier("compact", augmentation=None, handle_other_shapes="convert", **SMALL)
+    clf.fit(faces.images, faces.target)
+    larger = np.repeat(np.kron(faces.images[:2], np.ones((2, 2), np.uint8))[..., None], 3, axis=3)
+    assert SaliencyDisplay.from_estimator(clf, larger).images.shape[1:3] == (16, 16)

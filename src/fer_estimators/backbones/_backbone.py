@@ -127,7 +127,8 @@ class Backbone:
         except Exception as error:
             # Only a network that can be built without weights tells that they are at fault.
             self._make(None, input_shape)
-            owner = f"{self.name!r}{dict(self.options) or ''}"
+            options = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
+            owner = f"{self.name!r} ({options})" if options else repr(self.name)
             if weights == "imagenet":
                 raise explain_cache(owner, error) from error
             raise explain_file(weights, owner, error) from error

@@ -14,6 +14,7 @@ from fer_estimators.evaluation._labels import (
     check_labels,
     check_proba,
     check_same_length,
+    find_answered,
     order_labels,
 )
 
@@ -37,8 +38,8 @@ class FaceGridDisplay:
     images : ndarray of shape (n_faces, height, width) or (n_faces, height, width, channels)
         Faces to show, grey levels or red, green and blue, 0 to 255.
 
-    y_true : sequence of shape (n_faces,)
-        True emotion of each face.
+    y_true : sequence of shape (n_faces,), default=None
+        True emotion of each face; None shows the predicted ones only.
 
     y_pred : sequence of shape (n_faces,), default=None
         Predicted emotion of each face; None shows the true ones only.
@@ -51,6 +52,9 @@ class FaceGridDisplay:
 
     n_columns : int, default=7
         Number of faces beside each other.
+
+    abstain_label : str or int, default="not sure"
+        What stands in `y_pred` for no answer, which is neither right nor wrong.
 
     Attributes
     ----------
@@ -75,13 +79,24 @@ class FaceGridDisplay:
     ['angry', 'angry', 'disgust', 'disgust']
     """
 
-    def __init__(self, images, *, y_true, y_pred=None, confidence=None, indices=None, n_columns=7):
+    def __init__(
+        self,
+        images,
+        *,
+        y_true=None,
+        y_pred=None,
+        confidence=None,
+        indices=None,
+        n_columns=7,
+        abstain_label="not sure",
+    ):
         self.images = images
         self.y_true = y_true
         self.y_pred = y_pred
         self.confidence = confidence
         self.indices = indices
         self.n_columns = n_columns
+        self.abstain_label = abstain_label
 
     @classmethod
     def from_bunch(cls, bunch, *, n_per_emotion=7, random_state=None, ax=None):
@@ -123,7 +138,7 @@ class FaceGridDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, y, *, select="random", n_faces=14, random_state=None, ax=None
+        cls, estimator, X, y=None, *, select="random", n_faces=14, random_state=None, ax=None
     ):
         """Draw faces with what a fitted classifier takes them for.
 
@@ -135,8 +150,8 @@ class FaceGridDisplay:
         X : ndarray of shape (n_samples, height, width) or (n_samples, height, width, channels)
             Faces, 0 to 255.
 
-        y : array-like of shape (n_samples,)
-            True labels.
+        y : array-like of shape (n_samples,), default=None
+            True labels; None shows what is predicted alone.
 
         select : {"random", "mistakes"}, default="random"
             Which faces to show; see :meth:`from_predictions`.
@@ -171,6 +186,7 @@ class FaceGridDisplay:
             select=select,
             n_faces=n_faces,
             random_state=random_state,
+            abstain_label=getattr(estimator, "abstain_label_", "not sure"),
             ax=ax,
         )
 
@@ -186,6 +202,7 @@ class FaceGridDisplay:
         select="random",
         n_faces=14,
         random_state=None,
+        abstain_label="not sure",
         ax=None,
     ):
         """Draw faces with their true and predicted emotions.
@@ -195,8 +212,11 @@ class FaceGridDisplay:
         images : ndarray of shape (n_samples, height, width[, channels])
             Faces, 0 to 255.
 
-        y_true, y_pred : array-like of shape (n_samples,)
-            True and predicted labels.
+        y_true : array-like of shape (n_samples,) or None
+            True labels, if they are known.
+
+        y_pred : array-like of shape (n_samples,)
+            Predicted labels.
 
         y_proba : array-like of shape (n_samples, n_classes), default=None
             Probabilities: their highest is shown as the confidence.
@@ -214,6 +234,9 @@ class FaceGridDisplay:
 
         random_state : int, RandomState instance or None, default=None
             Chooses the faces for ``select="random"``.
+
+        abstain_label : str or int, default="not sure"
+            What stands in `y_pred` for no answer, which is neither right nor wrong.
 
         ax : matplotlib Axes, default=None
             Where to draw. None makes a new figure.
@@ -233,19 +256,28 @@ class FaceGridDisplay:
                 f"select={select!r} is unknown, expected one of {list(_SELECTIONS)!r}."
                 + suggest(select, _SELECTIONS)
             )
-        images = check_images(images)
-        y_true, y_pred = check_labels(y_true, "y_true"), check_labels(y_pred, "y_pred")
-        check_same_length(images=images, y_true=y_true, y_pred=y_pred)
+        images, y_pred = check_images(images), check_labels(y_pred, "y_pred")
+        if y_true is None and select == "mistakes":
+            raise ValueError("select='mistakes' needs y_true: without it no mistake is known.")
+        truth = y_pred if y_true is None else check_labels(y_true, "y_true")
+        check_same_length(images=images, y_true=truth, y_pred=y_pred)
+        answered = y_pred != abstain_label
+        if y_true is not None:
+            answered = find_answered(truth, y_pred, abstain_label)
         confidence = None
         if y_proba is not None:
-            confidence = check_proba(y_proba, classes, y_true, y_pred)[0].max(axis=1)
-        chosen = _select(select, y_true != y_pred, confidence, random_state)[:n_faces]
+            known = truth if y_true is not None else y_pred[answered]
+            proba, _ = check_proba(y_proba, classes, known, y_pred, answered)
+            confidence = proba.max(axis=1)
+        wrong = answered & (truth != y_pred)
+        chosen = _select(select, wrong, confidence, random_state)[:n_faces]
         return cls(
             images[chosen],
-            y_true=y_true[chosen],
+            y_true=None if y_true is None else truth[chosen],
             y_pred=y_pred[chosen],
             confidence=None if confidence is None else confidence[chosen],
             indices=chosen,
+            abstain_label=abstain_label,
         ).plot(ax=ax)
 
     def plot(self, ax=None):
@@ -265,7 +297,7 @@ class FaceGridDisplay:
             This display, with ``ax_`` and ``figure_`` set.
         """
         by_emotion = self._stand_by_emotion()
-        n_lines = 0 if by_emotion else 1 if self.y_pred is None else 2
+        n_lines = 0 if by_emotion else 1 if self.y_pred is None or self.y_true is None else 2
         aspect = self.images.shape[1] / self.images.shape[2]
         pitch_y = aspect + 0.08 + _GAP_TEXT * n_lines
         cells = self._cells(min(self.n_columns, len(self.images)), by_emotion)
@@ -289,6 +321,8 @@ class FaceGridDisplay:
 
     def _stand_by_emotion(self):
         """Tell whether these are samples, those of each emotion one after the other."""
+        if self.y_true is None:
+            return False
         emotions = np.asarray(self.y_true)
         n_changes = (emotions[1:] != emotions[:-1]).sum()
         return self.y_pred is None and n_changes + 1 == len(np.unique(emotions))
@@ -296,14 +330,16 @@ class FaceGridDisplay:
     def _cells(self, n_columns, by_emotion):
         """Return row and column of each face; `by_emotion` starts a row for each emotion."""
         cells = [(0, 0)]
-        for last, emotion in pairwise(self.y_true):
+        for last, emotion in pairwise(self.y_pred if self.y_true is None else self.y_true):
             row, column = cells[-1]
             ends = column + 1 == n_columns or (by_emotion and emotion != last)
             cells.append((row + 1, 0) if ends else (row, column + 1))
         return cells
 
     def _is_wrong(self, i):
-        return self.y_pred is not None and self.y_true[i] != self.y_pred[i]
+        if self.y_pred is None or self.y_true is None or self.y_pred[i] == self.abstain_label:
+            return False
+        return self.y_true[i] != self.y_pred[i]
 
     def _plot_face(self, i, left, top, aspect):
         from matplotlib.patches import Rectangle
@@ -332,8 +368,12 @@ class FaceGridDisplay:
         if self.y_pred is None:
             return str(self.y_true[i])
         confidence = "" if self.confidence is None else f" {self.confidence[i]:.0%}"
-        truth = f"true: {self.y_true[i]}" if wrong else "right"
-        return f"{self.y_pred[i]}{confidence}\n{truth}"
+        predicted = f"{self.y_pred[i]}{confidence}"
+        if self.y_true is None:
+            return predicted
+        unanswered = self.y_pred[i] == self.abstain_label
+        truth = f"true: {self.y_true[i]}" if wrong or unanswered else "right"
+        return f"{predicted}\n{truth}"
 
     def frame(self):
         """Return what is known of the faces as a table.

@@ -13,7 +13,6 @@ from fer_estimators.evaluation._labels import (
     check_labels,
     check_same_length,
 )
-from fer_estimators.images import check_image_array
 
 # Distances as shares of a face: between columns, between a face and its map, and below for text.
 _GAP_X, _GAP_Y, _TEXT = 0.08, 0.05, 0.20
@@ -150,7 +149,8 @@ class SaliencyDisplay:
         classifier, X = _find_classifier(estimator, X[:n_faces])
         proba = classifier.predict_proba(X)
         columns = _find_columns(classifier.classes_, target, proba)
-        images = check_image_array(X, image_shape=classifier.image_shape_)
+        # As the network sees them, converted where the classifier converts.
+        images = classifier._as_fitted(classifier._check_images(X))
         saliency, layer = _explain(classifier, images, columns)
         return cls(
             check_images(images),

@@ -72,6 +72,15 @@ def load_pretrained(name):
     return load(path)
 
 
+class ModelCard(str):
+    """Text in Markdown that notebooks show as such."""
+
+    __slots__ = ()
+
+    def _repr_markdown_(self) -> str:
+        return str(self)
+
+
 def load_model_card(name):
     """Load the model card of a pretrained classifier.
 
@@ -81,9 +90,10 @@ def load_model_card(name):
 
     Returns
     -------
-    str
-        Markdown: data and split, the command that made it, versions, accuracy, macro-F1 and
-        recalls with intervals, calibration, speed, limits, and what it must not be used for.
+    ModelCard
+        A string in Markdown, which notebooks show as such: data and split, the command that made
+        it, versions, accuracy, macro-F1 and recalls with intervals, calibration, speed, limits,
+        and what it must not be used for.
 
     Raises
     ------
@@ -96,7 +106,7 @@ def load_model_card(name):
     >>> print(load_model_card("fer2013-compact").splitlines()[0])
     # fer2013-compact
     """
-    return _find(name, ".md").read_text(encoding="utf-8")
+    return ModelCard(_find(name, ".md").read_text(encoding="utf-8"))
 
 
 def _find(name, suffix):
