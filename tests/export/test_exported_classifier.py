@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fer_estimators import AbstainingClassifier, ImageResizer, load_pretrained, make_faces
 from fer_estimators.export import ExportedClassifier
+from fer_estimators.faces import EmotionRecognizer, Face, crop_faces
 from fer_estimators.pretrained import PRETRAINED, load_model_card
 
 
@@ -98,6 +99,16 @@ def test_it_works_in_scikit_learns_tools(exported, faces):
     assert sure.predict(X).shape == (140,)
     calibrated = CalibratedClassifierCV(FrozenEstimator(clf), method="temperature").fit(X, y)
     np.testing.assert_allclose(calibrated.predict_proba(X).sum(axis=1), 1, atol=1e-5)
+
+
+def test_it_names_the_emotions_of_found_faces():
+    photo = make_faces(1, image_size=96, random_state=0).images[0]
+    clf = ExportedClassifier.from_pretrained("fer2013-compact")
+    whole = Face(box=(8.0, 8.0, 80.0, 80.0))
+    recognizer = EmotionRecognizer(clf, lambda photo: [whole])
+    (face,) = recognizer.recognize(photo).faces
+    expected = clf.predict(crop_faces(photo, [whole]))
+    assert face.emotion == expected[0]
 
 
 def test_unknown_labels_are_said_in_score(exported, faces):
