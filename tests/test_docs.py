@@ -161,8 +161,8 @@ def test_examples_have_numbers_of_their_own():
 def folder_with_data(tmp_path, monkeypatch):
     """Work in a folder with the small sets that the pages load.
 
-    They are ``fer2013.zip``, votes on it in ``votes.csv``, class folders in ``photos``, and
-    numbered ones in ``raf-db``.
+    They are ``fer2013.zip``, votes on it in ``votes.csv``, class folders in ``photos``,
+    numbered ones in ``raf-db``, and ``photo.jpg``, in which there is no face.
     """
     faces = make_faces(70, random_state=0)
     # Every emotion in every split.
@@ -179,6 +179,7 @@ def folder_with_data(tmp_path, monkeypatch):
             raf_db.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, raf_db)
             file.rename(tmp_path / "photos" / label / file.name)
+    Image.new("RGB", (320, 240), "grey").save(tmp_path / "photo.jpg")
     write_votes(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
