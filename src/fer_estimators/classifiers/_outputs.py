@@ -48,6 +48,9 @@ def check_network(
         )
     _refuse_random_changes(network)
     _refuse_ruined_weights(network)
+    if isinstance(network, keras.Sequential):
+        # Its own layers, rather than itself as one layer of another network.
+        inputs, outputs = network.inputs, network.outputs[0]
     functional = keras.Model(inputs, outputs, name=network.name)
     return network if isinstance(network, type(functional)) else functional
 
