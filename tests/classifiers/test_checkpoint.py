@@ -224,12 +224,17 @@ def test_a_warm_start_goes_on_after_a_kill(cnn, faces, tmp_path):
     first = cnn(**PARAMS).fit(faces.images, faces.target).set_params(warm_start=True)
     save(first, tmp_path / "first.fer")
     folder = tmp_path / "checkpoint"
-    whole = load(tmp_path / "first.fer").fit(faces.images, faces.target)
-    killed = load(tmp_path / "first.fer").set_params(callbacks=[At(5, stop)])
+
+    def again_from_the_file():
+        loaded = load(tmp_path / "first.fer", architecture=PARAMS["architecture"])
+        return loaded.set_params(warm_start=True)
+
+    whole = again_from_the_file().fit(faces.images, faces.target)
+    killed = again_from_the_file().set_params(callbacks=[At(5, stop)])
     with pytest.raises(Stop):
         killed.fit(faces.images, faces.target, checkpoint=folder)
     # Of twelve batches, the first four need not be done again.
-    again = load(tmp_path / "first.fer").set_params(callbacks=[At(9, stop)])
+    again = again_from_the_file().set_params(callbacks=[At(9, stop)])
     again.fit(faces.images, faces.target, checkpoint=folder)
     assert again.n_epochs_ == 2 * first.n_epochs_
     assert_equal_fits(again, whole)

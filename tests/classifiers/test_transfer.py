@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from fer_estimators.backbones import Backbone
+from fer_estimators.backbones import BACKBONE_LAYER, Backbone
 
 
 def backbone_weights(clf):
@@ -96,7 +96,7 @@ def test_backbones_that_hold_other_models_are_tuned_from_their_end(transfer, fac
     params = {"backbone": backbone, "augmentation": "study", "validation_fraction": None}
     frozen = transfer(**params).fit(faces.images, faces.target)
     tuned = transfer(fine_tuning=(1, 1, 0.1), **params).fit(faces.images, faces.target)
-    network, same = (clf._get_backbone() for clf in (tuned, frozen))
+    network, same = (clf.model_.get_layer(BACKBONE_LAYER) for clf in (tuned, frozen))
     for name, learns in (("stem", False), ("last", True)):
         pair = (n.get_layer(name).get_weights()[0] for n in (network, same))
         assert np.array_equal(*pair) != learns
