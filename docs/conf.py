@@ -8,7 +8,7 @@ import re
 import sys
 import warnings
 
-# Before TensorFlow is imported by an example: its start-up messages are no part of a page.
+# Before TensorFlow is imported by an example: its start-up messages do not belong on a page.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "Agg")
 # Pages show the same faces on every machine, and nobody's own pictures.
@@ -36,6 +36,7 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.viewcode",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
@@ -55,6 +56,8 @@ autosummary_generate = True
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
+# The documentation does not know where the repository is published.
+viewcode_line_numbers = True
 numpydoc_xref_param_type = False
 
 html_theme = "pydata_sphinx_theme"
@@ -84,7 +87,6 @@ html_theme_options = {
 html_sidebars = {
     "index": [],
     "getting_started": [],
-    "model_cards": [],
     "responsible_use": [],
     "try_it": [],
     "changelog": [],
