@@ -10,7 +10,9 @@ from fer_estimators.architectures._output import class_probabilities
 _FILTERS = (32, 64, 128)
 
 
-def build_compact(input_shape, n_classes, *, dropout=0.0):
+def build_compact(
+    input_shape: tuple[int, int, int], n_classes: int, *, dropout: float = 0.0
+) -> keras.Model:
     """Build the default network, small enough to train on a CPU in minutes.
 
     Three blocks of two 3 x 3 convolutions each halve the image and double the filters; it has

@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 
-def class_probabilities(features, n_classes):
+def class_probabilities(features: keras.KerasTensor, n_classes: int) -> keras.KerasTensor:
     """Turn features into probabilities of classes, in full precision.
 
     In a network of mixed precision, only the softmax is computed in float32: in half precision

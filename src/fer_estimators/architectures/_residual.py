@@ -13,7 +13,9 @@ _STEM = 24
 _FEWER_FILTERS = (40, 56, 88)
 
 
-def build_residual(input_shape, n_classes, *, dropout=0.2):
+def build_residual(
+    input_shape: tuple[int, int, int], n_classes: int, *, dropout: float = 0.2
+) -> keras.Model:
     """Build a network of nine convolutions with shortcuts, to be trained for an hour or more.
 
     It has a million parameters and 78 million multiplications for a face of 48 x 48 pixels. The
@@ -50,7 +52,9 @@ def build_residual(input_shape, n_classes, *, dropout=0.2):
     return residual_network(input_shape, n_classes, _FILTERS, dropout, name="residual", stem=_STEM)
 
 
-def build_residual_small(input_shape, n_classes, *, dropout=0.0):
+def build_residual_small(
+    input_shape: tuple[int, int, int], n_classes: int, *, dropout: float = 0.0
+) -> keras.Model:
     """Build :func:`build_residual` with fewer filters and without its first convolution.
 
     It has a quarter of the parameters, 0.28 million, and 26 million multiplications for a face of

@@ -1,5 +1,6 @@
 """The residual networks with squeeze-and-excitation: channels are weighed by the whole image."""
 
+import keras
 from keras import layers
 
 from fer_estimators.architectures._residual import residual_network
@@ -12,7 +13,9 @@ _FEWER_FILTERS = (40, 56, 88)
 _REDUCTION = 4
 
 
-def build_residual_se(input_shape, n_classes, *, dropout=0.2):
+def build_residual_se(
+    input_shape: tuple[int, int, int], n_classes: int, *, dropout: float = 0.2
+) -> keras.Model:
     """Build a residual network whose blocks weigh their channels, for long training runs.
 
     It is :func:`build_residual` with a tenth more filters in the second and third block and
@@ -54,7 +57,9 @@ def build_residual_se(input_shape, n_classes, *, dropout=0.2):
     )
 
 
-def build_residual_se_small(input_shape, n_classes, *, dropout=0.0):
+def build_residual_se_small(
+    input_shape: tuple[int, int, int], n_classes: int, *, dropout: float = 0.0
+) -> keras.Model:
     """Build :func:`build_residual_small` with squeeze-and-excitation in its three blocks.
 
     It has 0.28 million parameters and 26 million multiplications for a face of 48 x 48 pixels.

@@ -6,7 +6,9 @@ from keras import layers
 from fer_estimators.architectures._output import class_probabilities
 
 
-def build_tiny(input_shape, n_classes, *, dropout=0.0):
+def build_tiny(
+    input_shape: tuple[int, int, int], n_classes: int, *, dropout: float = 0.0
+) -> keras.Model:
     """Build a network of two small convolutions without batch normalisation.
 
     Parameters
