@@ -8,6 +8,7 @@ is one function and one line in :data:`AUGMENTATIONS`.
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import fer_estimators._backends  # noqa: F401  Keras, without the messages of its backend
 
@@ -59,7 +60,9 @@ class RandomAffine(layers.Layer):
     (2, 48, 48, 1)
     """
 
-    def __init__(self, *, shift, rotation, zoom, seed=None, **options):
+    def __init__(
+        self, *, shift: float, rotation: float, zoom: float, seed: int | None = None, **options: Any
+    ) -> None:
         super().__init__(**options)
         _check_limits(shift, rotation, zoom)
         self.shift = shift
@@ -70,7 +73,7 @@ class RandomAffine(layers.Layer):
         # As Keras' own: XLA has no kernel for TensorFlow's resampling.
         self.supports_jit = get_backend().XLA_RESAMPLES
 
-    def call(self, images, training=False):
+    def call(self, images: Any, training: bool = False) -> Any:
         """Return as many images of the same shape.
 
         Parameters
@@ -100,7 +103,7 @@ class RandomAffine(layers.Layer):
             images, transform, fill_mode="nearest", data_format="channels_last"
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return what the layer is made of, as every Keras layer does.
 
         Returns
@@ -132,7 +135,7 @@ def _check_limits(shift, rotation, zoom):
         raise ValueError("; ".join(faults) + ".")
 
 
-def standard_augmentation():
+def standard_augmentation() -> keras.Sequential:
     """Flip, shift, turn, zoom and relight images, as far as faces stay natural.
 
     Returns
@@ -158,7 +161,7 @@ def standard_augmentation():
     )
 
 
-def strong_augmentation():
+def strong_augmentation() -> keras.Sequential:
     """Change images further than "standard" does, and erase a part, for long trainings.
 
     Returns
@@ -191,7 +194,7 @@ def strong_augmentation():
     )
 
 
-def study_augmentation():
+def study_augmentation() -> keras.Sequential:
     """Shear by 0.2, zoom by 0.2 and flip, as the study of VGG16, VGG19 and InceptionV3 did.
 
     Returns
@@ -214,7 +217,7 @@ def study_augmentation():
     )
 
 
-def make_augmentation(augmentation):
+def make_augmentation(augmentation: str | Callable[[], keras.Layer]) -> keras.Layer:
     """Make the layer that a classifier's ``augmentation`` stands for.
 
     Parameters
