@@ -18,7 +18,7 @@ BACKBONES = {
 }
 
 
-def find_backbone(backbone):
+def find_backbone(backbone: str | Backbone) -> Backbone:
     """Return the backbone that a name, or a description of one, stands for.
 
     Parameters

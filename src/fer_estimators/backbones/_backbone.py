@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -46,17 +48,23 @@ class Backbone:
     """
 
     name: str
-    builder: Callable
-    preprocess: Callable
+    builder: Callable[..., keras.Model]
+    preprocess: Callable[[Any], Any]
     minimum_size: int
     reference: str
-    options: Mapping = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         """Name it, as an estimator that holds it shows it."""
         return f"Backbone({self.name!r})"
 
-    def build(self, input_shape, *, weights, image_size=None):
+    def build(
+        self,
+        input_shape: tuple[int, int, int],
+        *,
+        weights: str | PathLike[str] | None,
+        image_size: tuple[int, int] | None = None,
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.Model]:
         """Build the graph from grey or RGB images to features.
 
         Parameters
@@ -144,7 +152,7 @@ def _is_finite(values):
     return np.isfinite(values).all()
 
 
-def scale_to_unit(images):
+def scale_to_unit(images: keras.KerasTensor) -> keras.KerasTensor:
     """Bring pixels from 0..255 to -1..1, as Inception and MobileNet were trained.
 
     Parameters
