@@ -2,14 +2,14 @@
 
 from contextlib import contextmanager, nullcontext
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import keras
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 
 from fer_estimators._backends.device import device_scope, resolve_device
 from fer_estimators._backends.inference import compile_inference
@@ -42,6 +42,17 @@ class BaseImageClassifier(CallbackSupportMixin, NetworkState, ImagePredictor, Ba
 
     Subclasses store the parameters and give :meth:`_build_network`.
     """
+
+    model_: keras.Model
+    history_: dict[str, list[float]]
+    classes_: NDArray[Any]
+    image_shape_: tuple[int, int, int]
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+    n_epochs_: int
+    best_epoch_: int
+    interrupted_: bool
+    device_: Literal["cpu", "gpu"]
 
     _parameter_constraints = {
         "image_shape": [tuple, list, None],
@@ -389,7 +400,7 @@ default=None
     def _output_dtype(self):
         return "float64" if self.dtype_policy == "float64" else "float32"
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         """Describe the classifier to scikit-learn."""
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True

@@ -1,8 +1,10 @@
 """Networks trained from scratch."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import keras
+import numpy as np
 
 from fer_estimators._messages import look_up
 from fer_estimators.architectures import ARCHITECTURES
@@ -151,28 +153,28 @@ default="adamw"
 
     def __init__(
         self,
-        architecture="compact",
+        architecture: str | Callable[[tuple[int, ...], int], keras.Model] = "compact",
         *,
-        image_shape=None,
-        augmentation="standard",
-        optimizer="adamw",
-        learning_rate=3e-3,
-        learning_rate_schedule="cosine",
-        label_smoothing=0.1,
-        epochs=20,
-        batch_size=64,
-        validation_fraction=0.1,
-        patience=10,
-        class_weight=None,
-        tta=None,
-        handle_other_shapes="error",
-        callbacks=None,
-        dtype_policy="float32",
-        device="auto",
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-    ):
+        image_shape: tuple[int, ...] | None = None,
+        augmentation: str | Callable[[], keras.Layer] | None = "standard",
+        optimizer: str | Callable[[Any], keras.Optimizer] | keras.Optimizer = "adamw",
+        learning_rate: float = 3e-3,
+        learning_rate_schedule: str | Callable[[float, int], Any] = "cosine",
+        label_smoothing: float = 0.1,
+        epochs: int = 20,
+        batch_size: int = 64,
+        validation_fraction: float | None = 0.1,
+        patience: int | None = 10,
+        class_weight: dict[Any, float] | Literal["balanced"] | None = None,
+        tta: Literal["flip", "crops"] | None = None,
+        handle_other_shapes: Literal["error", "convert"] = "error",
+        callbacks: Sequence[keras.callbacks.Callback] | None = None,
+        dtype_policy: str = "float32",
+        device: Literal["auto", "cpu", "gpu"] = "auto",
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int | bool = 0,
+    ) -> None:
         self.architecture = architecture
         self.image_shape = image_shape
         self.augmentation = augmentation

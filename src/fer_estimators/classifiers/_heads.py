@@ -4,12 +4,15 @@ A head is a function ``head(features, n_classes, *, dropout=...)`` of a map of f
 returns probabilities.
 """
 
+import keras
 from keras import layers
 
 from fer_estimators.architectures import class_probabilities
 
 
-def pooled_head(features, n_classes, *, dropout=0.2):
+def pooled_head(
+    features: keras.KerasTensor, n_classes: int, *, dropout: float = 0.2
+) -> keras.KerasTensor:
     """Average each feature over the image, and classify.
 
     Parameters
@@ -28,7 +31,9 @@ def pooled_head(features, n_classes, *, dropout=0.2):
     return class_probabilities(x, n_classes)
 
 
-def study_head(features, n_classes, *, dropout=0.5):
+def study_head(
+    features: keras.KerasTensor, n_classes: int, *, dropout: float = 0.5
+) -> keras.KerasTensor:
     """Classify as the study of VGG16, VGG19 and InceptionV3 did: three convolutions, two layers.
 
     Parameters

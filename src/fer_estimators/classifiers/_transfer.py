@@ -1,12 +1,15 @@
 """Networks pretrained on ImageNet, with a new head."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from numbers import Integral
+from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import keras
+import numpy as np
 
 from fer_estimators._compat import Interval
 from fer_estimators._messages import look_up
@@ -190,32 +193,32 @@ default="adam"
 
     def __init__(
         self,
-        backbone="vgg16",
+        backbone: str | Backbone = "vgg16",
         *,
-        weights="imagenet",
-        head="pooled",
-        image_size=None,
-        image_shape=None,
-        augmentation="standard",
-        fine_tuning=None,
-        optimizer="adam",
-        learning_rate=1e-3,
-        learning_rate_schedule="cosine",
-        label_smoothing=0.0,
-        epochs=10,
-        batch_size=32,
-        validation_fraction=0.1,
-        patience=10,
-        class_weight=None,
-        tta=None,
-        handle_other_shapes="error",
-        callbacks=None,
-        dtype_policy="float32",
-        device="auto",
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-    ):
+        weights: str | PathLike[str] | None = "imagenet",
+        head: str | Callable[[keras.KerasTensor, int], keras.KerasTensor] = "pooled",
+        image_size: int | tuple[int, int] | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        augmentation: str | Callable[[], keras.Layer] | None = "standard",
+        fine_tuning: FineTuning | tuple[int, int, float] | None = None,
+        optimizer: str | Callable[[Any], keras.Optimizer] | keras.Optimizer = "adam",
+        learning_rate: float = 1e-3,
+        learning_rate_schedule: str | Callable[[float, int], Any] = "cosine",
+        label_smoothing: float = 0.0,
+        epochs: int = 10,
+        batch_size: int = 32,
+        validation_fraction: float | None = 0.1,
+        patience: int | None = 10,
+        class_weight: dict[Any, float] | Literal["balanced"] | None = None,
+        tta: Literal["flip", "crops"] | None = None,
+        handle_other_shapes: Literal["error", "convert"] = "error",
+        callbacks: Sequence[keras.callbacks.Callback] | None = None,
+        dtype_policy: str = "float32",
+        device: Literal["auto", "cpu", "gpu"] = "auto",
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int | bool = 0,
+    ) -> None:
         self.backbone = backbone
         self.weights = weights
         self.head = head
