@@ -1,10 +1,23 @@
 """A picture of a dataset: how many images each emotion has."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import Bunch
 
 from fer_estimators._frame import make_frame
 from fer_estimators.evaluation._axes import BLUE, GREEN, ORANGE, get_axes
 from fer_estimators.evaluation._labels import check_labels, check_same_length, order_labels
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 
 # Fill and hatch of each split in turn.
 _STYLES = ((BLUE, ""), (ORANGE, "///"), (GREEN, "..."), ("0.75", "xxx"), ("white", "\\\\\\"))
@@ -50,13 +63,18 @@ class EmotionCountsDisplay:
     all      7    3
     """
 
-    def __init__(self, counts, *, emotions, splits):
+    ax_: Axes
+    figure_: Figure
+
+    def __init__(
+        self, counts: NDArray[np.int_], *, emotions: Sequence[str], splits: Sequence[str]
+    ) -> None:
         self.counts = counts
         self.emotions = emotions
         self.splits = splits
 
     @classmethod
-    def from_bunch(cls, bunch, *, ax=None):
+    def from_bunch(cls, bunch: Bunch, *, ax: Axes | None = None) -> Self:
         """Draw the counts of a loaded dataset.
 
         Parameters
@@ -84,7 +102,9 @@ class EmotionCountsDisplay:
         return cls.from_labels(bunch.target, split=getattr(bunch, "split", None), ax=ax)
 
     @classmethod
-    def from_labels(cls, y, *, split=None, ax=None):
+    def from_labels(
+        cls, y: ArrayLike, *, split: ArrayLike | None = None, ax: Axes | None = None
+    ) -> Self:
         """Draw the counts of labels.
 
         Parameters
@@ -117,7 +137,7 @@ class EmotionCountsDisplay:
         names = [str(emotion) for emotion in emotions.tolist()]
         return cls(counts, emotions=names, splits=splits).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw one bar for each emotion and split.
 
         Parameters
@@ -152,7 +172,7 @@ class EmotionCountsDisplay:
             ax.legend(title="split")
         return self
 
-    def frame(self):
+    def frame(self) -> pandas.DataFrame:
         """Return the counts as a table.
 
         Returns

@@ -1,9 +1,14 @@
 """A picture of faces: samples of a dataset, or predictions beside the truth."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-from sklearn.utils import check_random_state
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import Bunch, check_random_state
 
 from fer_estimators._frame import make_frame
 from fer_estimators._messages import suggest
@@ -17,6 +22,12 @@ from fer_estimators.evaluation._labels import (
     find_answered,
     order_labels,
 )
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 
 _SELECTIONS = ("random", "mistakes")
 # Distance between two faces, as shares of a face: beside each other, and one above the other
@@ -79,17 +90,20 @@ class FaceGridDisplay:
     ['angry', 'angry', 'disgust', 'disgust']
     """
 
+    ax_: Axes
+    figure_: Figure
+
     def __init__(
         self,
-        images,
+        images: NDArray[Any],
         *,
-        y_true=None,
-        y_pred=None,
-        confidence=None,
-        indices=None,
-        n_columns=7,
-        abstain_label="not sure",
-    ):
+        y_true: Sequence[Any] | NDArray[Any] | None = None,
+        y_pred: Sequence[Any] | NDArray[Any] | None = None,
+        confidence: NDArray[np.float64] | None = None,
+        indices: NDArray[np.intp] | None = None,
+        n_columns: int = 7,
+        abstain_label: Any = "not sure",
+    ) -> None:
         self.images = images
         self.y_true = y_true
         self.y_pred = y_pred
@@ -99,7 +113,14 @@ class FaceGridDisplay:
         self.abstain_label = abstain_label
 
     @classmethod
-    def from_bunch(cls, bunch, *, n_per_emotion=7, random_state=None, ax=None):
+    def from_bunch(
+        cls,
+        bunch: Bunch,
+        *,
+        n_per_emotion: int = 7,
+        random_state: int | np.random.RandomState | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw samples of a dataset, one row an emotion.
 
         Parameters
@@ -138,8 +159,16 @@ class FaceGridDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, y=None, *, select="random", n_faces=14, random_state=None, ax=None
-    ):
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        select: Literal["random", "mistakes"] = "random",
+        n_faces: int = 14,
+        random_state: int | np.random.RandomState | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw faces with what a fitted classifier takes them for.
 
         Parameters
@@ -193,18 +222,18 @@ class FaceGridDisplay:
     @classmethod
     def from_predictions(
         cls,
-        images,
-        y_true,
-        y_pred,
+        images: ArrayLike,
+        y_true: ArrayLike | None,
+        y_pred: ArrayLike | None,
         *,
-        y_proba=None,
-        classes=None,
-        select="random",
-        n_faces=14,
-        random_state=None,
-        abstain_label="not sure",
-        ax=None,
-    ):
+        y_proba: ArrayLike | None = None,
+        classes: ArrayLike | None = None,
+        select: Literal["random", "mistakes"] = "random",
+        n_faces: int = 14,
+        random_state: int | np.random.RandomState | None = None,
+        abstain_label: Any = "not sure",
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw faces with their true and predicted emotions.
 
         Parameters
@@ -280,7 +309,7 @@ class FaceGridDisplay:
             abstain_label=abstain_label,
         ).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the faces row by row.
 
         Samples that stand by emotion have its name at the left of their first row, others the
@@ -375,7 +404,7 @@ class FaceGridDisplay:
         truth = f"true: {self.y_true[i]}" if wrong or unanswered else "right"
         return f"{predicted}\n{truth}"
 
-    def frame(self):
+    def frame(self) -> pandas.DataFrame:
         """Return what is known of the faces as a table.
 
         Returns

@@ -1,12 +1,22 @@
 """A picture of selective prediction: how accuracy rises when unsure faces are left out."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from fer_estimators._frame import make_frame
 from fer_estimators._statistics import selective_accuracy, wilson_interval
 from fer_estimators.evaluation._axes import BLUE, get_axes
 from fer_estimators.evaluation._labels import check_labels, check_proba
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 class RiskCoverageDisplay:
@@ -61,7 +71,18 @@ class RiskCoverageDisplay:
     [1.0, 1.0, 0.67, 0.75]
     """
 
-    def __init__(self, coverage, accuracy, threshold, *, n_samples, name=None):
+    ax_: Axes
+    figure_: Figure
+
+    def __init__(
+        self,
+        coverage: NDArray[np.float64],
+        accuracy: NDArray[np.float64],
+        threshold: NDArray[np.float64],
+        *,
+        n_samples: int,
+        name: str | None = None,
+    ) -> None:
         self.coverage = coverage
         self.accuracy = accuracy
         self.threshold = threshold
@@ -69,7 +90,15 @@ class RiskCoverageDisplay:
         self.name = name
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, name=None, ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        name: str | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw the curve of a fitted classifier.
 
         Parameters
@@ -111,7 +140,15 @@ class RiskCoverageDisplay:
         return cls.from_predictions(y, proba, classes=estimator.classes_, name=name, ax=ax)
 
     @classmethod
-    def from_predictions(cls, y_true, y_proba, *, classes=None, name=None, ax=None):
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        y_proba: ArrayLike,
+        *,
+        classes: ArrayLike | None = None,
+        name: str | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw the curve of predicted probabilities.
 
         Parameters
@@ -147,7 +184,7 @@ class RiskCoverageDisplay:
         coverage, accuracy, threshold = selective_accuracy(correct, proba.max(axis=1))
         return cls(coverage, accuracy, threshold, n_samples=len(y_true), name=name).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the curve with its 95 % Wilson band.
 
         Parameters
@@ -192,7 +229,7 @@ class RiskCoverageDisplay:
         pairs = [wilson_interval(*pair) for pair in zip(self.accuracy, answered, strict=True)]
         return np.array(pairs).T
 
-    def frame(self):
+    def frame(self) -> pandas.DataFrame:
         """Return the curve as a table.
 
         Returns

@@ -1,6 +1,12 @@
 """A picture of where in a face a network finds its evidence: Grad-CAM."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -13,6 +19,12 @@ from fer_estimators.evaluation._labels import (
     check_labels,
     check_same_length,
 )
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 
 # Distances as shares of a face: between columns, between a face and its map, and below for text.
 _GAP_X, _GAP_Y, _TEXT = 0.08, 0.05, 0.20
@@ -84,17 +96,20 @@ class SaliencyDisplay:
     ((3, 16, 16), 'block2_conv1')
     """
 
+    ax_: Axes
+    figure_: Figure
+
     def __init__(
         self,
-        images,
-        saliency,
+        images: NDArray[Any],
+        saliency: NDArray[np.floating[Any]],
         *,
-        explained,
-        probability=None,
-        y_true=None,
-        layer=None,
-        n_columns=7,
-    ):
+        explained: Sequence[Any] | NDArray[Any],
+        probability: NDArray[np.floating[Any]] | None = None,
+        y_true: Sequence[Any] | NDArray[Any] | None = None,
+        layer: str | None = None,
+        n_columns: int = 7,
+    ) -> None:
         self.images = images
         self.saliency = saliency
         self.explained = explained
@@ -104,7 +119,16 @@ class SaliencyDisplay:
         self.n_columns = n_columns
 
     @classmethod
-    def from_estimator(cls, estimator, X, y=None, *, target=None, n_faces=14, ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        target: Any = None,
+        n_faces: int = 14,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw where a fitted network finds its evidence.
 
         Parameters
@@ -161,7 +185,7 @@ class SaliencyDisplay:
             layer=layer,
         ).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw each face, and below it the face with its evidence.
 
         Parameters
@@ -222,7 +246,7 @@ class SaliencyDisplay:
         truth = "" if self.y_true is None else f"\ntrue: {self.y_true[i]}"
         return f"{self.explained[i]}{share}{truth}"
 
-    def frame(self):
+    def frame(self) -> pandas.DataFrame:
         """Return what the pictures show as a table.
 
         Returns

@@ -1,12 +1,15 @@
 """Scores of a classifier that may leave samples unanswered."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.metrics import accuracy_score
 
 from fer_estimators._label_column import flatten_labels
 
 
-def selective_scores(estimator, X, y):
+def selective_scores(estimator: Any, X: ArrayLike, y: ArrayLike) -> dict[str, float]:
     """Compute coverage, and accuracy among the answered samples.
 
     Pass it as ``scoring=selective_scores`` to :func:`sklearn.model_selection.cross_validate`,

@@ -1,13 +1,24 @@
 """A picture of a training: accuracy and loss after each epoch."""
 
+from __future__ import annotations
+
 import numbers
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
 from fer_estimators._frame import make_frame
 from fer_estimators.evaluation._axes import BLUE, ORANGE, get_axes_row
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 
 _PANELS = ("accuracy", "loss")
 
@@ -49,12 +60,15 @@ class TrainingCurvesDisplay:
     {'loss': 1.2, 'val_loss': 1.5}
     """
 
-    def __init__(self, history, *, best_epoch=None):
+    axes_: list[Axes]
+    figure_: Figure
+
+    def __init__(self, history: Mapping[str, ArrayLike], *, best_epoch: int | None = None) -> None:
         self.history = history
         self.best_epoch = best_epoch
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(cls, estimator: Any, *, ax: Axes | Sequence[Axes] | None = None) -> Self:
         """Draw the training of a fitted classifier.
 
         Parameters
@@ -87,7 +101,13 @@ class TrainingCurvesDisplay:
         )
 
     @classmethod
-    def from_history(cls, history, *, best_epoch=None, ax=None):
+    def from_history(
+        cls,
+        history: Mapping[str, ArrayLike],
+        *,
+        best_epoch: int | None = None,
+        ax: Axes | Sequence[Axes] | None = None,
+    ) -> Self:
         """Draw a training that is given as numbers.
 
         Parameters
@@ -116,7 +136,7 @@ class TrainingCurvesDisplay:
         _check_best_epoch(best_epoch, len(history["loss"]))
         return cls(history, best_epoch=best_epoch).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | Sequence[Axes] | None = None) -> Self:
         """Draw the curves.
 
         Parameters
@@ -171,7 +191,7 @@ class TrainingCurvesDisplay:
         ax.grid(alpha=0.3)
         ax.legend()
 
-    def frame(self):
+    def frame(self) -> pandas.DataFrame:
         """Return the curves as a table.
 
         Returns
