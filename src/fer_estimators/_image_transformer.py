@@ -1,18 +1,22 @@
-"""What transformers that give images tell scikit-learn."""
+"""The base class of transformers that return images."""
+
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
 
 
 class ImageTransformer(TransformerMixin, BaseEstimator):
-    """Base of transformers that give images, which have no columns."""
+    """Base of transformers that return images, which have no columns."""
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         # scikit-learn would put images into the columns of a data frame.
         super().__init_subclass__(**{**kwargs, "auto_wrap_output_keys": None})
 
-    def get_feature_names_out(self, input_features=None):
-        """Name the one thing that is given, so that a pipeline can name what it makes of it.
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
+        """Name the output, so that later steps of a pipeline can name theirs.
 
         Parameters
         ----------
@@ -28,8 +32,10 @@ class ImageTransformer(TransformerMixin, BaseEstimator):
         """
         return np.array([f"{type(self).__name__.lower()}0"], dtype=object)
 
-    def set_output(self, *, transform=None):
-        """Accept the setting of a whole pipeline, and go on giving arrays.
+    def set_output(
+        self, *, transform: Literal["default", "pandas", "polars"] | None = None
+    ) -> Self:
+        """Accept the setting of a whole pipeline, but still return arrays.
 
         Parameters
         ----------
@@ -42,7 +48,7 @@ class ImageTransformer(TransformerMixin, BaseEstimator):
         """
         return self
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         """Describe the transformer to scikit-learn."""
         tags = super().__sklearn_tags__()
         tags.requires_fit = False

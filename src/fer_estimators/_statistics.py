@@ -68,7 +68,7 @@ def score_accuracy(
     right = y_true == y_pred
     present = weights > 0
     # Balanced accuracy as macro recall of the true classes: balanced_accuracy_score warns
-    # whenever some prediction is not a true class, which in a report is no news.
+    # whenever some prediction is not a true class, which is expected in a report.
     recalls = [
         np.average(right[own], weights=weights[own])
         for own in (present & (y_true == label) for label in np.unique(y_true[present]))

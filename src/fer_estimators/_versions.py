@@ -23,7 +23,7 @@ _PACKAGES = (
 )
 
 
-def show_versions():
+def show_versions() -> None:
     """Print the system, the versions of packages, and the backend, for bug reports.
 
     Nothing is imported for it: the backend and its GPUs are known once Keras is in use.

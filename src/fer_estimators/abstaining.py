@@ -1,13 +1,15 @@
-"""Say "not sure" rather than guess: answers only from a confidence on that keeps a promise."""
+"""Answer only above a confidence that reaches a wanted accuracy; say "not sure" below it."""
 
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedShuffleSplit, check_cv
-from sklearn.utils import get_tags, indexable
+from sklearn.utils import Tags, get_tags, indexable
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -63,7 +65,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Not used for a `FrozenEstimator`.
     refit : bool, default=True
         Whether the classifier that predicts is fitted again on all samples. False keeps the one
-        fitted beside a single held-out part, which saves a training; it needs a float `cv` or
+        fitted beside a single held-out part, which saves a training run; it needs a float `cv` or
         another one of a single split.
     n_jobs : int, default=None
         Number of parts of `cv` to fit at once; None means 1, -1 as many as there are processors.
@@ -131,6 +133,15 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     ['not sure']
     """
 
+    estimator_: Any
+    classes_: NDArray[Any]
+    threshold_: float
+    coverage_: float
+    accuracy_: float
+    abstain_label_: Any
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "target_accuracy": [Interval(Real, 0, 1, closed="both")],
@@ -145,17 +156,17 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        target_accuracy=0.9,
-        threshold=None,
-        cautious=True,
-        abstain_label="auto",
-        cv=None,
-        refit=True,
-        n_jobs=None,
-        random_state=None,
-    ):
+        target_accuracy: float = 0.9,
+        threshold: float | None = None,
+        cautious: bool = True,
+        abstain_label: str | int = "auto",
+        cv: Any = None,
+        refit: bool = True,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.estimator = estimator
         self.target_accuracy = target_accuracy
         self.threshold = threshold
@@ -166,7 +177,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def fit(self, X, y, **params):
+    def fit(self, X: ArrayLike, y: ArrayLike, **params: Any) -> Self:
         """Fit the classifier, and choose the threshold on samples held out from it.
 
         Parameters
@@ -221,7 +232,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 setattr(self, name, getattr(estimator, name))
         return self
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Predict the most probable class, or the abstain label where it is not sure.
 
         Parameters
@@ -244,7 +255,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         # As an array, so that unsigned classes make room for a negative label.
         return np.where(confidence >= self.threshold_, labels, np.asarray(self.abstain_label_))
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
         """Give the classifier's probabilities, as they are.
 
         Parameters
@@ -265,7 +276,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         return self.estimator_.predict_proba(X)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Give the share of all samples that are answered, and rightly so.
 
         Parameters
@@ -285,7 +296,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         return super().score(X, y, sample_weight)
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRouter:
         """Tell scikit-learn who takes which metadata.
 
         Returns
@@ -344,7 +355,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if self.refit:
             estimator = clone(self.estimator).fit(X, y, **routed.estimator.fit)
         held_out = np.concatenate([test for _, test in splits])
-        # Repeated folds judge a sample several times, which is no more evidence than once.
+        # Repeated folds judge a sample several times, which adds nothing to the evidence of judging it once.
         weights = 1 / np.bincount(held_out)[held_out]
         return estimator, np.concatenate(correct), np.concatenate(confidence), weights
 
@@ -396,7 +407,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             )
         return label
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         """Describe the classifier to scikit-learn: it takes what the wrapped one takes."""
         tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(self.estimator).input_tags

@@ -122,15 +122,15 @@ def _check_limits(shift, rotation, zoom):
     faults = []
     if not 0 <= shift <= 1:
         faults.append(
-            f"shift={shift!r} is no fraction of the image; for 4 of 48 pixels pass 4 / 48"
+            f"shift={shift!r} is not a fraction of the image; for 4 of 48 pixels pass 4 / 48"
         )
     if not 0 <= rotation <= 0.5:
         faults.append(
-            f"rotation={rotation!r} is no fraction of a full turn, up to half of one; for 10 "
+            f"rotation={rotation!r} is not a fraction of a full turn, up to half of one; for 10 "
             "degrees pass 10 / 360"
         )
     if not 0 <= zoom < 1:
-        faults.append(f"zoom={zoom!r} is no fraction of the size below 1; for 10 % pass 0.1")
+        faults.append(f"zoom={zoom!r} is not a fraction of the size below 1; for 10 % pass 0.1")
     if faults:
         raise ValueError("; ".join(faults) + ".")
 
@@ -162,7 +162,7 @@ def standard_augmentation() -> keras.Sequential:
 
 
 def strong_augmentation() -> keras.Sequential:
-    """Change images further than "standard" does, and erase a part, for long trainings.
+    """Change images further than "standard" does, and erase a part, for long training runs.
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""The errors and warnings that are this library's own.
+"""The library's own errors and warnings.
 
 Each derives from the built-in error that a caller would expect, so that ``except ValueError``
-keeps working for whoever does not know these names.
+keeps working without knowing these names.
 """
 
 
@@ -18,7 +18,7 @@ class UnsafeArchiveError(DatasetError):
 
 
 class LabelError(DatasetError):
-    """A class folder or a label is no known emotion."""
+    """A class folder or a label is not a known emotion."""
 
 
 class WeightsNotFoundError(FileNotFoundError):
@@ -26,7 +26,7 @@ class WeightsNotFoundError(FileNotFoundError):
 
 
 class WeightsFileError(WeightsNotFoundError, ValueError):
-    """A weights file is damaged, no weights file, or of another network."""
+    """A weights file is damaged, not a weights file, or for another network."""
 
 
 class ModelFileError(ValueError):
@@ -34,11 +34,11 @@ class ModelFileError(ValueError):
 
 
 class ModelFileNotFoundError(ModelFileError, FileNotFoundError):
-    """There is no model file at the given path."""
+    """No model file exists at the given path."""
 
 
 class CheckpointError(ValueError):
-    """A checkpoint is damaged, in use, or of another training."""
+    """A checkpoint is damaged, in use, or from another training run."""
 
 
 class TrainingDivergedError(ArithmeticError):
@@ -54,7 +54,7 @@ class BadImageWarning(UserWarning):
 
 
 class NoFaceError(ValueError):
-    """A photo shows no face, and one was demanded."""
+    """A photo shows no face, but one was required."""
 
 
 class VideoError(OSError, ValueError):

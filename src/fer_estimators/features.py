@@ -2,11 +2,14 @@
 
 import os
 from numbers import Integral
+from os import PathLike
 from pathlib import Path
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, check_memory
 
 from fer_estimators._backends.device import device_scope, resolve_device, same_device_here
@@ -120,6 +123,11 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     (2,)
     """
 
+    image_shape_: tuple[int, int, int]
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+    device_: Literal["cpu", "gpu"]
+
     _parameter_constraints = {
         "backbone": [str, Backbone],
         "weights": [str, Path, None],
@@ -137,20 +145,20 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     def __init__(
         self,
-        backbone="vgg16",
+        backbone: str | Backbone = "vgg16",
         *,
-        weights="imagenet",
-        pooling="avg",
-        layer=None,
-        image_size=None,
-        image_shape=None,
-        batch_size=32,
-        memory=None,
-        store_weights_in_pickle=True,
-        dtype_policy="float32",
-        device="auto",
-        random_state=None,
-    ):
+        weights: str | PathLike[str] | None = "imagenet",
+        pooling: Literal["avg", "max"] | None = "avg",
+        layer: str | None = None,
+        image_size: int | tuple[int, int] | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        batch_size: int = 32,
+        memory: Any = None,
+        store_weights_in_pickle: bool = True,
+        dtype_policy: str = "float32",
+        device: Literal["auto", "cpu", "gpu"] = "auto",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.backbone = backbone
         self.weights = weights
         self.pooling = pooling
@@ -164,7 +172,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         self.device = device
         self.random_state = random_state
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Build the network for the shape of the images; train nothing.
 
         Parameters
@@ -186,7 +194,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             If the images or a parameter are not as described, the images are smaller than the
             backbone allows, or it has no such layer.
         WeightsNotFoundError
-            If the weights are neither there nor to be had; a WeightsFileError if the file is
+            If the weights cannot be found or downloaded; a WeightsFileError if the file is
             damaged, no weights file, or of another network.
         """
         self._validate_params()
@@ -202,7 +210,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         self.device_ = device
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> NDArray[Any]:
         """Compute the features of images.
 
         Parameters
@@ -225,7 +233,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         compute = check_memory(self.memory).cache(_compute_features, ignore=["network"])
         return compute(images, self._recipe.key(), self._stream)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Name the features, such as ``"backbonefeatures0"``.
 
         Parameters
@@ -291,7 +299,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
                 self._carried_weights = None
             return self._network
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
         if "_network" in state:
             network = state["_network"]
@@ -301,12 +309,12 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
                 state["_carried_weights"] = network.model.get_weights()
         return state
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "device_" in state:
             self.device_ = same_device_here(self.device_)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         """Describe the transformer to scikit-learn."""
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True

@@ -7,8 +7,10 @@ are always ``(n_samples, height, width, channels)``, of the dtype in which they 
 """
 
 import math
+from collections.abc import Sequence
 from contextlib import contextmanager
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +21,7 @@ from fer_estimators._files.resizing import RESIZE_FILTER, height_and_width
 from fer_estimators._scale import SMALLEST_IMAGE, check_scale, refuse_other_than_pixels
 
 
-def describe_shape(shape):
+def describe_shape(shape: Sequence[int]) -> str:
     """Write an image shape as people write it: without the channel axis of a grey image.
 
     Parameters
@@ -40,7 +42,7 @@ def describe_shape(shape):
     return str(tuple(shape[:2]) if shape[2] == 1 else tuple(shape))
 
 
-def as_numeric_array(X):
+def as_numeric_array(X: Any) -> Any:
     """Turn what people have in their hands into one numeric array, without copying arrays.
 
     Parameters
@@ -157,7 +159,9 @@ def _refuse_ragged(images):
         )
 
 
-def check_image_array(X, *, image_shape=None, estimator=None):
+def check_image_array(
+    X: ArrayLike, *, image_shape: tuple[int, ...] | None = None, estimator: Any = None
+) -> NDArray[Any]:
     """Check images once and view them as ``(n_samples, height, width, channels)``.
 
     No pixel is copied or changed: uint8 stays uint8, and a memory map stays on disk.
@@ -234,7 +238,7 @@ def explained(X):
         raise
 
 
-def view_as_images(X, image_shape=None):
+def view_as_images(X: ArrayLike, image_shape: tuple[int, ...] | None = None) -> NDArray[Any]:
     """View a numeric array as images, and check that its values are pixels.
 
     Parameters
@@ -331,7 +335,7 @@ def _wrong_layout(X):
     )
 
 
-def resize_images(X, image_size):
+def resize_images(X: ArrayLike, image_size: int | tuple[int, int]) -> NDArray[np.uint8]:
     """Resize images with Pillow's antialiased bilinear filter.
 
     Parameters
@@ -349,7 +353,7 @@ def resize_images(X, image_size):
     Raises
     ------
     ValueError
-        If `X` is not an array of images, or `image_size` is no size.
+        If `X` is not an array of images, or `image_size` is not a size.
 
     Examples
     --------
@@ -373,7 +377,7 @@ def resize_images(X, image_size):
     return resized if np.ndim(X) == 4 else resized[..., 0]
 
 
-def check_images_of_any_shape(X: list) -> list[NDArray]:
+def check_images_of_any_shape(X: list[Any]) -> list[NDArray[Any]]:
     """Check images of several shapes, each for itself.
 
     Parameters
@@ -406,7 +410,9 @@ def _shape_of(image):
     return np.shape(image) if not _is_picture(image) else (*image.size, image.mode)
 
 
-def check_input_images(estimator, X, *, image_shape, reset):
+def check_input_images(
+    estimator: Any, X: ArrayLike, *, image_shape: tuple[int, ...] | None, reset: bool
+) -> NDArray[Any]:
     """Check images or flat rows, and remember or compare what scikit-learn keeps of them.
 
     Parameters
@@ -447,7 +453,9 @@ def check_input_images(estimator, X, *, image_shape, reset):
     return images
 
 
-def check_image_shape(images, fitted_shape, *, estimator):
+def check_image_shape(
+    images: NDArray[Any], fitted_shape: tuple[int, ...], *, estimator: Any
+) -> None:
     """Refuse images of another shape than those on which an estimator was fitted.
 
     Parameters
@@ -472,7 +480,7 @@ def check_image_shape(images, fitted_shape, *, estimator):
         )
 
 
-def convert_to_shape(images, shape):
+def convert_to_shape(images: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Convert the colour of images, then their size.
 
     Parameters

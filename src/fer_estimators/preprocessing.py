@@ -2,8 +2,12 @@
 
 import os
 from numbers import Integral
+from os import PathLike
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import Tags
 
 from fer_estimators._compat import Interval
 from fer_estimators._files.decode import MAX_FILE_BYTES
@@ -77,13 +81,20 @@ class ImageReader(ImageTransformer):
         "n_jobs": [Integral, None],
     }
 
-    def __init__(self, image_size=48, *, color=False, root=None, n_jobs=None):
+    def __init__(
+        self,
+        image_size: int | tuple[int, int] | None = 48,
+        *,
+        color: bool = False,
+        root: str | PathLike[str] | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
         self.image_size = image_size
         self.color = color
         self.root = root
         self.n_jobs = n_jobs
 
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: None = None) -> Self:
         """Check the parameters and that `X` holds file names; open none.
 
         Parameters
@@ -107,7 +118,7 @@ class ImageReader(ImageTransformer):
         _as_sources(X)
         return self
 
-    def transform(self, X):
+    def transform(self, X: Any) -> NDArray[np.uint8]:
         """Read the files.
 
         Parameters
@@ -145,7 +156,7 @@ class ImageReader(ImageTransformer):
         _refuse_faults([(names[i], error) for i, error in stack.faults], len(names), root)
         return stack.images()
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         """Describe the transformer to scikit-learn."""
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
@@ -195,11 +206,13 @@ class ImageResizer(ImageTransformer):
 
     _parameter_constraints = {"image_size": _SIZE, "image_shape": [tuple, list, None]}
 
-    def __init__(self, image_size=48, *, image_shape=None):
+    def __init__(
+        self, image_size: int | tuple[int, int] = 48, *, image_shape: tuple[int, ...] | None = None
+    ) -> None:
         self.image_size = image_size
         self.image_shape = image_shape
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: None = None) -> Self:
         """Check the parameters and the images.
 
         Parameters
@@ -223,7 +236,7 @@ class ImageResizer(ImageTransformer):
         self._check_pixels(X, reset=True)
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> NDArray[np.uint8]:
         """Resize images.
 
         Parameters
@@ -259,7 +272,7 @@ class ImageResizer(ImageTransformer):
             )
         return images
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         """Describe the transformer to scikit-learn."""
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True

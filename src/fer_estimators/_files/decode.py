@@ -97,7 +97,7 @@ def sniff(data):
 
 
 def _diagnose(data):
-    """Say what `data` is, given that it is no image of an accepted format."""
+    """Say what `data` is, given that it is not an image of an accepted format."""
     if not data:
         return "empty file"
     if stand_in := find_stand_in(data[:512]):

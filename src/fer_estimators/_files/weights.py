@@ -137,7 +137,7 @@ def read_weights(
     Raises
     ------
     ModelFileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ModelFileError
         If it is another kind of file, damaged, newer than this library, or too large.
     OSError
@@ -238,7 +238,7 @@ def _parse_header(given, data, kind):
 def _recognise(start):
     if start[30:].startswith(_OLD_FORMAT):
         return (
-            "a model file of fer-estimators 0.1, whose format is no longer read; train again, or "
+            "a model file of fer-estimators 0.1, whose format is not read any more; train again, or "
             "load it with that version and keep its network with `model_.save`"
         )
     return recognise(start) or f"a file that begins with {start[:8]!r}"

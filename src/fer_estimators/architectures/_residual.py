@@ -1,4 +1,4 @@
-"""A deeper network with shortcuts, for trainings of hours."""
+"""A deeper network with shortcuts, for training runs of hours."""
 
 import keras
 from keras import layers
@@ -20,7 +20,7 @@ def build_residual(
 
     It has a million parameters and 78 million multiplications for a face of 48 x 48 pixels. The
     first convolution keeps all pixels. The second and third block end in a residual pair of
-    convolutions [1]_, as in networks made for short trainings [2]_.
+    convolutions [1]_, as in networks made for short training runs [2]_.
 
     Parameters
     ----------

@@ -90,9 +90,9 @@ class Backbone:
         ValueError
             If the images are smaller than `minimum_size`.
         WeightsNotFoundError
-            If the weights are neither there nor to be had.
+            If the weights cannot be found or downloaded.
         WeightsFileError
-            If the file is damaged, no weights file, or of another network.
+            If the file is damaged, not a weights file, or for another network.
         """
         size = tuple(input_shape[:2]) if image_size is None else image_size
         self._check_size(size, input_shape)
@@ -123,7 +123,7 @@ class Backbone:
     def _load(self, weights, input_shape):
         if weights not in (None, "imagenet") and not Path(weights).is_file():
             raise WeightsNotFoundError(
-                f"weights={str(weights)!r} is no file (looked in {Path.cwd()}). Expected "
+                f"weights={str(weights)!r} is not a file (looked in {Path.cwd()}). Expected "
                 f"'imagenet', None, or the path of a weights file of {self.name!r} without top."
             )
         try:

@@ -135,9 +135,9 @@ default=None
             If the images, the labels or a parameter are not as described. The classifier is then
             what it was before, as after every other error but KeyboardInterrupt.
         WeightsNotFoundError
-            If pretrained weights are neither there nor to be had.
+            If pretrained weights cannot be found or downloaded.
         CheckpointError
-            If the checkpoint is damaged, in use, or of another training.
+            If the checkpoint is damaged, in use, or from another training run.
         TrainingDivergedError
             If the loss becomes NaN or infinite in the first epoch. In a later one it is a
             ConvergenceWarning, and the best weights so far are kept.

@@ -12,7 +12,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Diverged(Exception):
-    """The loss or the weights are no longer finite."""
+    """The loss or the weights are not finite any more."""
 
     def __init__(self, epoch, learning_rate):
         super().__init__(epoch, learning_rate)
@@ -21,7 +21,7 @@ class Diverged(Exception):
 
 
 class DrawOrder(keras.callbacks.Callback):
-    """Shuffle the training batches anew at the start of each epoch.
+    """Shuffle the training batches again at the start of each epoch.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class KeepBestWeights(keras.callbacks.Callback):
     """Remember the best epoch's weights, and stop when no better one comes.
 
     The best epoch has the highest validation accuracy; of equals, the lowest validation loss.
-    One instance can watch several phases of one training.
+    One instance can watch several phases of one training run.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ def check_callbacks(callbacks, optimizer):
 
 @contextmanager
 def left_copyable(callbacks):
-    """Let go of the network and of open files that callbacks hold after a training.
+    """Let go of the network and of open files that callbacks hold after a training run.
 
     Otherwise the estimator's parameters would hold them, and could be neither copied nor pickled.
     What a callback recorded stays.
@@ -251,7 +251,7 @@ class Interruption(keras.callbacks.Callback):
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
                 handler = signal.getsignal(number)
-                # Whoever ignores a signal, or handles it outside of Python, goes on doing so.
+                # A signal that is ignored, or handled outside of Python, stays so.
                 if handler not in (None, signal.SIG_IGN):
                     self._handlers[number] = handler
                     signal.signal(number, self._remember)

@@ -52,8 +52,8 @@ default="adamw"
         A name ("adamw" has a weight decay of 0.05 on kernels, "sgd" one of 0.005 and a Nesterov
         momentum of 0.9), a function of the learning rate, or an instance, which is copied and
         brings its own learning rate. One with Keras' ``use_ema=True`` ends with the average of
-        the weights, for which batch normalisation is measured anew; it needs ``patience=None``. A
-        training that is broken off keeps the last epoch's weights as they are.
+        the weights, for which batch normalisation is measured again; it needs ``patience=None``. A
+        run that is interrupted keeps the last epoch's weights as they are.
     learning_rate : float, default=0.003
         Step size of the optimizer, at its highest.
     learning_rate_schedule : {"cosine", "constant"} or callable, default="cosine"
@@ -91,8 +91,8 @@ default="adamw"
         Where to train and predict; "auto" takes a GPU if there is one.
     warm_start : bool, default=False
         Let a further :meth:`fit` go on from the weights of the last one, and add to its history.
-        Parameters of the training, such as `augmentation`, may be set anew in between; those of
-        the network then have no effect.
+        Training parameters, such as `augmentation`, may be changed in between; changes to those
+        of the network then have no effect.
     random_state : int, RandomState instance or None, default=None
         Seeds weights, validation split, order, dropout and augmentation. With an integer, the
         same data give the same model again on the same machine's CPU, and global random state is

@@ -78,7 +78,7 @@ def make_optimizer(optimizer, learning_rate, schedule, n_steps):
     keras.optimizers.Optimizer
     """
     if isinstance(optimizer, keras.optimizers.Optimizer):
-        # Its exclusions from weight decay are no part of the configuration.
+        # Its exclusions from weight decay are not part of the configuration.
         return copy.deepcopy(optimizer)
     make = look_up(optimizer, OPTIMIZERS, parameter="optimizer")
     rate = look_up(schedule, SCHEDULES, parameter="learning_rate_schedule")(learning_rate, n_steps)

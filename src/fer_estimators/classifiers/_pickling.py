@@ -38,12 +38,14 @@ _VERSION = "_fer_estimators_version"
 #: Numbers in the output of one layer for one image: 512 MiB in float32. VGG16 on images of 1024
 #: pixels has half of it.
 MAX_OUTPUT = 2**27
-# Keras numbers the layers that have no name of their own, in each process anew.
+# Keras numbers the layers without names of their own, starting again in each process.
 _AUTOMATIC_NUMBER = re.compile(r"_\d+(?=/|$)")
 
 
 class NetworkState:
     """What of a fitted classifier can be stored, and how it comes back."""
+
+    model_: keras.Model
 
     def _record_network(self, network: keras.Model) -> None:
         """Remember what a network was built with, whatever is set later."""

@@ -1,7 +1,7 @@
 """The only module that imports scikeras: one training phase of one Keras model.
 
-scikeras 0.13 is the last release, and its ``KerasClassifier`` is no classifier to scikit-learn
-1.6 and later. So it is made anew for each phase, sees batches instead of arrays, and is dropped
+scikeras 0.13 is the last release, and its ``KerasClassifier`` is not a classifier to scikit-learn
+1.6 and later. So it is made again for each phase, sees batches instead of arrays, and is dropped
 afterwards: its label encoding, random state, weights and predictions are never used.
 """
 

@@ -1,11 +1,19 @@
 """Images that occur more than once."""
 
+from __future__ import annotations
+
 import hashlib
 from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from fer_estimators._frame import make_frame
+
+if TYPE_CHECKING:
+    import pandas
+
 
 _RANK = {"train": 0, "val": 1, "test": 2}
 
@@ -43,7 +51,22 @@ class Duplicates:
     1 groups have conflicting labels
     """
 
-    def __init__(self, groups, n_images, target, split, filenames):
+    groups: list[list[int]]
+    n_images: int
+    n_duplicated: int
+    n_redundant: int
+    redundant: NDArray[np.bool_]
+    conflicting: list[list[int]]
+    across_splits: dict[tuple[str, str], int]
+
+    def __init__(
+        self,
+        groups: list[list[int]],
+        n_images: int,
+        target: ArrayLike | None,
+        split: ArrayLike | None,
+        filenames: ArrayLike | None,
+    ) -> None:
         self.groups, self.n_images = groups, n_images
         self._target, self._split, self._filenames = target, split, filenames
         self.n_duplicated = sum(map(len, groups))
@@ -64,7 +87,7 @@ class Duplicates:
                     counts[first, second] += within[second]
         return dict(counts)
 
-    def rows(self):
+    def rows(self) -> list[dict[str, Any]]:
         """Return one dict for each duplicated image, group by group."""
         conflicting = {id(group) for group in self.conflicting}
         return [
@@ -80,12 +103,12 @@ class Duplicates:
             for index in group
         ]
 
-    def frame(self):
+    def frame(self) -> pandas.DataFrame:
         """Return `rows` as a pandas DataFrame."""
         columns = ["group", "index", "filename", "split", "target", "conflicting"]
         return make_frame(self.rows(), columns=columns)
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = [
             f"{self.n_duplicated:,} of {self.n_images:,} images have an equal "
             f"({len(self.groups):,} groups, {self.n_redundant:,} images redundant)"
@@ -98,11 +121,17 @@ class Duplicates:
         ]
         return "\n".join(lines)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Duplicates(n_images={self.n_images}, n_duplicated={self.n_duplicated})"
 
 
-def find_duplicates(images, *, target=None, split=None, filenames=None):
+def find_duplicates(
+    images: ArrayLike,
+    *,
+    target: ArrayLike | None = None,
+    split: ArrayLike | None = None,
+    filenames: ArrayLike | None = None,
+) -> Duplicates:
     """Find images that are equal pixel for pixel, within and across splits.
 
     Parameters

@@ -46,7 +46,7 @@ def parse_emotion(text):
     Returns
     -------
     str or None
-        One of `EMOTIONS`; None where `text` is no emotion, or where its number and its name
+        One of `EMOTIONS`; None where `text` is not an emotion, or where its number and its name
         contradict each other.
 
     Examples

@@ -5,9 +5,13 @@ like, ``_face_shapes`` turns that into polygons and pixels, and this module ligh
 """
 
 import numbers
+from collections.abc import Mapping
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import Bunch
 
 from fer_estimators._messages import suggest
 from fer_estimators.datasets._emotions import EMOTIONS
@@ -19,14 +23,14 @@ _CHUNK = 512
 
 
 def make_faces(
-    n_samples=700,
+    n_samples: int = 700,
     *,
-    image_size=48,
-    noise=6.0,
-    weights=None,
-    return_X_y=False,
-    random_state=None,
-):
+    image_size: int = 48,
+    noise: float = 6.0,
+    weights: Mapping[str, float] | None = None,
+    return_X_y: bool = False,
+    random_state: int | np.random.RandomState | None = None,
+) -> Bunch | tuple[NDArray[Any], NDArray[Any]]:
     """Draw grey faces that show the seven emotions of FER2013.
 
     Brows, eyelids, nose and mouth carry the emotion; head pose, scale, lighting, background,

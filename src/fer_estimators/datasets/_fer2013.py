@@ -4,7 +4,13 @@ Source: I. J. Goodfellow et al., "Challenges in representation learning: A repor
 machine learning contests", Neural Networks 64 (2015) 59-63, first shown at ICONIP 2013.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
+from os import PathLike
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+from sklearn.utils import Bunch
 
 from fer_estimators._messages import suggest
 from fer_estimators.datasets._emotions import EMOTIONS
@@ -23,20 +29,20 @@ _EXPECTED = "train/<emotion>/*.jpg in a folder or a .zip, or fer2013.csv"
 
 
 def load_fer2013(
-    path,
+    path: str | PathLike[str],
     *,
-    split="train",
-    classes=None,
-    fer_plus=None,
-    ties="drop",
-    image_size=None,
-    on_error="raise",
-    follow_links=False,
-    verify=None,
-    cache=None,
-    n_jobs=None,
-    return_X_y=False,
-):
+    split: str | Sequence[str] | None = "train",
+    classes: Sequence[str] | None = None,
+    fer_plus: str | PathLike[str] | None = None,
+    ties: str = "drop",
+    image_size: int | tuple[int, int] | None = None,
+    on_error: Literal["raise", "skip"] = "raise",
+    follow_links: bool = False,
+    verify: bool | None = None,
+    cache: str | PathLike[str] | None = None,
+    n_jobs: int | None = None,
+    return_X_y: bool = False,
+) -> Bunch | tuple[NDArray[Any], NDArray[Any]]:
     r"""Load FER2013: grey face images of 48x48 pixels with one of seven emotions.
 
     Parameters

@@ -1,5 +1,12 @@
 """Any set of images that has one folder for each class."""
 
+from collections.abc import Sequence
+from os import PathLike
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+from sklearn.utils import Bunch
+
 from fer_estimators.datasets._label_sets import look_up_labels, sets_with_folders
 from fer_estimators.datasets._layout import Layout
 from fer_estimators.datasets._loading import load, read_set, to_bunch
@@ -9,20 +16,20 @@ _EXPECTED = "<class>/*.jpg or train/<class>/*.jpg in a folder or a .zip"
 
 
 def load_image_folder(
-    path,
+    path: str | PathLike[str],
     *,
-    split="all",
-    classes=None,
-    labels=None,
-    image_size=None,
-    color=False,
-    on_error="raise",
-    follow_links=False,
-    verify=None,
-    cache=None,
-    n_jobs=None,
-    return_X_y=False,
-):
+    split: str | Sequence[str] | None = "all",
+    classes: Sequence[str] | None = None,
+    labels: Any = None,
+    image_size: int | tuple[int, int] | None = None,
+    color: bool = False,
+    on_error: Literal["raise", "skip"] = "raise",
+    follow_links: bool = False,
+    verify: bool | None = None,
+    cache: str | PathLike[str] | None = None,
+    n_jobs: int | None = None,
+    return_X_y: bool = False,
+) -> Bunch | tuple[NDArray[Any], NDArray[Any]]:
     """Load a set of images with one folder for each class, whatever the classes.
 
     Parameters

@@ -120,7 +120,7 @@ def _wrapping(source, layout):
 
 
 def _wraps(top, below, layout):
-    """Tell whether the only folder `top` wraps the set, and is no split and no class."""
+    """Tell whether the only folder `top` wraps the set, and is neither a split nor a class."""
     deep = ["/".join(parts[1:]).split("/") for parts in below if len(parts) == 3]
     named = top in (layout.classes or ()) or (layout.emotions and parse_emotion(top))
     if not deep or parse_split(top) or named:
@@ -152,7 +152,7 @@ def _find_places(source, prefix, layout, report):
 
 
 def _find_splits(source, prefix, layout):
-    """Return the split of each folder at the top; empty if these are no split folders."""
+    """Return the split of each folder at the top; empty if these are not split folders."""
     inside = [path[len(prefix) :] for path in source.paths if path.startswith(prefix)]
     tops = {path.partition("/")[0] for path in inside if "/" in path}
     splits = {top: parse_split(top) for top in sorted(tops)}

@@ -1,15 +1,20 @@
 """What a loader gives: images with their labels, and what it skipped or converted, and why."""
 
+from __future__ import annotations
+
 from collections import Counter
 from dataclasses import dataclass
 from html import escape
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from fer_estimators._frame import make_frame
 from fer_estimators._messages import printable, warn
 from fer_estimators.exceptions import BadImageWarning
+
+if TYPE_CHECKING:
+    import pandas
 
 
 class ReportEntry(NamedTuple):
@@ -27,7 +32,7 @@ class LoadReport:
     ----------
     entries : list of ReportEntry
         One ``(path, reason, action)`` for each finding; the action is ``"skipped"`` (an image
-        that could not be used), ``"ignored"`` (a file that is no image of the set),
+        that could not be used), ``"ignored"`` (a file that is not an image of the set),
         ``"converted"`` (an image whose mode, size or orientation was changed) or ``"noted"``.
 
     Examples
@@ -40,7 +45,7 @@ class LoadReport:
     ['train/happy/7.jpg']
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.entries = []
         self._warnings = []
 
@@ -72,7 +77,7 @@ class LoadReport:
         """Return a dict from ``(action, reason)`` to the number of entries."""
         return dict(Counter((entry.action, entry.reason) for entry in self.entries))
 
-    def frame(self):
+    def frame(self) -> pandas.DataFrame:
         """Return the entries as a pandas DataFrame with columns path, reason and action."""
         return make_frame(self.entries, columns=list(ReportEntry._fields))
 
@@ -88,13 +93,13 @@ class LoadReport:
         report._warnings = [(message, name) for message, name in state["warnings"]]
         return report
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.entries)
 
     def __iter__(self):
         return iter(self.entries)
 
-    def __str__(self):
+    def __str__(self) -> str:
         if not self.entries:
             return "nothing was skipped, ignored or converted"
         first = self._first_of_each()
@@ -104,7 +109,7 @@ class LoadReport:
             for (action, reason), count in self.counts().items()
         )
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         actions = Counter(entry.action for entry in self.entries)
         counted = ", ".join(f"{action}={n}" for action, n in actions.items())
         return f"<LoadReport: {counted or self}>"

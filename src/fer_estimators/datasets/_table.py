@@ -266,7 +266,7 @@ def _parse_pixels(field):
         return bytes(map(_LEVELS.__getitem__, numbers))
     except KeyError as error:
         value = error.args[0].decode("utf-8", "replace")
-        raise _RowError(f"pixel {value[:20]!r} is no integer of 0..255") from None
+        raise _RowError(f"pixel {value[:20]!r} is not an integer in 0..255") from None
 
 
 def reorder_rows(rows, order):

@@ -14,6 +14,7 @@ from fer_estimators._frame import make_frame
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Seconds without the face from which on its strip is interrupted.
 _GAP = 0.5
@@ -70,6 +71,9 @@ class EmotionTimelineDisplay:
     ['happy', 'not sure', 'sad']
     """
 
+    axes_: list[Axes]
+    figure_: Figure
+
     def __init__(
         self,
         time: ArrayLike,
@@ -78,7 +82,7 @@ class EmotionTimelineDisplay:
         answers: Sequence[Any],
         *,
         emotions: Sequence[Any],
-    ):
+    ) -> None:
         self.time = time
         self.ids = ids
         self.probabilities = probabilities
@@ -153,7 +157,7 @@ class EmotionTimelineDisplay:
         Raises
         ------
         ValueError
-            If a column is missing, or there is no row.
+            If a column is missing, or there are not any rows.
         """
         columns = [name for name in frame.columns if str(name).startswith("p_")]
         missing = [name for name in ("time", "id", "emotion") if name not in frame.columns]

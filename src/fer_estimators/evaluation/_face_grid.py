@@ -277,7 +277,7 @@ class FaceGridDisplay:
         Raises
         ------
         ValueError
-            If lengths differ, an argument is unknown, or there is no mistake to show.
+            If lengths differ, an argument is unknown, or there are not any mistakes to show.
         """
         check_count("n_faces", n_faces)
         if select not in _SELECTIONS:

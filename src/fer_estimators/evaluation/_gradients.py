@@ -126,7 +126,7 @@ def _split(network):
 def _trace(network):
     """Return a network's input, its calls as (layer, what it got, what it gave), and its output.
 
-    The layers are called anew, in order, with the weights that they have.
+    The layers are called again, in order, with the weights that they have.
     """
     steps = []
 

@@ -11,7 +11,7 @@ from fer_estimators._messages import suggest, warn
 from fer_estimators._probabilities import as_ordered_columns, column_names, find_permutation
 from fer_estimators.datasets import EMOTIONS
 
-# Half precision sums to 1 within about 1e-3; anything further away is no probability.
+# Half precision sums to 1 within about 1e-3; anything further away is not a probability.
 _SUM_TOLERANCE = 5e-3
 _KINDS = {"names": str, "numbers": (numbers.Number, np.bool_), "bytes": bytes}
 

@@ -76,7 +76,7 @@ class SaliencyDisplay:
     map is coarse (6 x 6 cells for the default network on faces of 48 pixels) and stretched over
     the face: it tells the region, not the pixel. It shows what raises the class's score above
     the mean of all classes, nothing of what lowers it, and is stretched to 1 in each face:
-    compare places, not brightness between faces. A plausible place is no proof of a sound
+    compare places, not brightness between faces. A plausible place does not prove a sound
     reason.
 
     References
@@ -158,9 +158,9 @@ class SaliencyDisplay:
         Raises
         ------
         TypeError
-            If the estimator is no network of this library.
+            If the estimator is not a network of this library.
         ValueError
-            If the network has no map of features to look at, `target` is no class, or the faces
+            If the network has no map of features to look at, `target` is not a class, or the faces
             are not as the estimator takes them.
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
@@ -301,7 +301,7 @@ def _find_columns(classes, target, proba):
         return proba.argmax(axis=1)
     if target not in classes.tolist():
         raise ValueError(
-            f"target={target!r} is no class, expected one of {classes.tolist()!r}, or None for the "
+            f"target={target!r} is not a class, expected one of {classes.tolist()!r}, or None for the "
             f"predicted class of each face.{suggest(target, classes)}"
         )
     return np.full(len(proba), classes.tolist().index(target))

@@ -159,7 +159,7 @@ class TrainingCurvesDisplay:
         from matplotlib.ticker import MaxNLocator
 
         epochs = np.arange(1, len(self.history["loss"]) + 1)
-        # A single epoch is no line: only its marker can be seen.
+        # A single epoch does not make a line, so only its marker is visible.
         marker = "s" if len(epochs) == 1 else None
         ax.plot(epochs, self.history[panel], color=BLUE, marker=marker, label="training")
         kept = panel
@@ -230,6 +230,6 @@ def _check_best_epoch(best_epoch, n_epochs):
         return
     if not isinstance(best_epoch, numbers.Integral) or not 1 <= best_epoch <= n_epochs:
         raise ValueError(
-            f"best_epoch={best_epoch!r} is none of the {n_epochs} epochs, which count from 1. "
+            f"best_epoch={best_epoch!r} is not one of the {n_epochs} epochs, which count from 1. "
             "Pass `clf.best_epoch_`, or None."
         )

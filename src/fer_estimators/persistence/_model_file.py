@@ -132,7 +132,7 @@ def load(path: str | PathLike[str], **parameters: Any) -> Any:
     Raises
     ------
     ModelFileNotFoundError
-        If there is no such file; it is a FileNotFoundError, too.
+        If the file does not exist; this is also a FileNotFoundError.
     ModelFileError
         If it is not a model file, damaged, made by a newer version of this library, or holds what
         is unknown; or if `parameters` lack a function that it needs, or build another network.

@@ -47,7 +47,7 @@ def encode(value):
         return {"path": str(value)}
     if isinstance(value, np.ndarray):
         return _encode_array(value)
-    raise TypeError(f"{type(value).__name__} is no plain value")
+    raise TypeError(f"{type(value).__name__} is not a plain value")
 
 
 def _encode_array(array):
@@ -56,7 +56,7 @@ def _encode_array(array):
     try:
         decode(encoded)
     except ValueError as error:
-        raise TypeError(f"an array of dtype {array.dtype} is no plain value: {error}") from error
+        raise TypeError(f"an array of dtype {array.dtype} is not a plain value: {error}") from error
     return encoded
 
 

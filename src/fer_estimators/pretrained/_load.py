@@ -1,10 +1,17 @@
 """Load what was trained before."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fer_estimators._files.kinds import describe_bytes, file_digest
 from fer_estimators._messages import suggest
 from fer_estimators.exceptions import ModelFileError
+
+if TYPE_CHECKING:
+    from fer_estimators.classifiers import CNNClassifier
+
 
 _FOLDER = Path(__file__).parent
 
@@ -15,7 +22,7 @@ PRETRAINED = {
 }
 
 
-def load_pretrained(name):
+def load_pretrained(name: str) -> CNNClassifier:
     """Load a classifier of this library that was trained on FER2013.
 
     Nothing is downloaded: the weights are part of the package.
@@ -37,7 +44,7 @@ def load_pretrained(name):
     Raises
     ------
     ValueError
-        If there is no network of this name; the nearest one is suggested.
+        If no network has this name; the nearest one is suggested.
     ModelFileError
         If the installed file is missing or damaged.
 
@@ -66,7 +73,7 @@ def load_pretrained(name):
         found = describe_bytes(path) if path.exists() else "missing"
         raise ModelFileError(
             f"{str(path)!r} is not the file that was published: it is {found}, but SHA-256 "
-            f"{PRETRAINED[name]} is expected. Install anew: `pip install --force-reinstall "
+            f"{PRETRAINED[name]} is expected. Install it again: `pip install --force-reinstall "
             "--no-deps fer-estimators`."
         )
     return load(path)
@@ -81,7 +88,7 @@ class ModelCard(str):
         return str(self)
 
 
-def load_model_card(name):
+def load_model_card(name: str) -> ModelCard:
     """Load the model card of a pretrained classifier.
 
     Parameters
@@ -98,7 +105,7 @@ def load_model_card(name):
     Raises
     ------
     ValueError
-        If there is no network of this name; the nearest one is suggested.
+        If no network has this name; the nearest one is suggested.
 
     Examples
     --------
@@ -112,7 +119,7 @@ def load_model_card(name):
 def _find(name, suffix):
     if name not in PRETRAINED:
         raise ValueError(
-            f"name={name!r} is no pretrained classifier; expected one of {sorted(PRETRAINED)}."
+            f"name={name!r} is not a pretrained classifier; expected one of {sorted(PRETRAINED)}."
             + suggest(name, PRETRAINED)
         )
     return _FOLDER / f"{name}{suffix}"

@@ -1,0 +1,46 @@
+# All public names, one line each: type checkers and the lazy imports of __init__.py read them here.
+from . import abstaining as abstaining
+from . import architectures as architectures
+from . import augmentation as augmentation
+from . import backbones as backbones
+from . import classifiers as classifiers
+from . import datasets as datasets
+from . import evaluation as evaluation
+from . import exceptions as exceptions
+from . import export as export
+from . import faces as faces
+from . import features as features
+from . import images as images
+from . import persistence as persistence
+from . import preprocessing as preprocessing
+from . import pretrained as pretrained
+from ._versions import show_versions as show_versions
+from .abstaining import AbstainingClassifier as AbstainingClassifier
+from .classifiers import CNNClassifier as CNNClassifier
+from .classifiers import TransferClassifier as TransferClassifier
+from .datasets import find_duplicates as find_duplicates
+from .datasets import load_fer2013 as load_fer2013
+from .datasets import load_image_folder as load_image_folder
+from .datasets import make_faces as make_faces
+from .evaluation import EmotionCountsDisplay as EmotionCountsDisplay
+from .evaluation import EmotionTimelineDisplay as EmotionTimelineDisplay
+from .evaluation import FaceGridDisplay as FaceGridDisplay
+from .evaluation import RiskCoverageDisplay as RiskCoverageDisplay
+from .evaluation import SaliencyDisplay as SaliencyDisplay
+from .evaluation import TrainingCurvesDisplay as TrainingCurvesDisplay
+from .evaluation import classification_report as classification_report
+from .evaluation import selective_scores as selective_scores
+from .export import ExportedClassifier as ExportedClassifier
+from .export import export_classifier as export_classifier
+from .faces import EmotionRecognizer as EmotionRecognizer
+from .faces import Face as Face
+from .faces import FaceCropper as FaceCropper
+from .faces import FaceDetector as FaceDetector
+from .features import BackboneFeatures as BackboneFeatures
+from .persistence import load as load
+from .persistence import save as save
+from .preprocessing import ImageReader as ImageReader
+from .preprocessing import ImageResizer as ImageResizer
+from .pretrained import load_pretrained as load_pretrained
+
+__version__: str
