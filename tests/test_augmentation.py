@@ -133,7 +133,7 @@ def test_height_and_width_may_be_unknown(squares):
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"shift": 5}, "shift=5 is no fraction of the image; for 4 of 48 pixels pass 4 / 48"),
+        ({"shift": 5}, "shift=5 is not a fraction of the image; for 4 of 48 pixels pass 4 / 48"),
         ({"rotation": 10}, "rotation=10 .* pass 10 / 360"),
         ({"zoom": 1.5}, "zoom=1.5 .* pass 0.1"),
         ({"shift": -0.1, "zoom": 1}, "shift=-0.1 .*; zoom=1 "),

@@ -243,7 +243,7 @@ def test_pickle_without_weights_is_small_and_needs_the_same_file(faces, weights_
     weights_file.unlink()
     assert pickle.loads(with_weights).transform(faces.images).shape == (140, 6)
     forget_shared_network()
-    with pytest.raises(WeightsNotFoundError, match="is no file"):
+    with pytest.raises(WeightsNotFoundError, match="is not a file"):
         pickle.loads(without).transform(faces.images)
 
 
@@ -345,7 +345,7 @@ def test_constant_and_extreme_images_have_finite_features(faces):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"layer": "conv9"}, r"layer='conv9' is no layer of 'tiny'; .*Did you mean 'conv\d'"),
+        ({"layer": "conv9"}, r"layer='conv9' is not a layer of 'tiny'; .*Did you mean 'conv\d'"),
         ({"backbone": "vgg_16"}, r"backbone='vgg_16' is unknown.*Did you mean 'vgg16'"),
         ({"backbone": "vgg16"}, "needs images of at least 32 x 32 pixels"),
         ({"image_size": (16, 16, 3)}, r"image_size=\(16, 16, 3\) is not a size"),
@@ -359,12 +359,12 @@ def test_refuses_wrong_parameters(faces, params, message):
 
 
 def test_unknown_layer_is_no_fault_of_the_weights(faces, weights_file):
-    with pytest.raises(ValueError, match="is no layer of 'tiny'"):
+    with pytest.raises(ValueError, match="is not a layer of 'tiny'"):
         make(weights=weights_file, layer="top").fit(faces.images)
 
 
 def test_missing_weights_are_named(faces, tmp_path):
-    with pytest.raises(WeightsNotFoundError, match=r"none\.h5' is no file"):
+    with pytest.raises(WeightsNotFoundError, match=r"none\.h5' is not a file"):
         make(weights=tmp_path / "none.h5").fit(faces.images)
 
 

@@ -79,7 +79,7 @@ def test_damaged_weights_are_told_by_their_checksum(tmp_path, monkeypatch):
     with pytest.raises(ModelFileError, match=f"SHA-256 {PRETRAINED[name]} is expected"):
         load_pretrained(name)
     path.unlink()
-    with pytest.raises(ModelFileError, match=r"it is missing.*Install anew"):
+    with pytest.raises(ModelFileError, match=r"it is missing.*Install it again"):
         load_pretrained(name)
 
 

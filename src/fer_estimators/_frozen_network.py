@@ -166,8 +166,8 @@ def _check_layer(recipe, network):
     if recipe.layer in names:
         return
     raise ValueError(
-        f"layer={recipe.layer!r} is not a layer of {recipe.backbone.name!r}; expected one of {names}, "
-        f"or None for the last.{suggest(recipe.layer, names)}"
+        f"layer={recipe.layer!r} is not a layer of {recipe.backbone.name!r}; expected one of "
+        f"{names}, or None for the last.{suggest(recipe.layer, names)}"
     )
 
 

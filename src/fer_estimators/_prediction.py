@@ -174,8 +174,8 @@ def check_probabilities(probabilities):
     row = np.array2string(probabilities[first], precision=3)
     if not np.isfinite(probabilities[first]).all():
         raise ValueError(
-            f"The network's output for X[{first}] is not finite: {row}, so nothing can be predicted. "
-            "Its weights diverged in training: fit again with a lower learning_rate."
+            f"The network's output for X[{first}] is not finite: {row}, so nothing can be "
+            "predicted. Its weights diverged in training: fit again with a lower learning_rate."
         )
     raise ValueError(
         f"The network's output for X[{first}] is {row}, but probabilities that sum to one are "

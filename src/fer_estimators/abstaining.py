@@ -355,7 +355,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if self.refit:
             estimator = clone(self.estimator).fit(X, y, **routed.estimator.fit)
         held_out = np.concatenate([test for _, test in splits])
-        # Repeated folds judge a sample several times, which adds nothing to the evidence of judging it once.
+        # Repeated folds judge a sample several times, which is worth as much as judging it once.
         weights = 1 / np.bincount(held_out)[held_out]
         return estimator, np.concatenate(correct), np.concatenate(confidence), weights
 

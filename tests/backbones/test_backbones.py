@@ -66,7 +66,9 @@ def test_weights_from_a_path_are_loaded(tmp_path):
 
 
 def test_missing_weights_are_told(tmp_path):
-    with pytest.raises(WeightsNotFoundError, match=r"absent\.h5.*is no file.*'imagenet', None, or"):
+    with pytest.raises(
+        WeightsNotFoundError, match=r"absent\.h5.*is not a file.*'imagenet', None, or"
+    ):
         BACKBONES["vgg16"].build((48, 48, 1), weights=tmp_path / "absent.h5")
 
 

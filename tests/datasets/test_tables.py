@@ -31,7 +31,11 @@ def table(tmp_path, *rows, header=HEADER):
     [
         (f"0,{ROW[2:]},Training", DatasetError, "row 9: 2,303 pixels instead of 2,304"),
         (f"0,{ROW} 7,Training", DatasetError, "row 9: 2,305 pixels"),
-        (f"0,{ROW[:-1]}256,Training", DatasetError, "row 9: pixel '256' is no integer of 0..255"),
+        (
+            f"0,{ROW[:-1]}256,Training",
+            DatasetError,
+            "row 9: pixel '256' is not an integer in 0..255",
+        ),
         (f"0,{ROW[:-1]}-1,Training", DatasetError, "pixel '-1'"),
         (f"0,{ROW[:-1]}3.5,Training", DatasetError, r"pixel '3\.5'"),
         (f"0,{ROW[:-1]}nan,Training", DatasetError, "pixel 'nan'"),

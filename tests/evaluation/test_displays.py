@@ -114,8 +114,8 @@ def test_training_curves_of_an_unfitted_estimator_are_refused():
         ({}, None, r"history has the curves \[\], expected 'loss'"),
         ({"loss": []}, None, r"expected 'loss' with at least 1 epoch"),
         ({"loss": [1, 2], "accuracy": [1]}, None, r"different length {'loss': 2, 'accuracy': 1}"),
-        ({"loss": [1, 2]}, 0, r"best_epoch=0 is none of the 2 epochs, which count from 1"),
-        ({"loss": [1, 2]}, 3, r"best_epoch=3 is none of the 2 epochs"),
+        ({"loss": [1, 2]}, 0, r"best_epoch=0 is not one of the 2 epochs, which count from 1"),
+        ({"loss": [1, 2]}, 3, r"best_epoch=3 is not one of the 2 epochs"),
     ],
 )
 def test_bad_histories_are_named(history, best_epoch, message):

@@ -183,7 +183,7 @@ def test_what_cannot_be_explained_is_refused(faces, tiny):
         SaliencyDisplay.from_estimator(LogisticRegression(), faces.images)
     with pytest.raises(NotFittedError, match=r"CNNClassifier instance is not fitted"):
         SaliencyDisplay.from_estimator(CNNClassifier(), faces.images)
-    with pytest.raises(ValueError, match=r"target='hapy' is no class.*mean 'happy'\?"):
+    with pytest.raises(ValueError, match=r"target='hapy' is not a class.*mean 'happy'\?"):
         SaliencyDisplay.from_estimator(tiny, faces.images, target="hapy")
     with pytest.raises(ValueError, match=r"X has 140, y has 1"):
         SaliencyDisplay.from_estimator(tiny, faces.images, ["sad"])

@@ -238,8 +238,8 @@ def _parse_header(given, data, kind):
 def _recognise(start):
     if start[30:].startswith(_OLD_FORMAT):
         return (
-            "a model file of fer-estimators 0.1, whose format is not read any more; train again, or "
-            "load it with that version and keep its network with `model_.save`"
+            "a model file of fer-estimators 0.1, whose format is not read any more; train "
+            "again, or load it with that version and keep its network with `model_.save`"
         )
     return recognise(start) or f"a file that begins with {start[:8]!r}"
 

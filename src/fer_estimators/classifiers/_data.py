@@ -59,7 +59,7 @@ class TrainingData:
         Parameters
         ----------
         fraction : float or None
-            Share of the images to hold out where there is no validation set.
+            Share of the images to hold out if a validation set is missing.
         batch_size : int
         dtype : str
             Of targets and weights.

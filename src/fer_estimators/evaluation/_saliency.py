@@ -301,8 +301,8 @@ def _find_columns(classes, target, proba):
         return proba.argmax(axis=1)
     if target not in classes.tolist():
         raise ValueError(
-            f"target={target!r} is not a class, expected one of {classes.tolist()!r}, or None for the "
-            f"predicted class of each face.{suggest(target, classes)}"
+            f"target={target!r} is not a class, expected one of {classes.tolist()!r}, or None for "
+            f"the predicted class of each face.{suggest(target, classes)}"
         )
     return np.full(len(proba), classes.tolist().index(target))
 
