@@ -34,7 +34,7 @@ def test_every_public_name_resolves_and_is_documented():
 
 
 def test_an_unknown_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="no attribute 'CNNClasifier'"):
+    with pytest.raises(AttributeError, match="No fer_estimators attribute CNNClasifier"):
         _ = fer_estimators.CNNClasifier
 
 
