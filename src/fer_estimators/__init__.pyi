@@ -10,10 +10,12 @@ from . import exceptions as exceptions
 from . import export as export
 from . import faces as faces
 from . import features as features
+from . import image_files as image_files
 from . import images as images
 from . import persistence as persistence
 from . import preprocessing as preprocessing
 from . import pretrained as pretrained
+from . import resumable as resumable
 from ._versions import show_versions as show_versions
 from .abstaining import AbstainingClassifier as AbstainingClassifier
 from .classifiers import CNNClassifier as CNNClassifier
@@ -37,10 +39,12 @@ from .faces import Face as Face
 from .faces import FaceCropper as FaceCropper
 from .faces import FaceDetector as FaceDetector
 from .features import BackboneFeatures as BackboneFeatures
+from .image_files import ImageFiles as ImageFiles
 from .persistence import load as load
 from .persistence import save as save
 from .preprocessing import ImageReader as ImageReader
 from .preprocessing import ImageResizer as ImageResizer
 from .pretrained import load_pretrained as load_pretrained
+from .resumable import ResumableClassifier as ResumableClassifier
 
 __version__: str
