@@ -1,6 +1,6 @@
 """
-FER2013 in every form in which people have it
-=============================================
+FER2013 in every common distribution format
+===========================================
 
 I have FER2013 as a folder, a zip or a table: how do I load it, and what is in it? This page writes
 a small set in four of the usual forms, loads each with
@@ -79,8 +79,8 @@ for form, faces in loaded.items():
 # What a loader returns
 # ---------------------
 # A scikit-learn Bunch. The emotions stand in the order of FER2013's codes, which is not
-# alphabetical: that is why labels are names and no numbers. The report tells what was not taken
-# as it stood.
+# alphabetical: that is why labels are names, not numbers. The report lists what was skipped or
+# converted.
 import os
 
 faces = first

@@ -4,8 +4,8 @@ Over-fitting, and what cures it
 
 My network knows its training faces by heart and fails on others: what helps? The custom CNN of a
 study that compared it with VGG16, VGG19 and InceptionV3 keeps every pixel up to a large hidden
-layer. Trained to the end, it is the very picture of over-fitting. This page shows its curves, and
-what becomes of them with a smaller network and with augmentation.
+layer. Trained to the end, it over-fits badly. This page shows its curves, and
+how they change with a smaller network and with augmentation.
 """
 
 # %%
@@ -60,8 +60,8 @@ n_weights = by_heart.model_.count_params()
 print(f"{layer.count_params():,} of {n_weights:,} weights are in {layer.name!r}")
 
 # %%
-# A smaller network alone is no cure
-# ----------------------------------
+# A smaller network alone does not help
+# -------------------------------------
 # ``"compact"`` averages each feature over the whole face instead of keeping every pixel, and has
 # an eighth of the weights. That is still more than a thousand for each training face.
 plain = CNNClassifier(
@@ -78,8 +78,8 @@ plain.fit(train.images, train.target, validation_data=validation)
 # %%
 # The cure: never show the same picture twice
 # -------------------------------------------
-# The default, ``augmentation="standard"``, flips, shifts, turns and relights the faces anew in
-# each epoch. Label smoothing keeps the network from growing too sure, and ``patience`` puts the
+# The default, ``augmentation="standard"``, flips, shifts, turns and relights the faces differently
+# in each epoch. Label smoothing keeps the network from growing too sure, and ``patience`` puts the
 # best epoch's weights back. There is more to learn, so it takes more epochs.
 default = CNNClassifier("compact", batch_size=16, epochs=22, random_state=0)
 default.fit(train.images, train.target, validation_data=validation)
@@ -107,4 +107,4 @@ for name, clf in classifiers.items():
 # **What was learned.** More faces, also those that augmentation makes, keep a network from learning
 # by heart; fewer weights alone did not. Judge a network on faces that it has not seen, and look at
 # both curves: a score on training faces says how well a network remembers. The faces that chose the
-# best epoch are no longer quite unseen. For a last, honest number keep a test split.
+# best epoch were seen, in a way. For a final, honest number, keep a test split.

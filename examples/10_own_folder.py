@@ -10,7 +10,7 @@ images at once, and then trains from file names alone, so that scikit-learn spli
 # %%
 # A folder with labels of one's own
 # ---------------------------------
-# Colour images of another size than FER2013's; the labels are no emotions of its list. A text file
+# Colour images of another size than FER2013's; the labels are not among its emotions. A text file
 # lies about, and one image is cut off in the middle.
 import tempfile
 from pathlib import Path

@@ -96,7 +96,7 @@ plt.show()
 # %%
 # One image at a time is quick
 # ----------------------------
-# The network was compiled when it was loaded: there is no start-up in each call.
+# The network was compiled when it was loaded, not in each call.
 import time
 
 image = test.images[:1]

@@ -79,5 +79,5 @@ for name, classifier, images in (("sound", clf, test.images), ("flawed", flawed,
 
 # %%
 # **What was learned.** A saliency map finds shortcuts that accuracy hides. It tells the region,
-# since the network's last map of features has only a few cells, and it is no proof of the reverse:
+# since the network's last map of features has only a few cells. The reverse does not hold:
 # a network that looks at the mouth may still misread it.

@@ -219,3 +219,9 @@ def test_pages_name_no_example_that_does_not_exist():
     }
     named = {re.sub(r"_0\d\d$", "", name) for name in named}
     assert named <= {path.stem for path in EXAMPLES}
+
+
+def test_every_example_is_in_a_section_of_the_gallery():
+    page = (ROOT / "docs" / "examples.md").read_text(encoding="utf-8")
+    listed = re.findall(r"\.\./examples/(\w+\.py)", page)
+    assert sorted(listed) == [path.name for path in EXAMPLES]
