@@ -48,16 +48,16 @@ def load_pretrained(name: str) -> CNNClassifier:
     ModelFileError
         If the installed file is missing or damaged.
 
+    See Also
+    --------
+    load_model_card : What it was trained on, how good it is, and what it must not be used for.
+
     Notes
     -----
     ``fit`` and :func:`sklearn.base.clone`, which searches and ensembles call, begin without these
     weights, as scikit-learn's convention is, and warn of it. To continue from them, set
     ``warm_start=True`` and a low ``learning_rate``; to use them as they are inside another
     estimator, wrap the classifier in :class:`sklearn.frozen.FrozenEstimator`.
-
-    See Also
-    --------
-    load_model_card : What it was trained on, how good it is, and what it must not be used for.
 
     Examples
     --------
