@@ -424,7 +424,24 @@ def check_images_of_any_shape(X: list[Any]) -> list[NDArray[Any]]:
 
 
 def has_several_shapes(X: ArrayLike) -> bool:
-    """Tell whether `X` is a list, column or array of images of several shapes."""
+    """Tell whether `X` is a list, column or array of images of several shapes.
+
+    Parameters
+    ----------
+    X : array-like, or list of images
+        Images, each an array of pixels or a Pillow image.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fer_estimators.images import has_several_shapes
+    >>> has_several_shapes([np.zeros((4, 4)), np.zeros((5, 5))])
+    True
+    """
     images = _unwrap(X)
     return isinstance(images, (list, tuple)) and len({_shape_of(image) for image in images}) > 1
 
