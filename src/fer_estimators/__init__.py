@@ -30,6 +30,7 @@ _PUBLIC = {
     "FaceGridDisplay": "fer_estimators.evaluation",
     "ImageReader": "fer_estimators.preprocessing",
     "ImageResizer": "fer_estimators.preprocessing",
+    "ResumableClassifier": "fer_estimators.resumable",
     "RiskCoverageDisplay": "fer_estimators.evaluation",
     "SaliencyDisplay": "fer_estimators.evaluation",
     "TrainingCurvesDisplay": "fer_estimators.evaluation",
@@ -62,6 +63,7 @@ _SUBMODULES = (
     "persistence",
     "preprocessing",
     "pretrained",
+    "resumable",
 )
 
 __all__ = sorted([*_PUBLIC, *_SUBMODULES, "__version__"])

@@ -6,6 +6,7 @@ A release that moves one of them breaks this module alone. Nothing here imports 
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+from sklearn.utils.validation import _estimator_has as estimator_has
 
 __all__ = [
     "HasMethods",
@@ -13,6 +14,7 @@ __all__ = [
     "RealNotInt",
     "StrOptions",
     "check_sample_weight",
+    "estimator_has",
     "fix_seed",
     "flatten_layers",
     "leave_gradients_unreduced",

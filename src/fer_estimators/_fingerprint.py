@@ -11,12 +11,18 @@ import inspect
 import sysconfig
 import types
 from collections.abc import Mapping, Set
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-_LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
+_LIBRARIES = (
+    *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
+    str(Path(__file__).parent),
+)
+# Those of other environments, which a path file or --system-site-packages adds to this one's.
+_FOLDERS_OF_LIBRARIES = ("site-packages", "dist-packages")
 _ROWS_AT_ONCE = 4096
 
 
@@ -24,8 +30,9 @@ def describe(value: Any) -> str:
     """Describe a value by its content.
 
     Functions are told by their code, constants, defaults, closures and the global names that they
-    refer to, classes by their methods, other objects by their attributes. What belongs to an
-    installed library is told by its name.
+    refer to, classes by their methods, other objects by their attributes or what pickle keeps of
+    them. Tables and array-likes are told by their values, and what belongs to this or an installed
+    library by its name.
 
     Parameters
     ----------
@@ -55,20 +62,24 @@ def digest_array(array: NDArray[Any]) -> str:
 
     Parameters
     ----------
-    array : ndarray of shape (n, ...)
-        A memory map may be larger than the memory: it is read in parts.
+    array : ndarray or sequence of shape (n, ...)
+        With ``shape``, ``dtype`` and slices. One on disk may be larger than the memory: it is read
+        in parts.
 
     Returns
     -------
     str
     """
-    array = np.atleast_1d(array)
+    array = array if np.ndim(array) else np.atleast_1d(array)
+    shape = tuple(array.shape)
     if array.dtype.kind == "O":
-        return f"{array.shape} object, SHA-256 {digest(array.tolist())}"
+        return f"{shape} object, SHA-256 {digest(np.asarray(array).tolist())}"
     total = hashlib.sha256()
     for start in range(0, len(array), _ROWS_AT_ONCE):
-        total.update(np.ascontiguousarray(array[start : start + _ROWS_AT_ONCE]))
-    return f"{array.shape} {array.dtype}, SHA-256 {total.hexdigest()}"
+        rows = np.ascontiguousarray(array[start : start + _ROWS_AT_ONCE])
+        # As bytes: dates have no buffer.
+        total.update(rows.view(np.uint8) if rows.dtype.kind in "mM" else rows)
+    return f"{shape} {array.dtype}, SHA-256 {total.hexdigest()}"
 
 
 class _Describer:
@@ -116,7 +127,7 @@ class _Describer:
 
     def _describe_function(self, function):
         name = f"{function.__module__}.{function.__qualname__}"
-        if function.__code__.co_filename.startswith(_LIBRARIES):
+        if _is_of_a_library(function):
             return name
         found = inspect.getclosurevars(function)
         parts = [
@@ -137,8 +148,7 @@ class _Describer:
         methods = {
             key: value
             for key, value in vars(cls).items()
-            if isinstance(value, types.FunctionType)
-            and not value.__code__.co_filename.startswith(_LIBRARIES)
+            if isinstance(value, types.FunctionType) and not _is_of_a_library(value)
         }
         return f"{name} {self.describe(methods)}" if methods else name
 
@@ -146,6 +156,9 @@ class _Describer:
         if isinstance(value, np.random.RandomState):
             return f"RandomState {self.describe(value.get_state(legacy=False))}"
         kind = self.describe(type(value))
+        values = _find_values(value)
+        if values is not None:
+            return f"{kind} {self.describe(values)}"
         if hasattr(value, "get_config"):
             # Keras numbers the names of its objects within a process.
             config = {k: v for k, v in value.get_config().items() if k != "name"}
@@ -154,4 +167,28 @@ class _Describer:
             return f"{kind} {self.describe(vars(value))}"
         # The repr of an object may hold its address.
         shown = repr(value)
-        return kind if " at 0x" in shown else f"{kind} {shown}"
+        if " at 0x" not in shown:
+            return f"{kind} {shown}"
+        try:
+            return f"{kind} {self.describe(value.__reduce_ex__(4)[1:3])}"
+        except TypeError:
+            return kind
+
+
+def _is_of_a_library(function):
+    file = function.__code__.co_filename
+    return file.startswith(_LIBRARIES) or any(name in file for name in _FOLDERS_OF_LIBRARIES)
+
+
+def _find_values(value):
+    """Return the values of a table, a sparse matrix or another array-like; None of other things."""
+    if hasattr(value, "columns") and hasattr(value, "dtypes"):
+        return [list(value.columns), list(map(str, value.dtypes)), np.asarray(value)]
+    if hasattr(value, "tocoo"):
+        sparse = value.tocoo()
+        return [sparse.shape, *sparse.coords, sparse.data]
+    if hasattr(value, "to_numpy") and hasattr(value, "dtype"):
+        return [str(value.dtype), value.to_numpy()]
+    if all(hasattr(value, name) for name in ("shape", "dtype", "__len__", "__getitem__")):
+        return digest_array(value)
+    return None
