@@ -266,7 +266,7 @@ def test_networks_are_trained_on_a_full_disk(faces, tmp_path, monkeypatch):
     clf = ResumableClassifier(tiny, tmp_path)
     with pytest.warns(UserWarning, match="cannot be written") as caught:
         clf.fit(faces.images, faces.target)
-    assert len(caught) == 1
+    assert sum("cannot be written" in str(warning.message) for warning in caught) == 1
     assert clf.predict(faces.images[:2]).shape == (2,)
 
 

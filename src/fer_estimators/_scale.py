@@ -28,12 +28,14 @@ _ROWS_AT_ONCE = 4096
 _LARGEST_CROP = 512
 
 
-def refuse_other_than_pixels(X: NDArray[Any]) -> None:
+def refuse_other_than_pixels(X: NDArray[Any], *, first_row: int = 0) -> None:
     """Refuse dtypes and values that no image has.
 
     Parameters
     ----------
     X : ndarray
+    first_row : int, default=0
+        Number of the first row, for the message.
 
     Raises
     ------
@@ -56,9 +58,10 @@ def refuse_other_than_pixels(X: NDArray[Any]) -> None:
     if low < -_TOLERANCE or high > MAX_PIXEL + _TOLERANCE:
         faulty = (X < -_TOLERANCE) | (X > MAX_PIXEL + _TOLERANCE)
         first = tuple(int(i) for i in np.argwhere(faulty)[0])
+        place = first[0] + first_row, *first[1:]
         raise ValueError(
             f"Negative values in data, or values above 255: X ranges from {low} to {high}, first "
-            f"X[{', '.join(map(str, first))}] = {X[first]}, but pixels are expected in 0..255. "
+            f"X[{', '.join(map(str, place))}] = {X[first]}, but pixels are expected in 0..255. "
             "Undo any standardisation: scaling is a layer of the network."
         )
 

@@ -16,6 +16,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from fer_estimators._files.resizing import RESIZE_FILTER, height_and_width
+from fer_estimators._lazy import LazyImages, is_lazy
 from fer_estimators._scale import SMALLEST_IMAGE, check_scale, refuse_other_than_pixels
 
 
@@ -259,14 +260,36 @@ def view_as_images(X, image_shape=None):
     images = X[..., np.newaxis] if X.ndim == 3 else X
     if X.ndim not in (3, 4) or images.shape[-1] not in (1, 3) or _looks_like_one_colour_image(X):
         raise ValueError(_wrong_layout(X))
-    if image_shape is not None:
-        expected = _resolve_image_shape(image_shape, (len(X), math.prod(images.shape[1:])))
-        if images.shape[1:] != expected:
-            raise ValueError(
-                f"X has image shape {describe_shape(images.shape[1:])}, but "
-                f"image_shape={image_shape!r} was given. `image_shape` describes flat rows; "
-                "leave it out for images."
-            )
+    _check_described_shape(images, image_shape)
+    return images
+
+
+def _check_described_shape(images, image_shape):
+    """Refuse images that are not of the shape that was given for flat rows."""
+    if image_shape is None:
+        return
+    expected = _resolve_image_shape(image_shape, (len(images), math.prod(images.shape[1:])))
+    if images.shape[1:] != expected:
+        raise ValueError(
+            f"X has image shape {describe_shape(images.shape[1:])}, but "
+            f"image_shape={image_shape!r} was given. `image_shape` describes flat rows; "
+            "leave it out for images."
+        )
+
+
+def _view_lazily(X, image_shape):
+    """View a sequence on disk as images, whose pixels are checked part by part."""
+    images = LazyImages(X)
+    if images.shape[-1] not in (1, 3) or _looks_like_one_colour_image(X):
+        raise ValueError(_wrong_layout(X))
+    if len(images) == 0:
+        raise ValueError(
+            f"Found array with 0 sample(s) (shape={tuple(X.shape)}) while a minimum of 1 is "
+            "required. Pass some images."
+        )
+    _check_described_shape(images, image_shape)
+    if math.prod(images.shape[1:]) >= SMALLEST_IMAGE:
+        images.check_pixels()
     return images
 
 
@@ -423,8 +446,8 @@ def check_input_images(estimator, X, *, image_shape, reset):
 
     Returns
     -------
-    ndarray of shape (n, height, width, channels)
-        A view of `X` wherever `X` is a numeric array.
+    ndarray or LazyImages of shape (n, height, width, channels)
+        A view of `X` wherever `X` is a numeric array, or a sequence that is read when indexed.
 
     Raises
     ------
@@ -439,7 +462,10 @@ def check_input_images(estimator, X, *, image_shape, reset):
         images = view_as_images(rows, image_shape)
     else:
         shape = image_shape if reset else None
-        images = check_image_array(X, image_shape=shape, estimator=estimator)
+        if is_lazy(X):
+            images = _view_lazily(X, shape)
+        else:
+            images = check_image_array(X, image_shape=shape, estimator=estimator)
         if reset:
             # Forgets the column names of an earlier fit on a data frame.
             validate_data(estimator, images, reset=True, skip_check_array=True, ensure_2d=False)

@@ -249,6 +249,7 @@ class ImageResizer(ImageTransformer):
 
     def _check_pixels(self, X, *, reset):
         images = check_input_images(self, X, image_shape=self.image_shape, reset=reset)
+        images = np.asarray(images)
         # Smaller images than 8 x 8 may hold any numbers elsewhere, but here become uint8.
         low, high = images.min(), images.max()
         if low < 0 or high > 255:

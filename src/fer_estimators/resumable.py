@@ -97,7 +97,7 @@ class ResumableClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     >>> from fer_estimators.resumable import list_fits
     >>> faces = make_faces(70, image_size=16, random_state=0)
     >>> folder = tempfile.TemporaryDirectory()
-    >>> clf = ResumableClassifier(LogisticRegression(), folder.name)
+    >>> clf = ResumableClassifier(LogisticRegression(max_iter=500), folder.name)
     >>> search = GridSearchCV(clf, {"estimator__C": [0.1, 1]}, cv=2)
     >>> search = search.fit(faces.data / 255, faces.target)
     >>> len(list_fits(folder.name))  # two candidates on two folds, and the best one on all

@@ -1,0 +1,81 @@
+"""Sequences of images that are read part by part: of files, HDF5, zarr and Dask arrays."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+from sklearn.utils import assert_all_finite
+
+from fer_estimators._scale import refuse_other_than_pixels
+
+_ROWS_AT_ONCE = 4096
+
+
+def is_lazy(X: Any) -> bool:
+    """Tell whether `X` is a sequence of images that has to be read, and not in memory.
+
+    What is known by its ``shape``, ``dtype`` and slices, but does not lend its memory.
+    """
+    if isinstance(X, np.ndarray) or hasattr(X, "__array_interface__") or hasattr(X, "__dlpack__"):
+        return False
+    shape = getattr(X, "shape", None)
+    is_sequence = hasattr(X, "__getitem__") and hasattr(X, "dtype")
+    return is_sequence and isinstance(shape, tuple) and len(shape) in (3, 4)
+
+
+class LazyImages:
+    """View a sequence as ``(n_samples, height, width, channels)``; indexing reads.
+
+    Parameters
+    ----------
+    source : sequence of shape (n, height, width) or (n, height, width, channels)
+        With ``shape``, ``dtype``, slices and indexing by increasing numbers.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype : dtype
+    ndim : int
+    """
+
+    ndim = 4
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        shape = tuple(map(int, source.shape))
+        self.shape = (*shape, 1) if len(shape) == 3 else shape
+        self.dtype = np.dtype(source.dtype)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice | ArrayLike) -> NDArray[Any]:
+        """Read images, as an ndarray of shape (n, height, width, channels)."""
+        if isinstance(rows, slice):
+            return self._as_images(self._source[rows])
+        # HDF5 takes numbers in increasing order only, each once.
+        sorted_rows, place = np.unique(rows, return_inverse=True)
+        return self._as_images(self._source[sorted_rows])[place]
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        """Read all images."""
+        return np.asarray(self[:], dtype=dtype)
+
+    def check_pixels(self) -> None:
+        """Refuse values that no image has, reading part by part.
+
+        Raises
+        ------
+        ValueError
+            If a value is NaN, infinite, below 0 or above 255.
+        """
+        if self.dtype == np.uint8:
+            return
+        for start in range(0, len(self), _ROWS_AT_ONCE):
+            part = self[start : start + _ROWS_AT_ONCE]
+            assert_all_finite(part, input_name="X")
+            refuse_other_than_pixels(part, first_row=start)
+
+    def _as_images(self, part):
+        part = np.asarray(part)
+        return part.reshape(len(part), *self.shape[1:])
