@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 
-from fer_estimators import CNNClassifier, ImageFiles, ResumableClassifier
+from fer_estimators import CNNClassifier, ResumableClassifier
 from fer_estimators.resumable import list_fits
 
 distributed = pytest.importorskip("distributed")

@@ -6,6 +6,7 @@ import sys
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from fer_estimators._fingerprint import describe, digest_array
@@ -83,3 +84,24 @@ def test_arrays_are_told_by_their_content():
     changed[4999, 1] += 1
     assert digest_array(images) == digest_array(images.copy())
     assert digest_array(images) != digest_array(changed)
+
+
+def test_objects_without_attributes_are_told_by_what_pickle_keeps():
+    first, same, other = (np.random.default_rng(seed) for seed in (0, 0, 1))
+    assert describe(first) == describe(same)
+    assert describe(first) != describe(other)
+
+
+def test_tables_are_told_by_every_value_and_name():
+    table = pd.DataFrame({"a": np.arange(1000), "b": ["x"] * 1000})
+    changed = table.copy()
+    changed.loc[500, "b"] = "y"
+    assert describe(table) == describe(table.copy())
+    others = [changed, table.rename(columns={"a": "c"}), table.astype({"a": "float64"}), table["a"]]
+    assert len({describe(other) for other in [table, *others]}) == 5
+
+
+def test_dates_are_digested():
+    dates = np.arange("2020-01-01", "2020-02-01", dtype="datetime64[D]")
+    assert digest_array(dates) == digest_array(dates.copy())
+    assert digest_array(dates) != digest_array(dates + 1)

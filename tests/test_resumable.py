@@ -15,6 +15,7 @@ import sklearn
 from filelock import FileLock
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.neighbors import KNeighborsClassifier
@@ -204,6 +205,15 @@ def test_sparse_matrices_and_memory_maps_are_told_by_their_values(table, tmp_pat
     assert not loaded(clf, scipy.sparse.csr_array(X), y)
     assert loaded(clf, scipy.sparse.csr_array(X), y)
     assert not loaded(clf, scipy.sparse.csr_array(X / 2), y)
+
+
+def test_frozen_networks_are_told_by_their_weights(faces, tmp_path):
+    X, y = faces.images, faces.target
+    tiny = CNNClassifier("tiny", augmentation=None, epochs=1, random_state=0).fit(X, y)
+    clf = ResumableClassifier(FrozenEstimator(tiny), tmp_path).fit(X, y)
+    assert loaded(clf, X, y)
+    tiny.model_.set_weights([weights + 1 for weights in tiny.model_.get_weights()])
+    assert not loaded(clf, X, y)
 
 
 # What can go wrong

@@ -162,7 +162,8 @@ class _Describer:
         if hasattr(value, "get_config"):
             # Keras numbers the names of its objects within a process.
             config = {k: v for k, v in value.get_config().items() if k != "name"}
-            return f"{kind} {self.describe(config)}"
+            weights = value.get_weights() if hasattr(value, "get_weights") else None
+            return f"{kind} {self.describe([config, weights] if weights else config)}"
         if hasattr(value, "__dict__"):
             return f"{kind} {self.describe(vars(value))}"
         # The repr of an object may hold its address.
