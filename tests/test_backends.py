@@ -27,6 +27,7 @@ from fer_estimators import (
 from fer_estimators.architectures import build_compact
 from fer_estimators.backbones import Backbone
 from fer_estimators.classifiers import _checkpoint, pooled_head
+from fer_estimators.classifiers._data import TrainingData
 from fer_estimators.exceptions import CheckpointError
 
 SMALL = {"augmentation": None, "epochs": 1, "batch_size": 32, "random_state": 0}
@@ -161,7 +162,9 @@ def test_a_checkpoint_of_another_backend_is_refused(faces, tmp_path, monkeypatch
     clf = CNNClassifier("tiny", **SMALL)
     with monkeypatch.context() as patch:
         patch.setattr(_checkpoint.keras.backend, "backend", lambda: "another")
-        described = _checkpoint.fingerprint(clf, classes=np.unique(faces.target), arrays={})
+        codes = np.zeros(140, dtype=np.int64)
+        data = TrainingData(faces.images[..., np.newaxis], codes, np.unique(faces.target))
+        described = _checkpoint.fingerprint(clf, data)
     with _checkpoint.open_checkpoint(tmp_path, described) as checkpoint:
         checkpoint.write({}, {})
     with pytest.raises(CheckpointError, match=r"Keras' backend.*changed"):
