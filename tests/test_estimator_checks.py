@@ -91,8 +91,8 @@ DEFAULT = {
 DEFAULT_CNN = CNNClassifier(softmax_regression, **DEFAULT)
 EXPECTED_FAILURES = {
     "check_sample_weight_equivalence_on_dense_data": (
-        "Mini-batches are drawn from other rows when an image stands there twice than when it has "
-        "a weight of two, and the validation part is another one, too."
+        "An image that occurs twice leads to other mini-batches and another validation part than "
+        "an image with a weight of two."
     ),
     "check_class_weight_classifiers": (
         "The best epoch is chosen by the accuracy on the validation part, which is not weighted; "
