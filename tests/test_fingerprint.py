@@ -105,3 +105,21 @@ def test_dates_are_digested():
     dates = np.arange("2020-01-01", "2020-02-01", dtype="datetime64[D]")
     assert digest_array(dates) == digest_array(dates.copy())
     assert digest_array(dates) != digest_array(dates + 1)
+
+
+def make_class(factor, n_steps):
+    class Base:
+        def scale(self, x):
+            return x * factor
+
+    class Scales(Base):
+        steps = n_steps
+
+    return Scales
+
+
+def test_classes_are_told_by_their_bases_and_constants():
+    first = describe(make_class(2, 3)())
+    assert describe(make_class(2, 3)()) == first
+    assert describe(make_class(4, 3)()) != first
+    assert describe(make_class(2, 5)()) != first

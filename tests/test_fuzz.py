@@ -81,7 +81,7 @@ def test_a_run_that_ends_early_counts_what_was_tried(monkeypatch, tmp_path, caps
         target = fuzz_tables.make_target(folder)
         return replace(target, kinds=(truncate,), load=load, judge=lambda kind, result: "read")
 
-    monkeypatch.setattr(_fuzzing, "write_counts", lambda part, counts: written.append(counts))
+    monkeypatch.setattr(_fuzzing, "write_counts", written.append)
     monkeypatch.setattr(sys, "argv", ["fuzz_tables.py", "--inputs", "1500", "--record"])
     with pytest.raises(raised, match="stopped"):
         _fuzzing.main({"csv": make_target}, "Fuzz.")

@@ -58,7 +58,7 @@ def test_grid_search_over_architectures_and_nested_names(two):
 
 
 def test_randomized_search_over_what_people_search(two):
-    space = {"learning_rate": [1e-3, 1e-2], "augmentation": [None], "dropout": [0.1, 0.2]}
+    space = {"learning_rate": [1e-3, 1e-2], "augmentation": [None], "label_smoothing": [0.1, 0.2]}
     search = RandomizedSearchCV(make(), space, n_iter=2, cv=2, random_state=0).fit(*two)
     assert search.best_params_["learning_rate"] in space["learning_rate"]
 

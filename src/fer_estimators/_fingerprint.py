@@ -144,13 +144,11 @@ class _Describer:
         return f"code {self.describe([code.co_code, code.co_names, code.co_consts])}"
 
     def _describe_class(self, cls):
+        own = {}
+        for base in reversed(cls.__mro__):
+            own |= {key: value for key, value in vars(base).items() if _computes(key, value)}
         name = f"{cls.__module__}.{cls.__qualname__}"
-        methods = {
-            key: value
-            for key, value in vars(cls).items()
-            if isinstance(value, types.FunctionType) and not _is_of_a_library(value)
-        }
-        return f"{name} {self.describe(methods)}" if methods else name
+        return f"{name} {self.describe(own)}" if own else name
 
     def _describe_instance(self, value):
         if isinstance(value, np.random.RandomState):
@@ -193,3 +191,13 @@ def _find_values(value):
     if all(hasattr(value, name) for name in ("shape", "dtype", "__len__", "__getitem__")):
         return digest_array(value)
     return None
+
+
+def _computes(name, value):
+    """Tell the attributes of a user's class that change what it does: methods and constants."""
+    if isinstance(value, (staticmethod, classmethod)):
+        value = value.__func__
+    if isinstance(value, types.FunctionType):
+        return not _is_of_a_library(value)
+    plain = isinstance(value, (bool, int, float, complex, str, bytes, tuple, list, dict, set))
+    return plain and not name.startswith("_")

@@ -30,6 +30,7 @@ def flatten_labels(y: ArrayLike, *, name: str = "y") -> NDArray[Any]:
         If `y` has another shape, a label is missing (None, NaN or pandas.NA), labels are bytes, or
         of several kinds, which NumPy would make one: ``[1, "1"]``.
     """
+    y = y if hasattr(y, "ndim") or isinstance(y, (list, tuple)) else np.asarray(y)
     if np.ndim(y) == 2 and np.shape(y)[1] == 1:
         # scikit-learn's own words, for which its tools look; from there, it would blame this line.
         warn(

@@ -179,6 +179,7 @@ def check_labels(y, *, estimator_name):
             f"{estimator_name} requires y to be passed, but the target y is None: pass one label "
             "for each image."
         )
+    y = y if hasattr(y, "ndim") or isinstance(y, (list, tuple)) else np.asarray(y)
     if np.ndim(y) == 2 and np.shape(y)[1] > 1:
         kind = type_of_target(y, input_name="y")
         advice = " It looks one-hot: pass y.argmax(axis=1)." if "indicator" in kind else ""
