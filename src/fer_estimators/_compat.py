@@ -7,6 +7,7 @@ from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _estimator_has as estimator_has
+from sklearn.utils.validation import _num_samples as num_samples
 
 __all__ = [
     "HasMethods",
@@ -18,6 +19,7 @@ __all__ = [
     "fix_seed",
     "flatten_layers",
     "leave_gradients_unreduced",
+    "num_samples",
     "replace_seed_source",
     "safe_indexing",
 ]

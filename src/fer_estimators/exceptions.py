@@ -5,11 +5,18 @@ keeps working without knowing these names.
 """
 
 
+class _PickledAsItIs:
+    """Lets tblib, which Dask imports, pickle errors that are of two built-in kinds."""
+
+    def __reduce__(self):
+        return super().__reduce__()
+
+
 class DatasetError(ValueError):
     """A dataset cannot be read as what it was said to be."""
 
 
-class ImageReadError(DatasetError, OSError):
+class ImageReadError(_PickledAsItIs, DatasetError, OSError):
     """One image file is damaged, not an image, or of a format that is not accepted."""
 
 
@@ -25,7 +32,7 @@ class WeightsNotFoundError(FileNotFoundError):
     """Pretrained weights are neither in the cache nor at the given path."""
 
 
-class WeightsFileError(WeightsNotFoundError, ValueError):
+class WeightsFileError(_PickledAsItIs, WeightsNotFoundError, ValueError):
     """A weights file is damaged, not a weights file, or for another network."""
 
 
@@ -33,7 +40,7 @@ class ModelFileError(ValueError):
     """A file is not a model file, is damaged, newer than this library, or holds what is refused."""
 
 
-class ModelFileNotFoundError(ModelFileError, FileNotFoundError):
+class ModelFileNotFoundError(_PickledAsItIs, ModelFileError, FileNotFoundError):
     """No model file exists at the given path."""
 
 
@@ -57,5 +64,5 @@ class NoFaceError(ValueError):
     """A photo shows no face, but one was required."""
 
 
-class VideoError(OSError, ValueError):
+class VideoError(_PickledAsItIs, OSError, ValueError):
     """A video or camera cannot be opened or read, or a video cannot be written."""

@@ -11,10 +11,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 import fer_estimators
-from fer_estimators._compat import HasMethods, estimator_has
+from fer_estimators._compat import HasMethods, estimator_has, num_samples
 from fer_estimators._files.kept_fits import (
     KeptFit,
     clear_fits,
@@ -285,7 +285,7 @@ class ResumableClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         # What Ctrl-C left of a training is no fit to go on with.
         if place.writable and not getattr(fitted, "interrupted_", False):
             seconds = time.perf_counter() - start
-            place.keep(fitted, ours=_is_ours(estimator), n_samples=_num_samples(X), seconds=seconds)
+            place.keep(fitted, ours=_is_ours(estimator), n_samples=num_samples(X), seconds=seconds)
         return fitted
 
     def _fit_with_checkpoint(self, place, estimator, X, y, params):

@@ -45,6 +45,13 @@ class KeptFit:
         In all of its files.
     finished : bool
         Whether it is whole. False for one that is being trained, or was interrupted.
+
+    Examples
+    --------
+    >>> from fer_estimators.resumable import KeptFit
+    >>> fit = KeptFit("0f" * 16, "LogisticRegression()", 150, 0.1, 0.0, 2048, finished=True)
+    >>> fit.n_bytes
+    2048
     """
 
     name: str

@@ -4,19 +4,23 @@ Nothing is read and nothing is downloaded. ``_face_traits`` draws at random what
 like, ``_face_shapes`` turns that into polygons and pixels, and this module lights the result.
 """
 
+from __future__ import annotations
+
 import numbers
 from collections.abc import Mapping
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import Bunch
 
 from fer_estimators._messages import suggest
 from fer_estimators.datasets._emotions import EMOTIONS
 from fer_estimators.datasets._face_shapes import draw_faces
 from fer_estimators.datasets._face_traits import draw_traits
+
+if TYPE_CHECKING:
+    from sklearn.utils import Bunch
 
 # Faces drawn at once: bounds the memory that the polygons take.
 _CHUNK = 512

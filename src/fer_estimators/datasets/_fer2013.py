@@ -4,13 +4,14 @@ Source: I. J. Goodfellow et al., "Challenges in representation learning: A repor
 machine learning contests", Neural Networks 64 (2015) 59-63, first shown at ICONIP 2013.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
-from sklearn.utils import Bunch
 
 from fer_estimators._messages import suggest
 from fer_estimators.datasets._emotions import EMOTIONS
@@ -21,6 +22,9 @@ from fer_estimators.datasets._loading import load, read_description, read_set, t
 from fer_estimators.datasets._options import check_choice, check_options, check_path
 from fer_estimators.datasets._votes_table import read_votes
 from fer_estimators.exceptions import BadImageWarning, LabelError
+
+if TYPE_CHECKING:
+    from sklearn.utils import Bunch
 
 #: Height and width of every FER2013 image, in pixels.
 IMAGE_SIZE = (48, 48)

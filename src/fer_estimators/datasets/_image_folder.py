@@ -1,16 +1,20 @@
 """Any set of images that has one folder for each class."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from os import PathLike
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
-from sklearn.utils import Bunch
 
 from fer_estimators.datasets._label_sets import look_up_labels, sets_with_folders
 from fer_estimators.datasets._layout import Layout
 from fer_estimators.datasets._loading import load, read_set, to_bunch
 from fer_estimators.datasets._options import check_options
+
+if TYPE_CHECKING:
+    from sklearn.utils import Bunch
 
 _EXPECTED = "<class>/*.jpg or train/<class>/*.jpg in a folder or a .zip"
 

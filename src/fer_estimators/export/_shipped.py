@@ -10,8 +10,8 @@ _FOLDER = Path(__file__).parent
 
 # The SHA-256 digest of each file; `python training/exported.py` writes them.
 SHIPPED = {
-    "fer2013-base": "debb9a99d578022b245e9012b9cd72e0f26567ef645bea9c1eb995eb8c3334c5",
-    "fer2013-compact": "7223b89a1ecc4ca903344c6d31c404ccbf28825ba5f954b76dba5929ea2d135a",
+    "fer2013-base": "42fbfc76c02efeac47f1e905cfeec47198d97317d8bcf81cb82ee329d96e0fb7",
+    "fer2013-compact": "8871fe2e00c41c92419d652b028d762bfd99719b4ba02bbab23107d7479ba547",
 }
 
 
