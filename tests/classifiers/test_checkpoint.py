@@ -22,6 +22,7 @@ from fer_estimators import CNNClassifier, load, save
 from fer_estimators._files import weights
 from fer_estimators._files.writing import written_whole
 from fer_estimators.architectures import build_tiny
+from fer_estimators.classifiers._callbacks import DetectDivergence, Diverged
 from fer_estimators.exceptions import CheckpointError, TrainingDivergedError
 
 KILL_TRAINING = Path(__file__).parents[1] / "fuzz" / "kill_training.py"
@@ -485,3 +486,24 @@ def test_a_subclass_with_fewer_parameters_trains_and_resumes(faces, tmp_path):
     clf.label_smoothing = 0.3
     with pytest.raises(CheckpointError, match="label_smoothing changed"):
         clf.fit(faces.images, faces.target, checkpoint=tmp_path)
+
+
+def test_a_loss_that_is_not_finite_is_found_though_the_weights_are():
+    guard = DetectDivergence(network := build_tiny((16, 16, 1), 7))
+    guard.on_epoch_begin(0)
+    guard.set_model(network)
+    network.compile("sgd", "categorical_crossentropy")
+    with pytest.raises(Diverged):
+        guard.on_train_batch_end(0, {"loss": np.nan})
+    guard.on_epoch_end(0, {"loss": 1.0})
+
+
+def test_weights_that_are_not_finite_are_found_though_the_loss_is():
+    guard = DetectDivergence(network := build_tiny((16, 16, 1), 7))
+    guard.on_epoch_begin(0)
+    guard.set_model(network)
+    network.compile("sgd", "categorical_crossentropy")
+    ruin(network)
+    guard.on_train_batch_end(0, {"loss": 1.0})
+    with pytest.raises(Diverged):
+        guard.on_epoch_end(0, {"loss": 1.0})
