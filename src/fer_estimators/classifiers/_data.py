@@ -308,9 +308,21 @@ def weigh(images, codes, classes, sample_weight, class_weight):
             "Sample weights must contain at least one non-zero number, but all are zero."
         )
     if class_weight is not None:
+        _check_class_weight(class_weight)
         labels = classes[codes[weights > 0]]
         weights *= compute_class_weight(class_weight, classes=classes, y=labels)[codes]
     return weights
+
+
+def _check_class_weight(class_weight):
+    if not isinstance(class_weight, dict):
+        return
+    wrong = {label: w for label, w in class_weight.items() if not 0 <= w < np.inf}
+    if wrong:
+        raise ValueError(
+            f"class_weight holds {wrong!r}, but a weight is a finite number of at least 0: a "
+            "negative one would train away from the class."
+        )
 
 
 def split_rows(codes, classes, fraction, *, weights, seed):
