@@ -317,11 +317,11 @@ def weigh(images, codes, classes, sample_weight, class_weight):
 def _check_class_weight(class_weight):
     if not isinstance(class_weight, dict):
         return
-    wrong = {label: w for label, w in class_weight.items() if not 0 <= w < np.inf}
+    wrong = [f"{label}: {w!r}" for label, w in class_weight.items() if not 0 <= w < np.inf]
     if wrong:
         raise ValueError(
-            f"class_weight holds {wrong!r}, but a weight is a finite number of at least 0: a "
-            "negative one would train away from the class."
+            f"class_weight holds {', '.join(wrong)}, but a weight is a finite number of at least "
+            "0: a negative one would train away from the class."
         )
 
 
