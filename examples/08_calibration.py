@@ -103,6 +103,7 @@ plt.show()
 # interval is. The third set tells what becomes of it.
 from fer_estimators import AbstainingClassifier, selective_scores
 
+print(f"{'cautious':10s}{'threshold':>10s}{'answered':>10s}{'accuracy':>10s}")
 for cautious in (False, True):
     careful = AbstainingClassifier(
         FrozenEstimator(calibrated), target_accuracy=0.8, cautious=cautious
@@ -110,8 +111,8 @@ for cautious in (False, True):
     careful.fit(val.images, val.target)
     kept = selective_scores(careful, test.images, test.target)
     print(
-        f"cautious={cautious!s:5s} answers from a confidence of {careful.threshold_:.2f} on; "
-        f"third set: {kept['coverage']:.0%} of the faces, {kept['accuracy']:.0%} of them right"
+        f"{cautious!s:10s}{careful.threshold_:10.2f}"
+        f"{kept['coverage']:10.0%}{kept['accuracy']:10.0%}"
     )
 
 # %%
