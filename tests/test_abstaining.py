@@ -181,6 +181,25 @@ def test_weights_that_would_be_discarded_are_told(table, threshold):
     np.testing.assert_array_equal(frozen.predict_proba(X), clf.estimator.predict_proba(X))
 
 
+def test_prefit_names_what_took_its_place():
+    with pytest.raises(ValueError, match=r"cv='prefit' .* pass FrozenEstimator\(Told\(\.\.\.\)\)"):
+        AbstainingClassifier(Told(), cv="prefit").fit(X_TOLD, Y_TOLD)
+
+
+@pytest.mark.parametrize("wrap", [FrozenEstimator, lambda clf: clf], ids=["frozen", "bare"])
+def test_notebooks_tell_that_a_classifier_inside_is_fitted(wrap):
+    clf = AbstainingClassifier(wrap(Told().fit(X_TOLD, Y_TOLD)))
+    assert f"estimator: {type(clf.estimator).__name__} (fitted)" in clf._repr_html_()
+    assert "(fitted)" not in AbstainingClassifier(Told())._repr_html_()
+
+
+def test_notebooks_show_the_fitted_classifier_after_fit():
+    clf = AbstainingClassifier(Told(), threshold=0.5).fit(X_TOLD, Y_TOLD)
+    html = clf._repr_html_()
+    assert "weights_" in html  # what the inner classifier learned
+    assert "(fitted)" not in html
+
+
 def test_a_fixed_threshold_is_taken_as_it_is():
     clf = told(target_accuracy=0.7).fit(X_TOLD, Y_TOLD)
     clf.set_params(threshold=0.85, target_accuracy=1.0).fit(X_TOLD, Y_TOLD)
@@ -304,6 +323,23 @@ def test_probabilities_that_are_no_numbers_are_no_answer():
     clf = told(target_accuracy=0.7).fit(X_TOLD, Y_TOLD)
     with pytest.raises(ValueError, match=r"gives NaN .* for 1 of 2 samples, the first at index 1"):
         clf.predict([[0.5], [np.nan]])
+
+
+class Framed(Told):
+    """Gives a data frame whose columns are not in the order of the classes."""
+
+    def predict_proba(self, X):
+        pandas = pytest.importorskip("pandas")
+        proba = super().predict_proba(X)
+        return pandas.DataFrame(proba[:, ::-1], columns=self.classes_[::-1])
+
+
+def test_probabilities_in_a_data_frame_are_matched_by_name():
+    frozen = FrozenEstimator(Framed().fit(X_TOLD, Y_TOLD))
+    clf = AbstainingClassifier(frozen, target_accuracy=0.7, cautious=False).fit(X_TOLD, Y_TOLD)
+    expected = told(target_accuracy=0.7).fit(X_TOLD, Y_TOLD)
+    np.testing.assert_array_equal(clf.predict(X_TOLD), expected.predict(X_TOLD))
+    np.testing.assert_array_equal(clf.predict_proba(X_TOLD), expected.predict_proba(X_TOLD))
 
 
 def test_a_label_of_a_class_that_only_the_fitted_classifier_knows_is_refused():

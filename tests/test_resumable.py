@@ -361,6 +361,12 @@ def test_fits_are_listed_measured_and_cleared(table, tmp_path):
 # Among scikit-learn's tools
 
 
+def test_notebooks_tell_that_a_classifier_inside_is_fitted(table, tmp_path):
+    fitted = LogisticRegression(max_iter=500).fit(*table)
+    html = ResumableClassifier(fitted, tmp_path)._repr_html_()
+    assert "estimator: LogisticRegression (fitted)" in html
+
+
 def test_what_the_classifier_does_not_have_is_not_there(table, tmp_path):
     svm = ResumableClassifier(LinearSVC(), tmp_path)
     assert not hasattr(svm, "predict_proba")

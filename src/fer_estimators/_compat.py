@@ -5,8 +5,10 @@ A release that moves one of them breaks this module alone. Nothing here imports 
 
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
+from sklearn.utils._repr_html.estimator import _VisualBlock
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _estimator_has as estimator_has
+from sklearn.utils.validation import _is_fitted as is_fitted
 from sklearn.utils.validation import _num_samples as num_samples
 
 __all__ = [
@@ -18,11 +20,34 @@ __all__ = [
     "estimator_has",
     "fix_seed",
     "flatten_layers",
+    "inner_visual_block",
+    "is_fitted",
     "leave_gradients_unreduced",
     "num_samples",
     "replace_seed_source",
     "safe_indexing",
 ]
+
+
+def inner_visual_block(wrapper):
+    """Show the classifier inside another one in notebooks: the fitted one once there is one.
+
+    scikit-learn gives it the colour of the wrapper. One that was fitted before the wrapper, such
+    as a frozen or a pretrained one, would be taken for unfitted, so its title tells.
+
+    Parameters
+    ----------
+    wrapper : estimator
+        With a classifier in `estimator`, and the fitted one in `estimator_`.
+
+    Returns
+    -------
+    sklearn.utils._repr_html.estimator._VisualBlock
+    """
+    inner = getattr(wrapper, "estimator_", wrapper.estimator)
+    fitted_before = is_fitted(inner) and not is_fitted(wrapper)
+    name = f"estimator: {type(inner).__name__}{' (fitted)' * fitted_before}"
+    return _VisualBlock("parallel", [inner], names=[name], name_details=[str(inner)])
 
 
 def flatten_layers(model):

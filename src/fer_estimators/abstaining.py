@@ -6,7 +6,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedShuffleSplit, check_cv
 from sklearn.utils import Tags, get_tags, indexable
@@ -24,9 +23,17 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from fer_estimators._compat import HasMethods, Interval, RealNotInt, safe_indexing
+from fer_estimators._compat import (
+    HasMethods,
+    Interval,
+    RealNotInt,
+    inner_visual_block,
+    is_fitted,
+    safe_indexing,
+)
 from fer_estimators._label_column import flatten_labels
 from fer_estimators._messages import warn
+from fer_estimators._probabilities import as_ordered_columns
 from fer_estimators._statistics import selective_accuracy, wilson_interval
 
 
@@ -201,6 +208,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             classes, or a parameter is not as described.
         """
         _raise_for_params(params, self, None)
+        self._refuse_prefit()
         self._validate_params()
         X, y = indexable(X, y)
         y = flatten_labels(y)
@@ -226,7 +234,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 vars(self).pop(name, None)
         self.abstain_label_ = abstain_label
         self.estimator_ = estimator
-        self.classes_ = estimator.classes_
+        self.classes_ = np.asarray(estimator.classes_)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(estimator, name):
                 setattr(self, name, getattr(estimator, name))
@@ -256,7 +264,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return np.where(confidence >= self.threshold_, labels, np.asarray(self.abstain_label_))
 
     def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
-        """Give the classifier's probabilities, as they are.
+        """Give the classifier's probabilities.
 
         Parameters
         ----------
@@ -274,7 +282,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             If :meth:`fit` was not called.
         """
         check_is_fitted(self)
-        return self.estimator_.predict_proba(X)
+        return _probabilities(self.estimator_, X)
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Give the share of all samples that are answered, and rightly so.
@@ -320,12 +328,18 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             return StratifiedShuffleSplit(1, test_size=self.cv, random_state=self.random_state)
         return check_cv(self.cv, y, classifier=True)
 
+    def _refuse_prefit(self):
+        if isinstance(self.cv, str) and self.cv == "prefit":
+            name = type(self.estimator).__name__
+            raise ValueError(
+                "cv='prefit' is not a way to hold samples out. Of a classifier that is fitted, "
+                f"pass FrozenEstimator({name}(...)) from sklearn.frozen and leave cv out: it is "
+                "kept as it is, and all samples choose the threshold."
+            )
+
     def _warn_of_discarded_weights(self):
-        if isinstance(self.estimator, FrozenEstimator) or not get_tags(self.estimator).requires_fit:
-            return
-        try:
-            check_is_fitted(self.estimator)
-        except NotFittedError:
+        is_kept = isinstance(self.estimator, FrozenEstimator)
+        if is_kept or not get_tags(self.estimator).requires_fit or not is_fitted(self.estimator):
             return
         name = type(self.estimator).__name__
         warn(
@@ -407,6 +421,9 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             )
         return label
 
+    def _sk_visual_block_(self):
+        return inner_visual_block(self)
+
     def __sklearn_tags__(self) -> Tags:
         """Describe the classifier to scikit-learn: it takes what the wrapped one takes."""
         tags = super().__sklearn_tags__()
@@ -428,7 +445,7 @@ def _judge(estimator, X, y):
 
 def _most_probable(estimator, X):
     """Return the most probable class of each sample, and its probability."""
-    proba = estimator.predict_proba(X)
+    proba = _probabilities(estimator, X)
     confidence = proba.max(axis=1)
     if not np.isfinite(confidence).all():
         raise ValueError(
@@ -437,4 +454,11 @@ def _most_probable(estimator, X):
             f"{(~np.isfinite(confidence)).argmax()}, but a confidence from 0 to 1 is expected. "
             "Look for a diverged training (a NaN loss)."
         )
-    return estimator.classes_[proba.argmax(axis=1)], confidence
+    return np.asarray(estimator.classes_)[proba.argmax(axis=1)], confidence
+
+
+def _probabilities(estimator, X):
+    """Return probabilities as an array in the order of the classes, also those of a data frame."""
+    name = f"{type(estimator).__name__}.predict_proba(X)"
+    classes = np.asarray(estimator.classes_)
+    return np.asarray(as_ordered_columns(estimator.predict_proba(X), classes, name=name))

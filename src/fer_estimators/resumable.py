@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 import fer_estimators
-from fer_estimators._compat import HasMethods, estimator_has, num_samples
+from fer_estimators._compat import HasMethods, estimator_has, inner_visual_block, num_samples
 from fer_estimators._files.kept_fits import (
     KeptFit,
     clear_fits,
@@ -300,6 +300,9 @@ class ResumableClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             warn_not_kept(self.folder, error)
             place.writable = False
         return estimator.fit(X, y, **params, checkpoint=place.checkpoint)
+
+    def _sk_visual_block_(self):
+        return inner_visual_block(self)
 
     def __sklearn_tags__(self):
         """Describe the classifier to scikit-learn: it is what the wrapped one is."""
