@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from fer_estimators._messages import name_some, warn
+from fer_estimators._probabilities import find_improper
 from fer_estimators._scale import find_blank, warn_of_blank
 from fer_estimators.images import (
     check_image_shape,
@@ -164,13 +165,12 @@ def check_probabilities(probabilities):
     Raises
     ------
     ValueError
-        If a row is not finite, or does not sum to one.
+        If a row is not finite, has negative numbers, or does not sum to one.
     """
-    # Rows with NaN fail, too.
-    good = np.abs(probabilities.sum(axis=1) - 1) < 1e-2
-    if good.all():
+    improper = find_improper(probabilities)
+    if not improper.any():
         return
-    first = int(np.flatnonzero(~good)[0])
+    first = int(improper.argmax())
     row = np.array2string(probabilities[first], precision=3)
     if not np.isfinite(probabilities[first]).all():
         raise ValueError(

@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fer_estimators._messages import suggest, warn
-from fer_estimators._probabilities import as_ordered_columns, column_names, find_permutation
+from fer_estimators._probabilities import (
+    as_ordered_columns,
+    column_names,
+    find_improper,
+    find_permutation,
+)
 from fer_estimators.datasets import EMOTIONS
 
-# Half precision sums to 1 within about 1e-3; anything further away is not a probability.
-_SUM_TOLERANCE = 5e-3
 _KINDS = {"names": str, "numbers": (numbers.Number, np.bool_), "bytes": bytes}
 
 
@@ -277,7 +280,7 @@ def _check_probabilities(proba):
             f"y_proba has NaN or infinity in {bad.sum()} of {len(proba)} rows, the first at index "
             f"{bad.argmax()}; expected probabilities. Look for a diverged training (a NaN loss)."
         )
-    bad = (proba < 0).any(axis=1) | (np.abs(proba.sum(axis=1) - 1) > _SUM_TOLERANCE)
+    bad = find_improper(proba)
     if bad.any():
         first = int(bad.argmax())
         raise ValueError(
