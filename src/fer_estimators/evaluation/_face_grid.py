@@ -21,6 +21,7 @@ from fer_estimators.evaluation._labels import (
     check_same_length,
     find_answered,
     order_labels,
+    warn_of_reordered_rows,
 )
 
 if TYPE_CHECKING:
@@ -285,6 +286,7 @@ class FaceGridDisplay:
                 f"select={select!r} is unknown, expected one of {list(_SELECTIONS)!r}."
                 + suggest(select, _SELECTIONS)
             )
+        warn_of_reordered_rows(y_true=y_true, y_pred=y_pred, y_proba=y_proba)
         images, y_pred = check_images(images), check_labels(y_pred, "y_pred")
         if y_true is None and select == "mistakes":
             raise ValueError("select='mistakes' needs y_true: without it no mistake is known.")
