@@ -155,6 +155,28 @@ class ImagePredictor(ClassifierMixin):
         return "float32"
 
 
+def as_seen(classifier: ImagePredictor, X: ArrayLike) -> NDArray[Any]:
+    """Return images as the network of a fitted classifier sees them.
+
+    Parameters
+    ----------
+    classifier : ImagePredictor
+    X : array-like
+        Images as ``predict`` takes them.
+
+    Returns
+    -------
+    ndarray of shape (n, height, width) or (n, height, width, channels)
+        Of the shape on which the classifier was fitted, converted where it converts.
+
+    Raises
+    ------
+    ValueError
+        As for :meth:`ImagePredictor.predict_proba`.
+    """
+    return classifier._as_fitted(classifier._check_images(X))
+
+
 def check_probabilities(probabilities):
     """Check what a network returned.
 

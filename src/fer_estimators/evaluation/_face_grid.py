@@ -12,6 +12,7 @@ from sklearn.utils import Bunch, check_random_state
 
 from fer_estimators._frame import make_frame
 from fer_estimators._messages import suggest
+from fer_estimators._prediction import ImagePredictor, as_seen
 from fer_estimators.evaluation._axes import get_axes
 from fer_estimators.evaluation._labels import (
     check_count,
@@ -23,6 +24,7 @@ from fer_estimators.evaluation._labels import (
     order_labels,
     warn_of_reordered_rows,
 )
+from fer_estimators.images import has_several_shapes
 
 if TYPE_CHECKING:
     import pandas
@@ -177,8 +179,9 @@ class FaceGridDisplay:
         estimator : classifier
             Fitted classifier; its confidence is shown if it has ``predict_proba``.
 
-        X : ndarray of shape (n_samples, height, width) or (n_samples, height, width, channels)
-            Faces, 0 to 255.
+        X : array-like of shape (n_samples, height, width[, channels]) or (n_samples, n_pixels)
+            Faces, 0 to 255. Flat rows and faces of several shapes are shown as the network sees
+            them, where the estimator is a classifier of this library.
 
         y : array-like of shape (n_samples,), default=None
             True labels; None shows what is predicted alone.
@@ -207,8 +210,11 @@ class FaceGridDisplay:
             If the estimator is not fitted.
         """
         proba = estimator.predict_proba(X) if hasattr(estimator, "predict_proba") else None
+        images = X
+        if isinstance(estimator, ImagePredictor) and (has_several_shapes(X) or np.ndim(X) < 3):
+            images = as_seen(estimator, X)
         return cls.from_predictions(
-            X,
+            images,
             y,
             estimator.predict(X),
             y_proba=proba,
@@ -289,22 +295,23 @@ class FaceGridDisplay:
         warn_of_reordered_rows(y_true=y_true, y_pred=y_pred, y_proba=y_proba)
         images, y_pred = check_images(images), check_labels(y_pred, "y_pred")
         if y_true is None and select == "mistakes":
-            raise ValueError("select='mistakes' needs y_true: without it no mistake is known.")
+            raise ValueError(
+                "select='mistakes' needs y_true, but it is None: without it no mistake is known. "
+                "Pass the true labels, or select='random'."
+            )
         truth = y_pred if y_true is None else check_labels(y_true, "y_true")
         check_same_length(images=images, y_true=truth, y_pred=y_pred)
-        answered = y_pred != abstain_label
-        if y_true is not None:
-            answered = find_answered(truth, y_pred, abstain_label)
+        known = y_true is not None
+        answered = find_answered(truth if known else y_pred[:0], y_pred, abstain_label)
         confidence = None
         if y_proba is not None:
-            known = truth if y_true is not None else y_pred[answered]
-            proba, _ = check_proba(y_proba, classes, known, y_pred, answered)
+            proba, _ = check_proba(y_proba, classes, truth if known else None, y_pred, answered)
             confidence = proba.max(axis=1)
         wrong = answered & (truth != y_pred)
         chosen = _select(select, wrong, confidence, random_state)[:n_faces]
         return cls(
             images[chosen],
-            y_true=None if y_true is None else truth[chosen],
+            y_true=truth[chosen] if known else None,
             y_pred=y_pred[chosen],
             confidence=None if confidence is None else confidence[chosen],
             indices=chosen,

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fer_estimators._frame import make_frame
 from fer_estimators._messages import suggest
+from fer_estimators._prediction import as_seen
 from fer_estimators.evaluation._axes import get_axes
 from fer_estimators.evaluation._labels import (
     check_count,
@@ -173,8 +174,7 @@ class SaliencyDisplay:
         classifier, X = _find_classifier(estimator, X[:n_faces])
         proba = classifier.predict_proba(X)
         columns = _find_columns(classifier.classes_, target, proba)
-        # As the network sees them, converted where the classifier converts.
-        images = classifier._as_fitted(classifier._check_images(X))
+        images = as_seen(classifier, X)
         saliency, layer = _explain(classifier, images, columns)
         return cls(
             check_images(images),
