@@ -262,6 +262,39 @@ def test_score_counts_what_is_unanswered_as_not_right():
     assert selective_scores(clf, X_TOLD, Y_TOLD) == {"coverage": 0.8, "accuracy": 0.75}
 
 
+@pytest.mark.parametrize(
+    ("X", "y", "message"),
+    [
+        (X_TOLD[:0], [], r"y is empty \(0 labels\)"),
+        (X_TOLD, Y_TOLD[:3], r"y has 3, predictions has 5"),
+        (X_TOLD, [0, 1, 1, 1, 1], r"y_true holds numbers such as 0, but y_pred holds names"),
+        (X_TOLD, ["a", None, "b", "b", "b"], r"y has 1 missing labels"),
+    ],
+)
+def test_scores_of_what_cannot_be_compared_are_refused(X, y, message):
+    clf = told(target_accuracy=0.7).fit(X_TOLD, Y_TOLD)
+    with pytest.raises(ValueError, match=message):
+        selective_scores(clf, X, y)
+
+
+@pytest.mark.parametrize("score", [selective_scores, AbstainingClassifier.score])
+def test_labels_that_can_never_be_predicted_are_told(score):
+    clf = told(target_accuracy=0.7).fit(X_TOLD, Y_TOLD)
+    with pytest.warns(UserWarning, match=r"y holds the labels A, but .* knows \['a', 'b'\]"):
+        score(clf, X_TOLD, ["A", "b", "b", "b", "b"])
+
+
+def test_thresholds_of_the_curve_answer_what_it_says(faces):
+    cnn = CNNClassifier("tiny", epochs=1, validation_fraction=None, random_state=0)
+    cnn.fit(faces.images, faces.target)
+    curve = RiskCoverageDisplay.from_estimator(cnn, faces.images, faces.target)
+    for row in (0, len(curve.threshold) // 2, -1):
+        clf = AbstainingClassifier(FrozenEstimator(cnn), threshold=curve.threshold[row])
+        scores = selective_scores(clf.fit(faces.images, faces.target), faces.images, faces.target)
+        assert scores["coverage"] == pytest.approx(curve.coverage[row])
+        assert scores["accuracy"] == pytest.approx(curve.accuracy[row])
+
+
 def test_accuracy_of_no_answers_is_not_a_number():
     clf = told(target_accuracy=1.0).fit(X_TOLD, Y_TOLD)
     scores = selective_scores(clf, [[0.5]], ["a"])

@@ -1,11 +1,13 @@
 """The package as a whole: light to import, complete, and its examples run."""
 
+import ast
 import doctest
 import importlib
 import inspect
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import pytest
@@ -65,6 +67,28 @@ def test_public_functions_and_classes_have_examples():
         if (inspect.isfunction(thing) or inspect.isclass(thing)) and ">>>" not in thing.__doc__
     ]
     assert without == []
+
+
+def imports_of(path):
+    """Yield the dotted names of what a module imports from this package."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("fer_estimators"):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if "fer_estimators" in alias.name)
+
+
+def test_no_package_imports_private_names_of_another():
+    root = Path(fer_estimators.__file__).parent
+    found = []
+    for path in root.rglob("*.py"):
+        home = path.relative_to(root).parts[0].removesuffix(".py")
+        for name in imports_of(path):
+            # `_backends`, `_files` and the private modules beside them are for all.
+            place, *rest = name.removeprefix("fer_estimators.").split(".")
+            if place[0] != "_" and place != home and any(part[0] == "_" for part in rest):
+                found.append(f"{path.relative_to(root)}: {name}")
+    assert found == []
 
 
 def test_scikeras_leaves_keras_as_it_was():

@@ -4,8 +4,9 @@ import shutil
 
 import numpy as np
 import pytest
+from sklearn.frozen import FrozenEstimator
 
-from fer_estimators import load_pretrained, make_faces
+from fer_estimators import AbstainingClassifier, load_pretrained, make_faces, selective_scores
 from fer_estimators.architectures import ARCHITECTURES
 from fer_estimators.exceptions import ModelFileError
 from fer_estimators.pretrained import PRETRAINED, _load, load_model_card
@@ -32,6 +33,17 @@ def test_takes_faces_of_any_size_and_colour(shipped):
     _, clf = shipped
     photo = make_faces(1, image_size=96, random_state=0).images
     assert clf.predict(np.repeat(photo[..., np.newaxis], 3, axis=-1)).shape == (1,)
+
+
+def test_is_right_more_often_where_it_may_be_not_sure(shipped):
+    _, clf = shipped
+    chosen, others = (make_faces(140, random_state=seed) for seed in (0, 1))
+    careful = AbstainingClassifier(FrozenEstimator(clf), target_accuracy=0.6)
+    scores = selective_scores(
+        careful.fit(chosen.images, chosen.target), others.images, others.target
+    )
+    assert 0.3 < scores["coverage"] < 0.9
+    assert scores["accuracy"] > clf.score(others.images, others.target) + 0.05
 
 
 def test_architecture_is_still_that_of_the_weights(shipped):

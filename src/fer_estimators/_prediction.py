@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from fer_estimators._messages import name_some, warn
+from fer_estimators._probabilities import find_improper
 from fer_estimators._scale import find_blank, warn_of_blank
 from fer_estimators.images import (
     check_image_shape,
@@ -154,6 +155,28 @@ class ImagePredictor(ClassifierMixin):
         return "float32"
 
 
+def as_seen(classifier: ImagePredictor, X: ArrayLike) -> NDArray[Any]:
+    """Return images as the network of a fitted classifier sees them.
+
+    Parameters
+    ----------
+    classifier : ImagePredictor
+    X : array-like
+        Images as ``predict`` takes them.
+
+    Returns
+    -------
+    ndarray of shape (n, height, width) or (n, height, width, channels)
+        Of the shape on which the classifier was fitted, converted where it converts.
+
+    Raises
+    ------
+    ValueError
+        As for :meth:`ImagePredictor.predict_proba`.
+    """
+    return classifier._as_fitted(classifier._check_images(X))
+
+
 def check_probabilities(probabilities):
     """Check what a network returned.
 
@@ -164,13 +187,12 @@ def check_probabilities(probabilities):
     Raises
     ------
     ValueError
-        If a row is not finite, or does not sum to one.
+        If a row is not finite, has negative numbers, or does not sum to one.
     """
-    # Rows with NaN fail, too.
-    good = np.abs(probabilities.sum(axis=1) - 1) < 1e-2
-    if good.all():
+    improper = find_improper(probabilities)
+    if not improper.any():
         return
-    first = int(np.flatnonzero(~good)[0])
+    first = int(improper.argmax())
     row = np.array2string(probabilities[first], precision=3)
     if not np.isfinite(probabilities[first]).all():
         raise ValueError(

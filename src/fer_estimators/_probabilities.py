@@ -1,4 +1,4 @@
-"""Which class each column of probabilities stands for: by its name, or as the labels tell."""
+"""What rows of probabilities must be, and which class each of their columns stands for."""
 
 from math import lgamma, log, sqrt
 from typing import Any
@@ -10,6 +10,8 @@ from scipy.optimize import linear_sum_assignment
 # Chance of refusing columns in the right order, if the probabilities had nothing to do with the
 # labels. Columns that follow their labels are never refused.
 _FALSE_ALARM = 1e-4
+# Wide enough for networks that compute in half precision: bfloat16 keeps eight bits.
+_SUM_TOLERANCE = 1e-2
 
 
 def column_names(table: Any) -> list[Any] | None:
@@ -59,6 +61,22 @@ def as_ordered_columns(y_proba: ArrayLike, classes: NDArray[Any], *, name: str) 
             "once and in any order. Rename the columns, or pass an array in that order."
         )
     return np.asarray(y_proba)[:, [received.index(label) for label in expected]]
+
+
+def find_improper(y_proba: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Tell which rows are not probabilities: NaN, negative, or of another sum than one.
+
+    Parameters
+    ----------
+    y_proba : ndarray of shape (n_samples, n_classes)
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), dtype bool
+    """
+    # Comparisons with NaN are false.
+    proper = np.abs(y_proba.sum(axis=1) - 1) <= _SUM_TOLERANCE
+    return ~(proper & (y_proba >= 0).all(axis=1))
 
 
 def find_permutation(codes: NDArray[np.integer], y_proba: NDArray[Any]) -> list[int] | None:

@@ -33,6 +33,7 @@ from fer_estimators._compat import (
 )
 from fer_estimators._label_column import flatten_labels
 from fer_estimators._messages import warn
+from fer_estimators._prediction import warn_of_unknown_labels
 from fer_estimators._probabilities import as_ordered_columns
 from fer_estimators._statistics import selective_accuracy, wilson_interval
 
@@ -302,6 +303,8 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             0 to 1. A sample left unanswered counts as not right; see :func:`selective_scores`
             for the accuracy among the answered.
         """
+        check_is_fitted(self)
+        warn_of_unknown_labels(y, self.classes_)
         return super().score(X, y, sample_weight)
 
     def get_metadata_routing(self) -> MetadataRouter:

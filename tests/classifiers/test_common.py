@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 
 from fer_estimators import ImageResizer
 from fer_estimators._backends import get_backend
+from fer_estimators.architectures import build_tiny
 from fer_estimators.classifiers._data import split_rows
 
 
@@ -319,6 +320,14 @@ def test_a_network_must_give_probabilities(cnn, faces):
 
     with pytest.raises(ValueError, match=r"X\[0\] is .*End the network with a softmax"):
         cnn(architecture=logits, callbacks=[Never()]).fit(faces.images, faces.target)
+
+    def below_zero(input_shape, n_classes):
+        network = build_tiny(input_shape, n_classes)
+        shares = keras.layers.Rescaling(50, offset=-49 / n_classes)(network.output)
+        return keras.Model(network.input, shares)
+
+    with pytest.raises(ValueError, match=r"X\[0\] is .*End the network with a softmax"):
+        cnn(architecture=below_zero, callbacks=[Never()]).fit(faces.images, faces.target)
     with pytest.raises(ValueError, match=r"output has shape \(None, 5\), but \(None, 7\)"):
         cnn(architecture=lambda shape, n: logits(shape, 5)).fit(faces.images, faces.target)
     with pytest.raises(TypeError, match="returned None of type NoneType"):

@@ -53,6 +53,12 @@ def test_what_is_no_probability_is_refused(edit, message, cnn, faces):
         cnn().fit(faces.images, faces.target, y_proba=edit(one_hot(faces.target)))
 
 
+def test_probabilities_of_low_precision_are_learned_from(make, faces):
+    y_proba = one_hot(faces.target)
+    y_proba[:70] *= 1.008
+    assert make().fit(faces.images, faces.target, y_proba=y_proba).n_epochs_ == 1
+
+
 def test_columns_of_a_data_frame_are_matched_by_name(make, faces):
     names = np.unique(faces.target)
     frame = pd.DataFrame(one_hot(faces.target), columns=names)

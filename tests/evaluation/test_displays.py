@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 from sklearn.utils import Bunch
 
+from fer_estimators import AbstainingClassifier, CNNClassifier
 from fer_estimators.datasets import make_faces
 from fer_estimators.evaluation import (
     EmotionCountsDisplay,
@@ -333,6 +335,29 @@ def test_classifiers_without_probabilities_are_refused(faces):
     clf = LinearSVC().fit([[0.0], [1.0]], ["a", "b"])
     with pytest.raises(TypeError, match=r"LinearSVC has no predict_proba.*CalibratedClassifierCV"):
         RiskCoverageDisplay.from_estimator(clf, [[0.0]], ["a"])
+
+
+def test_faces_of_an_abstaining_classifier_are_shown_without_their_truth(faces):
+    clf = LogisticRegression(max_iter=500).fit(faces.data / 255.0, faces.target)
+    scale = FunctionTransformer(lambda images: images.reshape(len(images), -1) / 255.0)
+    inner = FrozenEstimator(make_pipeline(scale, clf))
+    careful = AbstainingClassifier(inner, threshold=0.55).fit(faces.images, faces.target)
+    proba = careful.predict_proba(faces.images)
+    assert 0 < (proba.max(axis=1) < 0.55).sum() < len(proba)
+    display = FaceGridDisplay.from_estimator(careful, faces.images, n_faces=28, random_state=0)
+    assert sorted(display.confidence) == sorted(proba.max(axis=1))
+    assert "not sure" in display.y_pred
+
+
+def test_faces_as_the_classifier_takes_them_are_shown():
+    faces = make_faces(14, image_size=16, random_state=0)
+    larger = make_faces(2, image_size=24, random_state=0).images
+    clf = CNNClassifier(
+        "tiny", epochs=1, validation_fraction=None, handle_other_shapes="convert", random_state=0
+    ).fit(faces.images, faces.target)
+    for X in (faces.data, [*faces.images, *larger]):
+        assert FaceGridDisplay.from_estimator(clf, X).images.shape == (14, 16, 16)
+    assert FaceGridDisplay.from_estimator(clf, larger).images.shape == (2, 24, 24)
 
 
 def test_faces_are_shown_without_their_truth(faces):

@@ -349,6 +349,12 @@ def test_bad_options_are_named(labels, options, error, message):
         classification_report(*labels, **options)
 
 
+def test_probabilities_may_be_as_inexact_as_half_precision(labels, proba):
+    assert "log-loss" in classification_report(*labels, y_proba=proba * 1.008)
+    with pytest.raises(ValueError, match=r"200 of 200 rows that are not probabilities"):
+        classification_report(*labels, y_proba=proba * 1.02)
+
+
 def test_bad_probabilities_are_named(labels, proba):
     def report(y_proba, **options):
         return classification_report(*labels, y_proba=y_proba, **options)

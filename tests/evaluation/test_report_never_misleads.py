@@ -7,7 +7,12 @@ import pytest
 from sklearn import metrics
 from sklearn.exceptions import UndefinedMetricWarning
 
-from fer_estimators.evaluation import RiskCoverageDisplay, classification_report
+from fer_estimators.evaluation import (
+    FaceGridDisplay,
+    RiskCoverageDisplay,
+    classification_report,
+    vote_scores,
+)
 
 EMOTIONS = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
 SORTED = np.array(sorted(EMOTIONS))
@@ -277,3 +282,39 @@ def test_a_notebook_shows_the_lines_of_the_text():
     assert text._repr_html_().startswith("<pre>")
     assert "&lt;b&gt;" in text._repr_html_()
     assert isinstance(text, str)
+
+
+# Rows in another order
+
+
+@pytest.fixture
+def reordered(predictions):
+    """Return true labels, predictions and probabilities with an index, the labels reordered."""
+    pandas = pytest.importorskip("pandas")
+    y_true, y_pred, proba = predictions
+    y_true = pandas.Series(y_true).sample(frac=1, random_state=0)
+    return y_true, pandas.Series(y_pred), pandas.DataFrame(proba, columns=SORTED)
+
+
+REORDERED = r"y_true and y_p\w+ have the same index in another order.*\.loc\[y_true\.index\]"
+
+
+def test_rows_in_another_order_are_told_by_their_index(reordered):
+    y_true, y_pred, proba = reordered
+    with pytest.warns(UserWarning, match=REORDERED):
+        report(y_true, y_pred)
+    with pytest.warns(UserWarning, match=REORDERED):
+        RiskCoverageDisplay.from_predictions(y_true, proba)
+    with pytest.warns(UserWarning, match=REORDERED):
+        FaceGridDisplay.from_predictions(np.zeros((300, 8, 8)), y_true, y_pred)
+    with pytest.warns(UserWarning, match="votes and y_proba have the same index"):
+        vote_scores(proba.loc[y_true.index], proba, classes=SORTED)
+
+
+def test_rows_of_other_names_or_in_the_same_order_are_not(reordered):
+    y_true, y_pred, proba = reordered
+    same = y_pred.loc[y_true.index], proba.loc[y_true.index]
+    report(y_true, same[0], y_proba=same[1])
+    # What `Series(clf.predict(X_test))` has beside rows out of a larger table.
+    y_true.index += 1000
+    report(y_true, y_pred)

@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_consistent_length
 
 from fer_estimators._compat import check_sample_weight
 from fer_estimators._label_column import flatten_labels
-from fer_estimators._probabilities import as_ordered_columns, find_permutation
+from fer_estimators._prediction import as_seen
+from fer_estimators._probabilities import as_ordered_columns, find_improper, find_permutation
 from fer_estimators._scale import find_blank, warn_of_blank, warn_of_large
 from fer_estimators.classifiers._batches import ImageBatches
 from fer_estimators.images import check_image_shape, check_input_images, convert_to_shape
@@ -123,7 +124,7 @@ def check_training_data(
     name = type(estimator).__name__
     labels = check_labels(y, estimator_name=name)
     if warm:
-        images = estimator._as_fitted(estimator._check_images(X))
+        images = as_seen(estimator, X)
     else:
         images = check_input_images(estimator, X, image_shape=estimator.image_shape, reset=True)
         warn_of_large(images)
@@ -259,7 +260,7 @@ def check_soft_labels(y_proba, codes, classes):
             f"y_proba has shape {y_proba.shape}, but {expected} is expected: a row for each image "
             f"in X, and a column for each of the classes {classes.tolist()}, in this order."
         )
-    wrong = np.flatnonzero((y_proba.min(axis=1) < 0) | (np.abs(y_proba.sum(axis=1) - 1) > 1e-3))
+    wrong = np.flatnonzero(find_improper(y_proba))
     if len(wrong):
         first = int(wrong[0])
         raise ValueError(

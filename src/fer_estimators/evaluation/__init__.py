@@ -8,9 +8,8 @@ from fer_estimators.evaluation._emotion_counts import EmotionCountsDisplay
 from fer_estimators.evaluation._emotion_timeline import EmotionTimelineDisplay
 from fer_estimators.evaluation._face_grid import FaceGridDisplay
 from fer_estimators.evaluation._report import classification_report
-from fer_estimators.evaluation._risk_coverage import RiskCoverageDisplay
+from fer_estimators.evaluation._risk_coverage import RiskCoverageDisplay, selective_scores
 from fer_estimators.evaluation._saliency import SaliencyDisplay
-from fer_estimators.evaluation._selective import selective_scores
 from fer_estimators.evaluation._training_curves import TrainingCurvesDisplay
 from fer_estimators.evaluation._votes import vote_scores
 

@@ -1,8 +1,16 @@
-"""Where a display draws, and in which colours. Matplotlib is imported on first use."""
+"""What displays draw on and with: axes, colours, faces in a grid.
+
+Matplotlib is imported on first use.
+"""
+
+import numpy as np
 
 # Okabe and Ito's colours for all kinds of colour vision; their lightness differs in greyscale
 # too, and no display relies on colour alone.
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
+# Of a face in a grid, whose width is 1: its side in inches, the distance to the next face, the
+# height of a line of text, and the margin around all.
+_SIDE, _GAP, LINE, _MARGIN = 1.15, 0.08, 0.20, 0.04
 
 
 def get_axes(ax, figsize):
@@ -77,3 +85,47 @@ def get_axes_row(ax, n, figsize):
     room = 0.35 if ax.figure.get_layout_engine() is None else None
     grid = place.subgridspec(1, n, wspace=room)
     return ax.figure, [ax.figure.add_subplot(cell) for cell in grid]
+
+
+def get_grid_axes(ax, cells, pitch, *, left=-_MARGIN):
+    """Return the figure and axes without a frame for a grid of faces, each one unit wide.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes or None
+        Axes of the user.
+    cells : list of (int, int)
+        Row and column of each face.
+    pitch : float
+        Distance between the upper edges of two rows.
+    left : float, default=-0.04
+        Where the picture begins; the first face begins at 0.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+    ax : matplotlib Axes
+    corners : list of (float, float)
+        Left and upper edge of each face.
+    """
+    n_rows, n_columns = (max(places) + 1 for places in zip(*cells, strict=True))
+    right, bottom = n_columns * (1 + _GAP) - _MARGIN, n_rows * pitch
+    figure, ax = get_axes(ax, (_SIDE * (right - left), _SIDE * bottom))
+    ax.set(xlim=(left, right), ylim=(bottom, -_MARGIN))
+    ax.set_aspect("equal")
+    ax.set_axis_off()
+    return figure, ax, [(column * (1 + _GAP), row * pitch) for row, column in cells]
+
+
+def draw_face(ax, image, left, top):
+    """Draw a face, grey or in colour, 0 to 255, and return its extent for `imshow`."""
+    extent = (left, left + 1, top + image.shape[0] / image.shape[1], top)
+    pixels = np.clip(image, 0, 255).astype(np.uint8)
+    ax.imshow(pixels, cmap="gray", vmin=0, vmax=255, extent=extent)
+    return extent
+
+
+def write_below(ax, text, left, bottom, **style):
+    """Write lines below a face, of which `left` and `bottom` are edges."""
+    place = {"horizontalalignment": "center", "verticalalignment": "top"}
+    ax.text(left + 0.5, bottom + 0.03, text, fontsize=8, **place, **style)

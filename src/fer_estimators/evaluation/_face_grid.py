@@ -12,7 +12,8 @@ from sklearn.utils import Bunch, check_random_state
 
 from fer_estimators._frame import make_frame
 from fer_estimators._messages import suggest
-from fer_estimators.evaluation._axes import get_axes
+from fer_estimators._prediction import ImagePredictor, as_seen
+from fer_estimators.evaluation._axes import LINE, draw_face, get_grid_axes, write_below
 from fer_estimators.evaluation._labels import (
     check_count,
     check_images,
@@ -21,7 +22,9 @@ from fer_estimators.evaluation._labels import (
     check_same_length,
     find_answered,
     order_labels,
+    warn_of_reordered_rows,
 )
+from fer_estimators.images import has_several_shapes
 
 if TYPE_CHECKING:
     import pandas
@@ -30,11 +33,6 @@ if TYPE_CHECKING:
 
 
 _SELECTIONS = ("random", "mistakes")
-# Distance between two faces, as shares of a face: beside each other, and one above the other
-# with none, one or two lines of text between.
-_GAP_X, _GAP_TEXT = 0.08, 0.20
-# Side of a face in a new figure, in inches.
-_SIDE = 1.15
 
 
 class FaceGridDisplay:
@@ -176,8 +174,9 @@ class FaceGridDisplay:
         estimator : classifier
             Fitted classifier; its confidence is shown if it has ``predict_proba``.
 
-        X : ndarray of shape (n_samples, height, width) or (n_samples, height, width, channels)
-            Faces, 0 to 255.
+        X : array-like of shape (n_samples, height, width[, channels]) or (n_samples, n_pixels)
+            Faces, 0 to 255. Flat rows and faces of several shapes are shown as the network sees
+            them, where the estimator is a classifier of this library.
 
         y : array-like of shape (n_samples,), default=None
             True labels; None shows what is predicted alone.
@@ -206,8 +205,11 @@ class FaceGridDisplay:
             If the estimator is not fitted.
         """
         proba = estimator.predict_proba(X) if hasattr(estimator, "predict_proba") else None
+        images = X
+        if isinstance(estimator, ImagePredictor) and (has_several_shapes(X) or np.ndim(X) < 3):
+            images = as_seen(estimator, X)
         return cls.from_predictions(
-            X,
+            images,
             y,
             estimator.predict(X),
             y_proba=proba,
@@ -285,24 +287,26 @@ class FaceGridDisplay:
                 f"select={select!r} is unknown, expected one of {list(_SELECTIONS)!r}."
                 + suggest(select, _SELECTIONS)
             )
+        warn_of_reordered_rows(y_true=y_true, y_pred=y_pred, y_proba=y_proba)
         images, y_pred = check_images(images), check_labels(y_pred, "y_pred")
         if y_true is None and select == "mistakes":
-            raise ValueError("select='mistakes' needs y_true: without it no mistake is known.")
+            raise ValueError(
+                "select='mistakes' needs y_true, but it is None: without it no mistake is known. "
+                "Pass the true labels, or select='random'."
+            )
         truth = y_pred if y_true is None else check_labels(y_true, "y_true")
         check_same_length(images=images, y_true=truth, y_pred=y_pred)
-        answered = y_pred != abstain_label
-        if y_true is not None:
-            answered = find_answered(truth, y_pred, abstain_label)
+        known = y_true is not None
+        answered = find_answered(truth if known else y_pred[:0], y_pred, abstain_label)
         confidence = None
         if y_proba is not None:
-            known = truth if y_true is not None else y_pred[answered]
-            proba, _ = check_proba(y_proba, classes, known, y_pred, answered)
+            proba, _ = check_proba(y_proba, classes, truth if known else None, y_pred, answered)
             confidence = proba.max(axis=1)
         wrong = answered & (truth != y_pred)
         chosen = _select(select, wrong, confidence, random_state)[:n_faces]
         return cls(
             images[chosen],
-            y_true=None if y_true is None else truth[chosen],
+            y_true=truth[chosen] if known else None,
             y_pred=y_pred[chosen],
             confidence=None if confidence is None else confidence[chosen],
             indices=chosen,
@@ -328,24 +332,18 @@ class FaceGridDisplay:
         by_emotion = self._stand_by_emotion()
         n_lines = 0 if by_emotion else 1 if self.y_pred is None or self.y_true is None else 2
         aspect = self.images.shape[1] / self.images.shape[2]
-        pitch_y = aspect + 0.08 + _GAP_TEXT * n_lines
         cells = self._cells(min(self.n_columns, len(self.images)), by_emotion)
-        n_rows, n_columns = (max(places) + 1 for places in zip(*cells, strict=True))
-        left = -0.2 - 0.09 * max(map(len, map(str, self.y_true))) if by_emotion else -0.04
-        right, bottom = n_columns * (1 + _GAP_X) - 0.04, n_rows * pitch_y
-        self.figure_, self.ax_ = get_axes(ax, (_SIDE * (right - left), _SIDE * bottom))
-        for i, (row, column) in enumerate(cells):
-            x, y = column * (1 + _GAP_X), row * pitch_y
-            self._plot_face(i, x, y, aspect)
+        room = {"left": -0.2 - 0.09 * max(map(len, map(str, self.y_true)))} if by_emotion else {}
+        pitch = aspect + 0.08 + LINE * n_lines
+        self.figure_, self.ax_, corners = get_grid_axes(ax, cells, pitch, **room)
+        for i, (x, y) in enumerate(corners):
+            draw_face(self.ax_, self.images[i], x, y)
             if not by_emotion:
-                self._plot_caption(i, x, y + aspect)
+                self._plot_caption(i, x, y, aspect)
             elif i == 0 or self.y_true[i] != self.y_true[i - 1]:
                 self.ax_.text(
                     -0.1, y + aspect / 2, self.y_true[i], ha="right", va="center", fontsize=12
                 )
-        self.ax_.set(xlim=(left, right), ylim=(bottom, -0.04))
-        self.ax_.set_aspect("equal")
-        self.ax_.set_axis_off()
         return self
 
     def _stand_by_emotion(self):
@@ -370,28 +368,15 @@ class FaceGridDisplay:
             return False
         return self.y_true[i] != self.y_pred[i]
 
-    def _plot_face(self, i, left, top, aspect):
+    def _plot_caption(self, i, left, top, aspect):
+        """Write below a face what it is taken for; a mistake stands out without colours."""
         from matplotlib.patches import Rectangle
 
-        pixels = np.clip(self.images[i], 0, 255).astype(np.uint8)
-        self.ax_.imshow(
-            pixels, cmap="gray", vmin=0, vmax=255, extent=(left, left + 1, top + aspect, top)
-        )
-        if self._is_wrong(i):
-            frame = Rectangle((left, top), 1, aspect, fill=False, linewidth=2.5)
-            self.ax_.add_patch(frame)
-
-    def _plot_caption(self, i, left, top):
         wrong = self._is_wrong(i)
-        self.ax_.text(
-            left + 0.5,
-            top + 0.03,
-            self._caption(i, wrong),
-            horizontalalignment="center",
-            verticalalignment="top",
-            fontsize=8,
-            fontweight="bold" if wrong else "normal",
-        )
+        if wrong:
+            self.ax_.add_patch(Rectangle((left, top), 1, aspect, fill=False, linewidth=2.5))
+        weight = "bold" if wrong else "normal"
+        write_below(self.ax_, self._caption(i, wrong), left, top + aspect, fontweight=weight)
 
     def _caption(self, i, wrong):
         if self.y_pred is None:

@@ -2,17 +2,21 @@
 
 import numbers
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fer_estimators._messages import suggest, warn
-from fer_estimators._probabilities import as_ordered_columns, column_names, find_permutation
+from fer_estimators._probabilities import (
+    as_ordered_columns,
+    column_names,
+    find_improper,
+    find_permutation,
+)
 from fer_estimators.datasets import EMOTIONS
 
-# Half precision sums to 1 within about 1e-3; anything further away is not a probability.
-_SUM_TOLERANCE = 5e-3
 _KINDS = {"names": str, "numbers": (numbers.Number, np.bool_), "bytes": bytes}
 
 
@@ -114,6 +118,23 @@ def check_same_length(**arrays):
         raise ValueError(f"{received}: expected one entry a face in each. Pass the same faces.")
 
 
+def warn_of_reordered_rows(**columns: Any) -> None:
+    """Warn where the indices of pandas name the same rows in another order."""
+    indices = {
+        name: values.index
+        for name, values in columns.items()
+        if hasattr(getattr(values, "index", None), "equals")
+    }
+    for (first, index), (name, other) in pairwise(indices.items()):
+        reordered = len(index) == len(other) and not index.equals(other)
+        if reordered and set(index.tolist()) == set(other.tolist()):
+            warn(
+                f"{first} and {name} have the same index in another order, but are compared row by "
+                f"row: {index.tolist()[0]!r} with {other.tolist()[0]!r} first. If the index tells "
+                f"the face, bring them into one order: `{name}.loc[{first}.index]`."
+            )
+
+
 def check_same_kind(y_true, y_pred):
     """Raise ValueError if one holds names and the other numbers, each checked on its own."""
     kinds = [_kind(y[0]) for y in (y_true, y_pred)]
@@ -204,7 +225,7 @@ def warn_of_unknown_predictions(answers: NDArray[Any], known: NDArray[Any]) -> N
 def check_proba(
     y_proba: ArrayLike,
     classes: ArrayLike | None,
-    y_true: NDArray[Any],
+    y_true: NDArray[Any] | None,
     y_pred: NDArray[Any] | None = None,
     answered: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[Any]]:
@@ -217,8 +238,9 @@ def check_proba(
     classes : array-like of shape (n_classes,) or None
         Class of each column; None stands for the names of the columns or, in an array, for the
         sorted labels that occur.
-    y_true, y_pred : ndarray of shape (n_samples,)
-        True labels, and predicted ones to check the columns against (None: not checked).
+    y_true, y_pred : ndarray of shape (n_samples,) or None
+        True and predicted labels to check the columns against; None for one of them that is not
+        known.
     answered : ndarray of shape (n_samples,), dtype bool, default=None
         Which of `y_pred` are answers; None stands for all.
 
@@ -227,9 +249,10 @@ def check_proba(
     y_proba : ndarray of shape (n_samples, n_classes), dtype float64
     classes : ndarray of shape (n_classes,)
     """
-    answers = y_true[:0] if y_pred is None else y_pred
-    answers = answers if answered is None else answers[answered]
-    seen = np.concatenate([y_true, answers])
+    n_samples = len(y_pred if y_true is None else y_true)
+    answered = np.ones(n_samples, dtype=bool) if answered is None else answered
+    answers = None if y_pred is None else y_pred[answered]
+    seen = np.concatenate([labels for labels in (y_true, answers) if labels is not None])
     named = column_names(y_proba)
     if named is not None and classes is None:
         columns = _read_names(named, seen)
@@ -237,24 +260,18 @@ def check_proba(
         columns = np.unique(seen) if classes is None else np.asarray(classes)
         y_proba = as_ordered_columns(y_proba, columns, name="y_proba")
     proba = np.asarray(y_proba, dtype=float)
-    if proba.ndim != 2 or len(proba) != len(y_true):
+    if proba.ndim != 2 or len(proba) != n_samples:
         raise ValueError(
-            f"y_proba has shape {proba.shape}, expected ({len(y_true)}, n_classes): one row a "
+            f"y_proba has shape {proba.shape}, expected ({n_samples}, n_classes): one row a "
             "face. Pass what `clf.predict_proba` returned for the same faces."
         )
     _check_probabilities(proba)
     _check_columns(columns, proba.shape[1], are_given=classes is not None or named is not None)
-    unseen = sorted(set(y_true.tolist()) - set(columns.tolist()))
-    if unseen:
-        raise ValueError(
-            f"y_true has labels {unseen!r} for which y_proba has no column; its columns stand for "
-            f"{columns.tolist()!r}. Leave these faces out, or fit on all labels."
-            + suggest(unseen[0], columns)
-        )
-    if len(answers):
-        rows = slice(None) if answered is None else answered
-        _check_against_predictions(proba[rows], columns, answers, in_doubt=named is classes is None)
-    _check_against_truth(proba, columns, y_true)
+    if y_true is not None:
+        _check_against_truth(proba, columns, y_true)
+    if answers is not None and len(answers):
+        in_doubt = named is classes is None
+        _check_against_predictions(proba[answered], columns, answers, in_doubt=in_doubt)
     return proba, columns
 
 
@@ -277,7 +294,7 @@ def _check_probabilities(proba):
             f"y_proba has NaN or infinity in {bad.sum()} of {len(proba)} rows, the first at index "
             f"{bad.argmax()}; expected probabilities. Look for a diverged training (a NaN loss)."
         )
-    bad = (proba < 0).any(axis=1) | (np.abs(proba.sum(axis=1) - 1) > _SUM_TOLERANCE)
+    bad = find_improper(proba)
     if bad.any():
         first = int(bad.argmax())
         raise ValueError(
@@ -323,6 +340,13 @@ def _check_against_predictions(
 
 
 def _check_against_truth(proba: NDArray[Any], columns: NDArray[Any], y_true: NDArray[Any]) -> None:
+    unseen = sorted(set(y_true.tolist()) - set(columns.tolist()))
+    if unseen:
+        raise ValueError(
+            f"y_true has labels {unseen!r} for which y_proba has no column; its columns stand for "
+            f"{columns.tolist()!r}. Leave these faces out, or fit on all labels."
+            + suggest(unseen[0], columns)
+        )
     order = np.argsort(columns)
     codes = order[np.searchsorted(columns, y_true, sorter=order)]
     best = find_permutation(codes, proba)

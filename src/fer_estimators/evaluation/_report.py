@@ -29,6 +29,7 @@ from fer_estimators.evaluation._labels import (
     check_weights,
     find_answered,
     order_labels,
+    warn_of_reordered_rows,
     warn_of_unknown_predictions,
 )
 
@@ -191,6 +192,9 @@ def classification_report(
     <BLANKLINE>
     """
     _check_options(output, n_confusions)
+    warn_of_reordered_rows(
+        y_true=y_true, y_pred=y_pred, y_proba=y_proba, groups=groups, sample_weight=sample_weight
+    )
     y_true, y_pred = check_labels(y_true, "y_true"), check_labels(y_pred, "y_pred")
     check_same_length(y_true=y_true, y_pred=y_pred, sample_weight=sample_weight, groups=groups)
     check_same_kind(y_true, y_pred)

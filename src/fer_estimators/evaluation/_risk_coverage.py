@@ -1,4 +1,4 @@
-"""A picture of selective prediction: how accuracy rises when unsure faces are left out."""
+"""Selective prediction: how accuracy rises when unsure faces are left out."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
 from fer_estimators._frame import make_frame
+from fer_estimators._prediction import warn_of_unknown_labels
 from fer_estimators._statistics import selective_accuracy, wilson_interval
 from fer_estimators.evaluation._axes import BLUE, get_axes
-from fer_estimators.evaluation._labels import check_labels, check_proba
+from fer_estimators.evaluation._labels import (
+    check_labels,
+    check_proba,
+    check_same_kind,
+    check_same_length,
+    warn_of_reordered_rows,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -178,6 +186,7 @@ class RiskCoverageDisplay:
         ValueError
             If `y_proba` holds no probabilities or its columns do not match the labels.
         """
+        warn_of_reordered_rows(y_true=y_true, y_proba=y_proba)
         y_true = check_labels(y_true, "y_true")
         proba, classes = check_proba(y_proba, classes, y_true)
         correct = classes[proba.argmax(axis=1)] == y_true
@@ -253,3 +262,63 @@ class RiskCoverageDisplay:
                 "accuracy_high": high,
             }
         )
+
+
+def selective_scores(estimator: Any, X: ArrayLike, y: ArrayLike) -> dict[str, float]:
+    """Compute coverage, and accuracy among the answered samples.
+
+    Pass it as ``scoring=selective_scores`` to :func:`sklearn.model_selection.cross_validate`,
+    which then gives ``test_coverage`` and ``test_accuracy``.
+
+    Parameters
+    ----------
+    estimator : AbstainingClassifier, or Pipeline or search with one inside
+        Fitted. Any prediction that is none of its ``classes_`` counts as unanswered.
+    X : array-like of shape (n_samples, ...)
+        What the classifier takes.
+    y : array-like of shape (n_samples,)
+        True labels.
+
+    Returns
+    -------
+    dict of str to float
+        ``coverage``, the share of samples answered, and ``accuracy``, the share of right answers
+        among them, each 0 to 1; the latter is NaN where nothing was answered.
+
+    Raises
+    ------
+    ValueError
+        If `y` is empty, has missing labels, is not as long as `X`, or holds names where the classes
+        are numbers, or the reverse.
+
+    Warns
+    -----
+    UserWarning
+        If `y` holds labels that the classifier does not know, which count as mistakes.
+
+    See Also
+    --------
+    AbstainingClassifier : Answers only where it is sure enough.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.model_selection import cross_validate
+    >>> from fer_estimators import AbstainingClassifier, selective_scores
+    >>> from fer_estimators.datasets import make_faces
+    >>> emotions = {"happy": 1, "sad": 1, "surprise": 1}
+    >>> faces = make_faces(300, image_size=16, weights=emotions, random_state=0)
+    >>> clf = AbstainingClassifier(LogisticRegression(max_iter=500), target_accuracy=0.6)
+    >>> X, y = faces.data / 255, faces.target
+    >>> scores = cross_validate(clf, X, y, cv=2, scoring=selective_scores)
+    >>> sorted(name for name in scores if name.startswith("test"))
+    ['test_accuracy', 'test_coverage']
+    """
+    y = check_labels(y, "y")
+    predicted = np.asarray(estimator.predict(X))
+    check_same_length(y=y, predictions=predicted)
+    check_same_kind(y, predicted)
+    warn_of_unknown_labels(y, estimator.classes_)
+    answered = np.isin(predicted, estimator.classes_)
+    right = accuracy_score(y[answered], predicted[answered]) if answered.any() else float("nan")
+    return {"coverage": float(answered.mean()), "accuracy": float(right)}

@@ -12,7 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from fer_estimators._frame import make_frame
 from fer_estimators._messages import suggest
-from fer_estimators.evaluation._axes import get_axes
+from fer_estimators._prediction import as_seen
+from fer_estimators.evaluation._axes import LINE, draw_face, get_grid_axes, write_below
 from fer_estimators.evaluation._labels import (
     check_count,
     check_images,
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-# Distances as shares of a face: between columns, between a face and its map, and below for text.
-_GAP_X, _GAP_Y, _TEXT = 0.08, 0.05, 0.20
+# Distance between a face and its map, as a share of the face's width.
+_GAP = 0.05
 
 
 class SaliencyDisplay:
@@ -173,8 +174,7 @@ class SaliencyDisplay:
         classifier, X = _find_classifier(estimator, X[:n_faces])
         proba = classifier.predict_proba(X)
         columns = _find_columns(classifier.classes_, target, proba)
-        # As the network sees them, converted where the classifier converts.
-        images = classifier._as_fitted(classifier._check_images(X))
+        images = as_seen(classifier, X)
         saliency, layer = _explain(classifier, images, columns)
         return cls(
             check_images(images),
@@ -199,39 +199,24 @@ class SaliencyDisplay:
             This display, with ``ax_`` and ``figure_`` set.
         """
         aspect = self.images.shape[1] / self.images.shape[2]
-        n_lines = 1 if self.y_true is None else 2
-        pitch_x, pitch_y = 1 + _GAP_X, 2 * aspect + 2 * _GAP_Y + _TEXT * n_lines
-        n_columns = min(self.n_columns, len(self.images))
-        n_rows = -(-len(self.images) // n_columns)
-        self.figure_, self.ax_ = get_axes(ax, (1.2 * n_columns, 1.12 * n_rows * pitch_y))
-        for i in range(len(self.images)):
-            row, column = divmod(i, n_columns)
-            self._plot_face(i, column * pitch_x, row * pitch_y, aspect)
-        self.ax_.set(xlim=(-0.04, n_columns * pitch_x - 0.04), ylim=(n_rows * pitch_y, -0.04))
-        self.ax_.set_aspect("equal")
-        self.ax_.set_axis_off()
+        pitch = 2 * aspect + 2 * _GAP + LINE * (1 if self.y_true is None else 2)
+        cells = [divmod(i, self.n_columns) for i in range(len(self.images))]
+        self.figure_, self.ax_, corners = get_grid_axes(ax, cells, pitch)
+        for i, (left, top) in enumerate(corners):
+            draw_face(self.ax_, self.images[i], left, top)
+            self._plot_evidence(i, left, top + aspect + _GAP, aspect)
         return self
 
-    def _plot_face(self, i, left, top, aspect):
-        pixels = np.clip(self.images[i], 0, 255).astype(np.uint8)
-        below = top + aspect + _GAP_Y
-        for upper in (top, below):
-            place = (left, left + 1, upper + aspect, upper)
-            self.ax_.imshow(pixels, cmap="gray", vmin=0, vmax=255, extent=place)
+    def _plot_evidence(self, i, left, top, aspect):
+        """Draw a face under its evidence, and write below what is explained."""
+        extent = draw_face(self.ax_, self.images[i], left, top)
         evidence = self.saliency[i]
         self.ax_.imshow(
-            evidence, cmap="inferno", vmin=0, vmax=1, alpha=0.75 * evidence, extent=place
+            evidence, cmap="inferno", vmin=0, vmax=1, alpha=0.75 * evidence, extent=extent
         )
         if evidence.min() < 0.5 < evidence.max():
-            self._enclose(evidence, left, below, aspect)
-        self.ax_.text(
-            left + 0.5,
-            below + aspect + 0.03,
-            self._caption(i),
-            horizontalalignment="center",
-            verticalalignment="top",
-            fontsize=8,
-        )
+            self._enclose(evidence, left, top, aspect)
+        write_below(self.ax_, self._caption(i), left, top + aspect)
 
     def _enclose(self, evidence, left, top, aspect):
         """Draw a line that is seen without colours, on dark and on bright faces."""

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
 from fer_estimators._statistics import expected_calibration_error
-from fer_estimators.evaluation._labels import check_proba
+from fer_estimators.evaluation._labels import check_proba, warn_of_reordered_rows
 
 
 def vote_scores(votes: ArrayLike, y_proba: ArrayLike, *, classes: ArrayLike) -> dict[str, float]:
@@ -61,6 +61,7 @@ def vote_scores(votes: ArrayLike, y_proba: ArrayLike, *, classes: ArrayLike) -> 
     >>> scores["agreement"], scores["highest_agreement"]
     (0.875, 0.875)
     """
+    warn_of_reordered_rows(votes=votes, y_proba=y_proba)
     shares = _as_shares(votes, np.asarray(classes))
     y_proba, _ = check_proba(y_proba, classes, np.asarray(classes)[shares.argmax(axis=1)])
     answers = y_proba.argmax(axis=1)

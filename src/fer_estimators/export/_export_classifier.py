@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fer_estimators._files.writing import written_whole
 from fer_estimators._messages import suggest
+from fer_estimators._prediction import as_seen
 from fer_estimators.export import _litert
 from fer_estimators.export._extras import FORMATS, require
 from fer_estimators.export._facts import Facts
@@ -241,7 +242,7 @@ def _images_for(classifier, images):
 
         drawn = make_faces(_N_DRAWN, random_state=0).images[..., np.newaxis]
         return convert_to_shape(drawn, classifier.image_shape_)
-    return classifier._as_fitted(classifier._check_images(images))
+    return as_seen(classifier, images)
 
 
 def require_tensorflow() -> None:

@@ -65,7 +65,7 @@ def export_detector(
     require(format, write=True)
     require_tensorflow()
     from fer_estimators._backends import tensorflow_export
-    from fer_estimators.faces._blazeface import load_blazeface
+    from fer_estimators.faces import load_blazeface
 
     model = load_blazeface()
     function = tensorflow_export.trace_network(model, (None, None, 3), "pixels", "anchors")

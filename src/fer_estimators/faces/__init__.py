@@ -1,5 +1,6 @@
 """From photos, videos and cameras to faces, and from faces to emotions."""
 
+from fer_estimators.faces._blazeface import load_blazeface
 from fer_estimators.faces._cropper import FaceCropper
 from fer_estimators.faces._crops import crop_faces
 from fer_estimators.faces._detector import FaceDetector
@@ -21,5 +22,6 @@ __all__ = [
     "VideoRecognition",
     "as_detector",
     "crop_faces",
+    "load_blazeface",
     "read_photo",
 ]

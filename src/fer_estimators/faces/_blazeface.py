@@ -108,12 +108,21 @@ def anchor_centres(height: int, width: int) -> NDArray:
 
 @cache
 def load_blazeface() -> keras.Model:
-    """Build BlazeFace and load the weights that ship with this package.
+    """Load the network of :class:`FaceDetector`, BlazeFace, with the weights that are shipped.
 
     Returns
     -------
     keras.Model
-        See `build_blazeface`; the same object at each call.
+        From RGB pixels in 0..255, of shape (n, height, width, 3) where height and width are
+        multiples of 16, to an array of shape (n, n_anchors, 17), as
+        :func:`~fer_estimators.export.export_detector` describes it. The same object at each call,
+        which detectors use, too.
+
+    Examples
+    --------
+    >>> from fer_estimators.faces import load_blazeface
+    >>> load_blazeface().name
+    'blazeface'
     """
     from safetensors.numpy import load
 
