@@ -87,7 +87,7 @@ def to_litert(
         Precision of the weights.
     representative : iterable of ndarray of shape (1, height, width, channels) or None
         Images on which the ranges of what is between the layers are measured, to compute with
-        int8 of fixed ranges; None measures them anew in each call.
+        int8 of fixed ranges; None measures them again in each call.
 
     Returns
     -------

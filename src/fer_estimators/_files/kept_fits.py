@@ -19,7 +19,7 @@ from fer_estimators._files.writing import written_whole
 from fer_estimators._messages import shorten, warn
 
 _LOCK, _RECORD, _CHECKPOINT = "lock", "fit.json", "checkpoint"
-# Told apart by the suffix: ours are loaded without running code of theirs.
+# The suffix tells them apart: files of ours are loaded without running any of their code.
 _OURS, _PICKLED = "fit.fer", "fit.joblib"
 _NAME = re.compile(r"[0-9a-f]{32}")
 _NOT_WRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}

@@ -72,7 +72,7 @@ def add_facts(content: bytes, facts: Facts) -> bytes:
 
 
 def check(content: bytes, name: str) -> Facts | None:
-    """Read what a LiteRT file says of itself, and refuse what is no network of images.
+    """Read what a LiteRT file says of itself, and refuse other networks than those of images.
 
     Parameters
     ----------

@@ -54,7 +54,7 @@ def add_facts(model, facts: Facts) -> bytes:
 
 
 def check(content: bytes, name: str) -> Facts | None:
-    """Read what an ONNX file says of itself, and refuse what is no network of images.
+    """Read what an ONNX file says of itself, and refuse other networks than those of images.
 
     Parameters
     ----------
