@@ -87,14 +87,7 @@ def check_scale(images: NDArray[Any]) -> None:
     """
     if math.prod(images.shape[1:]) < SMALLEST_IMAGE:
         return
-    find = _find_rescaled if images.dtype.kind == "f" else _find_cut_off
-    parts = [find(part) for part in _parts(images)]
-    if not parts:
-        return
-    rescaled, doubtful, flat = (np.concatenate(column) for column in zip(*parts, strict=True))
-    if (rescaled | doubtful | flat).all():
-        rescaled |= doubtful
-    rows = np.flatnonzero(rescaled)
+    rows = _find_rescaled(images) if images.dtype.kind == "f" else _find_cut_off(images)
     if len(rows):
         first = images[rows[0]]
         raise ValueError(
@@ -110,25 +103,42 @@ def _parts(images):
 
 
 def _find_cut_off(images):
-    """Tell integers: which images are cut off, for which it is in doubt, which are of one level."""
-    flat = images.reshape(len(images), -1)
-    low, high = flat.min(axis=1), flat.max(axis=1)
-    return (low == 0) & (high == 1), np.zeros(len(images), dtype=bool), low == high
+    """Find the images of whole numbers that are 0 and 1 alone."""
+    rows, start = [], 0
+    for part in _parts(images):
+        dark = np.flatnonzero(part.reshape(len(part), -1).max(axis=1) == 1)
+        rows += [start + row for row in dark if part[row].min() == 0]
+        start += len(part)
+    return rows
 
 
 def _find_rescaled(images):
-    """Tell the same of numbers with fractions."""
-    rescaled, doubtful, of_one_level = _find_cut_off(images)
+    """Find the images of numbers with fractions that stand on another scale."""
+    parts = [_judge_scale(part) for part in _parts(images)]
+    if not parts:
+        return []
+    rescaled, doubtful, of_one_level = (
+        np.concatenate(column) for column in zip(*parts, strict=True)
+    )
+    if (rescaled | doubtful | of_one_level).all():
+        rescaled |= doubtful
+    return np.flatnonzero(rescaled)
+
+
+def _judge_scale(images):
+    """Tell which images are rescaled, for which it is in doubt, and which are of one level."""
     flat = images.reshape(len(images), -1)
+    low, high = flat.min(axis=1), flat.max(axis=1)
     fractions = (flat != np.rint(flat)).any(axis=1)
-    rescaled |= fractions & (flat.max(axis=1) < _DARKEST)
+    rescaled = ((low == 0) & (high == 1)) | (fractions & (high < _DARKEST))
+    doubtful = np.zeros(len(images), dtype=bool)
     for row in np.flatnonzero(fractions & ~rescaled):
         step = _find_step(flat[row])
         if step is not None:
             # A dark picture that was shrunk by averaging 2 or 4 pixels has such steps, too.
             averaged = abs(1 / step - round(1 / step)) < 0.01
             (doubtful if averaged else rescaled)[row] = True
-    return rescaled, doubtful, of_one_level
+    return rescaled, doubtful, low == high
 
 
 def _find_step(pixels):

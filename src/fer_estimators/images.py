@@ -197,16 +197,22 @@ def check_image_array(
     (5, 48, 48, 1)
     """
     X = as_numeric_array(X)
-    with explained(X):
-        X = check_array(
-            X,
-            dtype="numeric",
-            allow_nd=True,
-            ensure_2d=False,
-            estimator=estimator,
-            input_name="X",
-        )
+    if not _is_plain(X):
+        with explained(X):
+            X = check_array(
+                X,
+                dtype="numeric",
+                allow_nd=True,
+                ensure_2d=False,
+                estimator=estimator,
+                input_name="X",
+            )
     return view_as_images(X, image_shape)
+
+
+def _is_plain(X):
+    """Tell an array in which check_array could find no fault, at a tenth of an image's time."""
+    return type(X) is np.ndarray and X.dtype == np.uint8 and X.ndim > 2 and len(X) > 0
 
 
 @contextmanager
