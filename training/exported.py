@@ -1,8 +1,8 @@
 """Export the shipped networks, to run without Keras.
 
-``python training/exported.py src/fer_estimators/export`` writes one LiteRT file for each network of
+``python training/exported.py src/fer_estimators`` writes one LiteRT file for each network of
 ``PRETRAINED``, with weights of eight bits and the model card inside, and prints the lines for
-``SHIPPED``.
+``SHIPPED``; and one for the face detector, with weights of half precision.
 """
 
 import argparse
@@ -10,19 +10,19 @@ from pathlib import Path
 
 from fer_estimators import load_pretrained
 from fer_estimators._files.kinds import file_digest
-from fer_estimators.export import export_classifier
+from fer_estimators.export import export_classifier, export_detector
 from fer_estimators.pretrained import PRETRAINED, load_model_card
 
 
 def main(arguments=None):
     """Export every network."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("output", type=Path, help="folder to write into")
+    parser.add_argument("output", type=Path, help="folder of the package")
     output = parser.parse_args(arguments).output
     for name in sorted(PRETRAINED):
         report = export_classifier(
             load_pretrained(name),
-            output / f"{name}.tflite",
+            output / "export" / f"{name}.tflite",
             quantize="int8",
             card=load_model_card(name),
             licence="MIT",
@@ -30,6 +30,8 @@ def main(arguments=None):
         )
         print(report)
         print(f'    "{name}": "{file_digest(report.path)}",')
+    detector = output / "faces" / "blazeface.tflite"
+    export_detector(detector, format="litert", quantize="float16", overwrite=True)
 
 
 if __name__ == "__main__":

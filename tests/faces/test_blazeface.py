@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import blazeface
-from fer_estimators.faces._blazeface import anchor_centres, load_blazeface
+from fer_estimators.faces import _blazeface
+from fer_estimators.faces._blazeface import anchor_centres, load_blazeface, start_blazeface
 
 # Of the original, on `pixels()`: each 100th anchor's logit and first four numbers.
 REFERENCE = Path(__file__).with_name("blazeface_reference.npy")
@@ -34,3 +35,11 @@ def test_published_file_gives_the_same_numbers_where_there_is_one():
 def test_anchors_are_as_many_as_outputs(size):
     output = load_blazeface()(np.zeros((1, *size, 3), dtype=np.float32))
     assert output.shape[1] == len(anchor_centres(*size))
+
+
+@pytest.mark.parametrize("shape", [(1, 128, 128, 3), (2, 64, 96, 3)])
+def test_litert_gives_the_same_numbers_as_keras(monkeypatch, shape):
+    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    on_litert = start_blazeface()(images)
+    monkeypatch.setattr(_blazeface, "find_spec", lambda name: None)
+    np.testing.assert_allclose(on_litert, start_blazeface()(images), atol=0.01)

@@ -11,7 +11,7 @@ from functools import cache
 from importlib import import_module
 from types import ModuleType
 
-from fer_estimators._backends.quiet import import_keras
+from fer_estimators._quiet import import_keras
 
 import_keras()
 

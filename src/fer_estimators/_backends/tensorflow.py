@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from fer_estimators._backends.quiet import chatter_left_out
 from fer_estimators._compat import flatten_layers, leave_gradients_unreduced
+from fer_estimators._quiet import chatter_left_out
 
 #: Whether XLA can compile the resampling of images.
 XLA_RESAMPLES = False

@@ -247,6 +247,9 @@ def _images_for(classifier, images):
 
 def require_tensorflow() -> None:
     """Refuse to export from another backend of Keras."""
+    from fer_estimators._quiet import import_keras
+
+    import_keras()
     import keras
 
     if keras.backend.backend() != "tensorflow":

@@ -6,10 +6,9 @@ from typing import Literal
 import numpy as np
 
 from fer_estimators._files.writing import written_whole
+from fer_estimators._litert import LiteRTModel
 from fer_estimators.export._export_classifier import check_target, require_tensorflow
 from fer_estimators.export._extras import require
-from fer_estimators.export._litert import run_once as run_litert
-from fer_estimators.export._onnx import run_once as run_onnx
 
 _SHAPE = (2, 128, 160, 3)
 _TOLERANCE = 1e-2
@@ -19,6 +18,7 @@ def export_detector(
     path: str | os.PathLike,
     *,
     format: Literal["litert", "onnx"] = "onnx",
+    quantize: Literal["float16"] | None = None,
     overwrite: bool = False,
 ) -> None:
     """Write the network of :class:`~fer_estimators.faces.FaceDetector` into a file.
@@ -32,6 +32,9 @@ def export_detector(
         Where to.
     format : {"litert", "onnx"}, default="onnx"
         Kind of file.
+    quantize : {"float16"} or None, default=None
+        Precision of the weights. The shipped weights have half precision, so that "float16" makes
+        the file half as large and changes nothing.
     overwrite : bool, default=False
         Replace what is there.
 
@@ -40,7 +43,7 @@ def export_detector(
     ImportError
         If a package is missing, or Keras runs on another backend than TensorFlow.
     ValueError
-        If the format is unknown, or the file's numbers differ from the network's.
+        If the format or precision is unknown, or the file's numbers differ from the network's.
     FileExistsError, OSError
         If the file is there or cannot be written.
 
@@ -61,21 +64,17 @@ def export_detector(
     """
     if format not in ("litert", "onnx"):
         raise ValueError(f"format={format!r} is unknown; expected 'litert' or 'onnx'.")
+    if quantize not in (None, "float16"):
+        raise ValueError(f"quantize={quantize!r} is unknown; expected 'float16' or None.")
     path = check_target(path, overwrite)
     require(format, write=True)
     require_tensorflow()
-    from fer_estimators._backends import tensorflow_export
     from fer_estimators.faces import load_blazeface
 
     model = load_blazeface()
-    function = tensorflow_export.trace_network(model, (None, None, 3), "pixels", "anchors")
     pixels = np.random.default_rng(0).integers(0, 256, _SHAPE).astype(np.float32)
-    if format == "litert":
-        content = tensorflow_export.to_litert(function, quantize=None, representative=None)
-        got = run_litert(content, pixels)
-    else:
-        content = tensorflow_export.to_onnx(function).SerializeToString()
-        got = run_onnx(content, pixels)
+    convert = _to_litert if format == "litert" else _to_onnx
+    content, got = convert(model, quantize, pixels)
     difference = float(np.abs(got - np.asarray(model(pixels, training=False))).max())
     if not difference <= _TOLERANCE:
         raise ValueError(
@@ -84,3 +83,32 @@ def export_detector(
         )
     with written_whole(path) as file:
         file.write(content)
+
+
+def _trace(model):
+    from fer_estimators._backends.tensorflow_export import trace_network
+
+    return trace_network(model, (None, None, 3), "pixels", "anchors")
+
+
+def _to_litert(model, quantize, pixels):
+    """Return a LiteRT file, and what it makes of pixels."""
+    from fer_estimators._backends.tensorflow_export import to_litert
+
+    content = to_litert(_trace(model), quantize=quantize, representative=None)
+    return content, LiteRTModel(content)(pixels)
+
+
+def _to_onnx(model, quantize, pixels):
+    """Return an ONNX file, and what it makes of pixels."""
+    import onnxruntime
+
+    from fer_estimators._backends.tensorflow_export import to_onnx
+    from fer_estimators.export._onnx_weights import store_weights
+
+    converted = to_onnx(_trace(model))
+    if quantize is not None:
+        store_weights(converted, quantize)
+    content = converted.SerializeToString()
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    return content, session.run(None, {"pixels": pixels})[0]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_estimators._litert import LiteRTModel
 from fer_estimators.exceptions import ModelFileError
 from fer_estimators.export._facts import (
     KEY,
@@ -175,38 +176,27 @@ class LiteRTNetwork:
     name : str
         The file, for the errors.
     n_threads : int
+
+    Attributes
+    ----------
+    image_shape : tuple of int
+        Height, width (pixels) and channels of the input.
+    n_classes : int
+        Number of outputs.
     """
 
     def __init__(self, content: bytes, name: str, n_threads: int):
-        from ai_edge_litert.interpreter import Interpreter
-
         try:
-            self._interpreter = Interpreter(model_content=content, num_threads=n_threads)
-            self._interpreter.allocate_tensors()
+            self._model = LiteRTModel(content, n_threads)
         # The interpreter knows no errors of its own.
         except (ValueError, RuntimeError, MemoryError) as error:
             raise damaged(name, f"LiteRT cannot run it ({str(error)[:200]})") from error
-        inputs = self._interpreter.get_input_details()
-        outputs = self._interpreter.get_output_details()
-        _check_ends(inputs, outputs, name)
-        self._input, self._output = inputs[0]["index"], outputs[0]["index"]
-        self._dtype = inputs[0]["dtype"]
-        self._n_images = 1
-        self._interpreter.resize_tensor_input(self._input, (1, *self.image_shape))
-        self._interpreter.allocate_tensors()
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """Height, width (pixels) and channels of the input."""
-        return tuple(map(int, self._interpreter.get_input_details()[0]["shape"][1:]))
-
-    @property
-    def n_classes(self) -> int:
-        """Number of outputs."""
-        return int(self._interpreter.get_output_details()[0]["shape"][1])
+        _check_ends(self._model.inputs, self._model.outputs, name)
+        self.image_shape: tuple[int, ...] = tuple(map(int, self._model.inputs[0]["shape"][1:]))
+        self.n_classes = int(self._model.outputs[0]["shape"][1])
 
     def __call__(self, batch: NDArray) -> NDArray[np.float32]:
-        """Compute the outputs of some images; not to be called from two threads at once.
+        """Compute the outputs of some images.
 
         Parameters
         ----------
@@ -217,14 +207,7 @@ class LiteRTNetwork:
         -------
         ndarray of shape (n, n_classes)
         """
-        if len(batch) != self._n_images:
-            # Takes some microseconds, and a result does not depend on the others of its batch.
-            self._interpreter.resize_tensor_input(self._input, batch.shape)
-            self._interpreter.allocate_tensors()
-            self._n_images = len(batch)
-        self._interpreter.set_tensor(self._input, np.ascontiguousarray(batch, self._dtype))
-        self._interpreter.invoke()
-        return self._interpreter.get_tensor(self._output)
+        return self._model(batch)
 
 
 def _check_ends(inputs, outputs, name):
@@ -235,26 +218,3 @@ def _check_ends(inputs, outputs, name):
         raise refused(name, f"its input has shape {tuple(shape)} and dtype {np.dtype(dtype)}")
     if len(outputs[0]["shape"]) != 2 or outputs[0]["dtype"] != np.float32:
         raise refused(name, f"its output has shape {tuple(outputs[0]['shape'])}")
-
-
-def run_once(content: bytes, images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Compute the output of a file of this library's own making.
-
-    Parameters
-    ----------
-    content : bytes
-    images : ndarray
-
-    Returns
-    -------
-    ndarray
-    """
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_content=content)
-    source = interpreter.get_input_details()[0]["index"]
-    interpreter.resize_tensor_input(source, images.shape)
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(source, images)
-    interpreter.invoke()
-    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])

@@ -221,21 +221,3 @@ class ONNXNetwork:
         ndarray of shape (n, n_classes)
         """
         return self._session.run(None, {self._input: np.asarray(batch, np.float32)})[0]
-
-
-def run_once(content: bytes, images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Compute the output of a file of this library's own making.
-
-    Parameters
-    ----------
-    content : bytes
-    images : ndarray
-
-    Returns
-    -------
-    ndarray
-    """
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    return session.run(None, {session.get_inputs()[0].name: images})[0]

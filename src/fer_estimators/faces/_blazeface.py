@@ -7,9 +7,11 @@ arXiv:1907.05047. The weights are those of MediaPipe's short-range model (Apache
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,9 +128,42 @@ def load_blazeface() -> keras.Model:
     """
     from safetensors.numpy import load
 
-    weights = load(files(__package__).joinpath("blazeface.safetensors").read_bytes())
+    from fer_estimators._quiet import import_keras
+
+    import_keras()
+    weights = load(_read("blazeface.safetensors"))
     model = build_blazeface()
     for layer in model.layers:
         if layer.weights:
             layer.set_weights([weights[f"{layer.name}.{name}"] for name in WEIGHTS])
     return model
+
+
+def start_blazeface() -> Callable[[NDArray[Any]], NDArray[np.float32]]:
+    """Make the network ready to run: on LiteRT where that is installed, and on Keras elsewhere.
+
+    Both give the same numbers, to a hundredth of a pixel. LiteRT imports no Keras, and
+    takes less time.
+
+    Returns
+    -------
+    callable
+        From pixels, as :func:`load_blazeface` describes them, to its output. Safe to call from
+        several threads; on LiteRT, inputs of one shape after another take less time.
+    """
+    if find_spec("ai_edge_litert") is None:
+        return _start_on_keras()
+    from fer_estimators._litert import LiteRTModel
+
+    return LiteRTModel(_read("blazeface.tflite"))
+
+
+@cache
+def _start_on_keras():
+    from fer_estimators._backends.inference import compile_inference
+
+    return compile_inference(load_blazeface())
+
+
+def _read(name: str) -> bytes:
+    return files(__package__).joinpath(name).read_bytes()

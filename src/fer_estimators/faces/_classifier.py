@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import reprlib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,7 +31,8 @@ class CropClassifier:
     Parameters
     ----------
     classifier : object with `classes_` and `predict_proba`, str or None
-        A name is one of :func:`~fer_estimators.pretrained.load_pretrained`, None "fer2013-compact".
+        A name is one of :func:`~fer_estimators.pretrained.load_pretrained`, None "fer2013-compact";
+        without Keras, the exported network of that name.
     image_shape : tuple of int or None
         Height and width (and channels), pixels, where the classifier does not tell.
 
@@ -44,9 +46,7 @@ class CropClassifier:
 
     def __init__(self, classifier, image_shape=None):
         if classifier is None or isinstance(classifier, str):
-            from fer_estimators.pretrained import load_pretrained
-
-            classifier = load_pretrained(classifier or "fer2013-compact")
+            classifier = _load_shipped(classifier or "fer2013-compact")
         _check_classifier(classifier)
         self.classifier = classifier
         self.image_shape, self._as_rows = _choose_shape(classifier, image_shape)
@@ -93,6 +93,16 @@ class CropClassifier:
                 f"{describe_shape(self.image_shape)}, passed as {kind} in 0..255: {error} Pass the "
                 "image_shape that it was fitted on, or a classifier of images."
             ) from error
+
+
+def _load_shipped(name):
+    if find_spec("keras") is None:
+        from fer_estimators.export import ExportedClassifier
+
+        return ExportedClassifier.from_pretrained(name)
+    from fer_estimators.pretrained import load_pretrained
+
+    return load_pretrained(name)
 
 
 def _check_classifier(classifier):

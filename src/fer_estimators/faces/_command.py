@@ -89,7 +89,8 @@ def _parse(arguments):
         "--classifier",
         default="fer2013-compact",
         metavar="NAME",
-        help="fer2013-compact (the default), fer2013-base, or a file that `save` wrote",
+        help="fer2013-compact (the default), fer2013-base, or a file that `save` or "
+        "`export_classifier` wrote",
     )
     parser.add_argument(
         "--min-face",
@@ -116,7 +117,7 @@ def _run(options):
     try:
         recognizer = _make_recognizer(options)
         sources = list(_list_sources(options))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         _say(error)
         return _FAILED
     write = _WRITERS["json" if options.json else "csv" if options.csv else "table"](recognizer)
@@ -137,11 +138,19 @@ def _make_recognizer(options) -> EmotionRecognizer:
 
     classifier = options.classifier
     if os.path.exists(classifier):
-        from fer_estimators.persistence import load
-
-        classifier = load(classifier)
+        classifier = _load_classifier(classifier)
     detector = None if options.min_face is None else FaceDetector(min_face=options.min_face)
     return EmotionRecognizer(classifier, detector)
+
+
+def _load_classifier(path):
+    if path.lower().endswith((".tflite", ".onnx")):
+        from fer_estimators.export import ExportedClassifier
+
+        return ExportedClassifier(path)
+    from fer_estimators.persistence import load
+
+    return load(path)
 
 
 def _list_sources(options) -> Iterator[str | int]:

@@ -52,10 +52,11 @@ class FaceDetector(BaseEstimator):
     Notes
     -----
     The network (Bazarevsky et al. 2019, arXiv:1907.05047; MediaPipe's short-range weights) ships
-    with this library, and runs with any backend of Keras. The photo is searched at several sizes,
-    each half the one before, so that each face is between 40 and 80 pixels high in one of them.
-    What may be a face is then looked at from near, upright by its eyes, as it is and mirrored; box
-    and landmarks are averages of the three looks, and the score that of their logits.
+    with this library. Where ai-edge-litert is installed, it runs on LiteRT and imports no Keras;
+    elsewhere it runs on any backend of Keras, with the same results. The photo is searched at
+    several sizes, each half the one before, so that each face is between 40 and 80 pixels high in
+    one of them. What may be a face is then looked at from near, upright by its eyes, as it is and
+    mirrored; box and landmarks are averages of the three looks, and the score that of their logits.
 
     There is nothing to fit, and `detect` may be called from several threads.
 

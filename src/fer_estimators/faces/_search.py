@@ -7,13 +7,13 @@ points, in pixels of the photo.
 from __future__ import annotations
 
 import math
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from fer_estimators.faces._blazeface import INPUT_MULTIPLE, anchor_centres, load_blazeface
+from fer_estimators.faces._blazeface import INPUT_MULTIPLE, anchor_centres, start_blazeface
 from fer_estimators.faces._face import MIRRORED
 from fer_estimators.faces._overlap import merge_candidates
 from fer_estimators.faces._square import Square
@@ -143,11 +143,10 @@ def _to_places(candidate):
     return places
 
 
-@cache
-def _network():
-    from fer_estimators._backends.inference import compile_inference
-
-    return compile_inference(load_blazeface())
+@lru_cache(maxsize=8)
+def _network(shape):
+    """Return the network for inputs of one shape: those of a video are few, and come again."""
+    return start_blazeface()
 
 
 _centres = lru_cache(maxsize=64)(anchor_centres)
@@ -155,7 +154,7 @@ _centres = lru_cache(maxsize=64)(anchor_centres)
 
 def _run(inputs):
     """Return centre, size and points (n, n_anchors, 8, 2), pixels, and logits (n, n_anchors)."""
-    outputs = _network()(inputs).astype(float)
+    outputs = _network(inputs.shape)(inputs).astype(float)
     places = outputs[..., 1:].reshape(*outputs.shape[:2], 8, 2)
     shifted = np.delete(np.arange(8), 1)
     places[:, :, shifted] += _centres(*inputs.shape[1:3])[:, np.newaxis]

@@ -1,4 +1,4 @@
-"""Import Keras and start its backend without TensorFlow's messages about itself.
+"""Import Keras and start what runs networks without TensorFlow's messages about itself.
 
 TensorFlow writes some ten lines to standard error about processors, drivers and GPUs that are not
 there. Its C++ code writes them past Python, in part before any setting is read. What it says later,
@@ -11,11 +11,13 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from threading import RLock
 
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 _CHATTER = re.compile(
     rb"^(?:WARNING: All log messages before absl|To enable the following instructions:"
+    rb"|INFO: Created TensorFlow Lite"
     rb"|[IW]\d{4} |E\d{4} .*(?:cuInit|cuda|CUDA|cuDNN|cuFFT|cuBLAS)).*\n?",
     re.MULTILINE,
 )
@@ -29,7 +31,17 @@ def import_keras() -> None:
 
     Where TensorFlow is imported already, or the user asked for its messages with
     ``TF_CPP_MIN_LOG_LEVEL=0``, it is left alone.
+
+    Raises
+    ------
+    ImportError
+        If Keras is not installed.
     """
+    if find_spec("keras") is None:
+        raise ImportError(
+            "Keras is not installed, but networks are built and trained with it. Run `pip install "
+            "fer-estimators` without --no-deps. To predict without Keras, use ExportedClassifier."
+        )
     before = os.environ.get(_LEVEL)
     if "tensorflow" in sys.modules or before == "0":
         import keras

@@ -7,7 +7,7 @@ import sys
 import keras
 import pytest
 
-from fer_estimators._backends.quiet import chatter_left_out
+from fer_estimators._quiet import chatter_left_out
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's")
 
