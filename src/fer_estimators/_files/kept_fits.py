@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from fer_estimators._messages import shorten, warn
 _LOCK, _RECORD, _CHECKPOINT = "lock", "fit.json", "checkpoint"
 # The suffix tells them apart: files of ours are loaded without running any of their code.
 _OURS, _PICKLED = "fit.fer", "fit.joblib"
+_IS_WINDOWS = os.name == "nt"
 _NAME = re.compile(r"[0-9a-f]{32}")
 _NOT_WRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 
@@ -273,13 +275,16 @@ def _places(folder):
 
 
 def _delete_unless_used(path):
-    lock = FileLock(path / _LOCK)
     try:
-        lock.acquire(blocking=False)
+        with FileLock(path / _LOCK).acquire(blocking=False):
+            _delete_folder(path, but=_LOCK if _IS_WINDOWS else None)
     except Timeout:
         return False
-    with lock:
-        _delete_folder(path)
+    if _IS_WINDOWS:
+        # Nobody can delete an open file there: a lock that another process has taken stays.
+        with suppress(OSError):
+            (path / _LOCK).unlink(missing_ok=True)
+            path.rmdir()
     return True
 
 
@@ -339,11 +344,12 @@ def _load(path, estimator):
     return joblib.load(path)
 
 
-def _delete_folder(path):
-    """Delete a folder of files, and the folders of files in it."""
+def _delete_folder(path, *, but=None):
+    """Delete a folder of files, and the folders of files in it; `but` one file, which stays."""
     for entry in path.iterdir():
         if entry.is_dir() and not entry.is_symlink():
             _delete_folder(entry)
-        else:
+        elif entry.name != but:
             entry.unlink()
-    path.rmdir()
+    if but is None:
+        path.rmdir()
