@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 
 import numpy as np
 import pytest
@@ -54,6 +55,16 @@ def test_a_photo_gives_a_table(run, photo):
     status, out, err = run(photo)
     assert (status, err) == (0, "")
     assert [line.split()[-2] for line in out.splitlines()] == ["emotion", "sad", "happy"]
+
+
+@pytest.mark.parametrize("name", ["\N{GRINNING FACE}.png", os.fsdecode(b"\xff.png")])
+def test_any_file_name_can_be_written_in_any_encoding(run, photo, name, monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="cp1252"))
+    status, _, err = run(photo.rename(photo.with_name(name)), "--json")
+    assert (status, err) == (0, "")
+    (line,) = written.getvalue().decode().splitlines()
+    assert json.loads(line)["file"] == str(photo.with_name(name))
 
 
 def test_csv_has_a_row_a_face(run, photo):

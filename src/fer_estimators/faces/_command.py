@@ -54,6 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Before Keras is imported: its start-up messages are no concern of whoever wants a table.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.showwarning = _print_warning
+    # Labels and file names in any alphabet, also where the system's own encoding has no letters
+    # for them (Windows) and where a file name is not text at all.
+    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         return _run(options)
     except KeyboardInterrupt:
