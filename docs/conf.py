@@ -23,6 +23,7 @@ from sphinx.util.inspect import stringify_signature
 import fer_estimators
 
 sys.path.append(os.path.dirname(__file__))
+import gallery_figures
 import try_it_files
 
 project = "fer-estimators"
@@ -98,6 +99,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"/\d\d_",
     "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
+    "image_scrapers": ("gallery_figures.scrape_figures",),
     "doc_module": ("fer_estimators",),
     "backreferences_dir": "api/backreferences",
     "default_thumb_file": os.path.join(os.path.dirname(__file__), "_static", "logo.png"),
@@ -136,7 +138,9 @@ def show_constructor(app, what, name, obj, options, signature, return_annotation
 
 
 def setup(app):
-    """Connect what is above, and the page *Try it*."""
+    """Connect what is above, the thumbnails, and the page *Try it*."""
+    # After the gallery.
+    app.connect("builder-inited", gallery_figures.use_thumbnails, priority=900)
     app.connect("build-finished", try_it_files.after_build)
     # Before numpydoc, which has the default priority.
     app.connect("autodoc-process-docstring", adapt_docstring, priority=400)

@@ -14,7 +14,7 @@ do this with their pictures (:doc:`/responsible_use`).
 # %%
 # A photo of three faces
 # ----------------------
-# The portrait three times: as it is, small, and tilted in bad light.
+# The portrait three times: as it is, tilted in bad light, and out of focus.
 import os
 
 from PIL import Image, ImageEnhance
@@ -25,10 +25,10 @@ def draw_group():
     """Put three versions of a portrait into one picture."""
     portrait = Image.fromarray(astronaut()).crop((60, 0, 380, 320))
     tilted = portrait.rotate(20, resample=Image.Resampling.BICUBIC)
-    group = Image.new("RGB", (800, 320), "grey")
+    group = Image.new("RGB", (960, 320))
     group.paste(portrait, (0, 0))
-    group.paste(portrait.resize((160, 160)), (320, 160))
-    group.paste(ImageEnhance.Brightness(tilted).enhance(0.4), (480, 0))
+    group.paste(ImageEnhance.Brightness(tilted).enhance(0.4), (320, 0))
+    group.paste(portrait.resize((40, 40)).resize((320, 320)), (640, 0))
     return group
 
 
