@@ -348,6 +348,19 @@ def test_unpickling_leaves_global_random_state_alone(cnn, faces):
     assert random.getstate() == before
 
 
+def test_a_network_put_in_place_of_the_fitted_one_predicts_and_is_trained(make, faces):
+    clf = make().partial_fit(faces.images, faces.target, classes=np.unique(faces.target))
+    clf.predict(faces.images[:1])
+    other = keras.models.clone_model(clf.model_)
+    other.set_weights([0 * weights for weights in other.get_weights()])
+    clf.model_ = other
+    n_classes = len(clf.classes_)
+    np.testing.assert_allclose(clf.predict_proba(faces.images[:2]), 1 / n_classes, rtol=1e-6)
+    clf.partial_fit(faces.images, faces.target)
+    assert any(weights.any() for weights in other.get_weights())
+    assert np.ptp(clf.predict_proba(faces.images[:2])) > 0
+
+
 @pytest.mark.parametrize("augmentation", [None, "standard"])
 def test_the_network_answers_the_same_however_it_is_called(make, faces, augmentation):
     clf = make(augmentation=augmentation).fit(faces.images, faces.target)

@@ -29,7 +29,7 @@ from fer_estimators.exceptions import ModelFileError
 from fer_estimators.persistence import load, save
 
 # Made again, as they go with the network.
-NOT_COMPARED = {"model_", "_infer", "_trainer", "_weights_came_from_a_file"}
+NOT_COMPARED = {"model_", "_compiled", "_trainer", "_weights_came_from_a_file"}
 
 
 def same(a, b, X):

@@ -302,9 +302,9 @@ default=None
                 seed=seed,
             )
             if warm:
-                network, infer = self.model_, self._infer
+                network, compiled = self.model_, self._compiled
             else:
-                network, infer = self._make_network(data, seed)
+                network, compiled = self._make_network(data, seed)
             trainer, signature = self._make_trainer(network, seed, incremental)
             phases = [self._incremental_phase()] if incremental else self._phases(network)
             best = KeepBestWeights(network, None if validation is None else self.patience)
@@ -315,7 +315,7 @@ default=None
                 "n_features_in_": int(np.prod(image_shape)),
                 "device_": device,
                 "model_": network,
-                "_infer": infer,
+                "_compiled": compiled,
                 "_seed": seed,
             }
             callbacks = list(self.callbacks or ())
@@ -357,7 +357,7 @@ default=None
             network = check_network(network, data.images.shape[1:], len(data.classes))
         infer = compile_inference(network)
         check_probabilities(infer(data.images[:1]))
-        return network, infer
+        return network, (network, infer)
 
     def _make_trainer(self, network, seed, incremental):
         """Return what trains the network, for :meth:`partial_fit` that of the last call."""
@@ -366,7 +366,7 @@ default=None
             rule = [self.optimizer, self.learning_rate, self.label_smoothing, self.augmentation]
             signature = describe(rule)
             before, trainer = getattr(self, "_trainer", None) or (None, None)
-            if before == signature:
+            if before == signature and trainer.network is network:
                 return trainer, signature
         # A warm start is not to see the changes of the training before again.
         seed += getattr(self, "n_epochs_", 0)

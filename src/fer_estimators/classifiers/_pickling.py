@@ -6,7 +6,7 @@ names, numbers and weights is stored, and custom layers need no registration wit
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
@@ -31,7 +31,7 @@ from fer_estimators._prediction import check_probabilities
 from fer_estimators.classifiers._outputs import check_network
 
 # Neither pickled nor saved: what goes with the network in this process alone.
-REBUILT = ("_infer", "_trainer")
+REBUILT = ("_compiled", "_trainer")
 # Parameters that may change what the network consists of.
 _NETWORK_PARAMETERS = (*("architecture", "backbone", "head", "image_size", "dtype_policy"),)
 _VERSION = "_fer_estimators_version"
@@ -46,6 +46,15 @@ class NetworkState:
     """What of a fitted classifier can be stored, and how it comes back."""
 
     model_: keras.Model
+    # A network and what runs it.
+    _compiled: tuple[keras.Model | None, Callable] | None = None
+
+    def _infer(self, batch: NDArray) -> NDArray:
+        """Run `model_`, also one that was put in the place of the one that was fitted."""
+        network = getattr(self, "model_", None)
+        if self._compiled is None or self._compiled[0] is not network:
+            self._compiled = network, compile_inference(network)
+        return self._compiled[1](batch)
 
     def _record_network(self, network: keras.Model) -> None:
         """Remember what a network was built with, whatever is set later."""
@@ -129,7 +138,6 @@ class NetworkState:
             layer.trainable = value
         self._record_network(network)
         self.model_ = network
-        self._infer = compile_inference(self.model_)
         return self
 
     def _rebuild(self, weights):
@@ -177,7 +185,7 @@ class NetworkState:
         super().__setstate__(state)
         if network is not None and is_broken_fork():
             # An error here would end a worker that its pool waits for.
-            self._infer = _refuse
+            self._compiled = None, _refuse
         elif network is not None:
             self._restore_network(*network)
 

@@ -19,7 +19,7 @@ CLASSES = {cls.__name__: cls for cls in (CNNClassifier, TransferClassifier)}
 _METHODS = ("fit", "partial_fit", "predict", "predict_proba", "score")
 # Written elsewhere in the file, or made again from the parameters and the weights.
 _NOT_LEARNED = {
-    *("model_", "_infer", "_trainer", "_built", "_built_with"),
+    *("model_", "_compiled", "_trainer", "_built", "_built_with"),
     "_metadata_request",
     "_weights_came_from_a_file",
     "_skl_callbacks",
