@@ -21,6 +21,9 @@ RGB = np.dstack([GREY, GREY, GREY])
         GREY.astype(float),
         GREY.astype(np.int64),
         GREY.astype(np.uint16) * 257,
+        (GREY.astype(np.uint16) * 257).astype(">u2"),
+        GREY + 1e-12,
+        GREY - 1e-12,
         RGB,
         np.dstack([RGB, np.full_like(GREY, 255)]),
         Image.fromarray(GREY),
@@ -70,3 +73,37 @@ def test_hidden_pixels_stay_hidden():
 def test_what_is_not_a_photo_is_refused(photo, error, message):
     with pytest.raises(error, match=message):
         read_photo(photo)
+
+
+# As dark as a photo on a scale of 0..1, in which no face is found.
+LARGE = np.arange(24 * 32, dtype=np.uint8).reshape(24, 32)
+
+
+@pytest.mark.parametrize(
+    "photo",
+    [
+        LARGE / 127.5,
+        (LARGE / 127.5).astype(np.float32),
+        np.where(LARGE == 255, 1.0000000000000002, LARGE / 255),
+        LARGE / LARGE.std(),
+        (LARGE / 255).round().astype(np.uint8),
+        (LARGE / 255).round().astype(int),
+        LARGE.astype(np.uint16) * 4,
+        LARGE.astype(np.uint16) * 16,
+    ],
+)
+def test_photos_on_another_scale_are_refused(photo):
+    with pytest.raises(ValueError, match=r"multiplied|0\.\.1|of 10 or 12"):
+        read_photo(photo)
+
+
+def test_dark_photos_and_masks_of_nothing_are_taken():
+    dark = LARGE // 8
+    np.testing.assert_array_equal(read_photo(dark.astype(float))[..., 0], dark)
+    assert read_photo(np.zeros((24, 32), np.uint8)).max() == 0
+    assert read_photo(np.zeros((24, 32))).max() == 0
+
+
+def test_masked_photos_are_refused():
+    with pytest.raises(ValueError, match="masked"):
+        read_photo(np.ma.masked_greater(LARGE, 200))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fer_estimators._files.decode import decode, to_upright_rgb
+from fer_estimators._scale import MAX_PIXEL, check_scale
 from fer_estimators.exceptions import ImageReadError
 
 if TYPE_CHECKING:
@@ -20,6 +21,13 @@ Photo: TypeAlias = "ArrayLike | Image | str | os.PathLike[str] | bytes"
 
 #: Largest file that is read, bytes.
 MAX_PHOTO_BYTES = 512 * 2**20
+
+# Cameras of 12 bits reach 4,095; as 8 bits, this is 16, darker than any photograph.
+_DARKEST_OF_16_BITS = 16 * 257
+
+# Values of a photo that are enough to tell its scale, and the step between rows that are looked at.
+_ENOUGH_VALUES = 2**18
+_ROW_STEP = 16
 
 _FORMS = (
     "an array of shape (height, width), (height, width, 3) or (height, width, 4), a PIL image, the "
@@ -50,7 +58,8 @@ def read_photo(photo: Photo) -> NDArray[np.uint8]:
     ImageReadError
         If a file is damaged, too large, not an image or of another format.
     ValueError
-        If an array has another shape, no pixels, or values that are not pixels.
+        If an array has another shape, no pixels, masked ones, or values that are not pixels in
+        0..255, such as those of a photo that was divided by 255.
     TypeError
         If `photo` is something else.
 
@@ -68,6 +77,16 @@ def read_photo(photo: Photo) -> NDArray[np.uint8]:
     if hasattr(photo, "getexif"):
         return _read_pil_image(photo)
     return _read_array(photo)
+
+
+def read_own_photo(photo: Photo) -> NDArray[np.uint8]:
+    """Return what :func:`read_photo` does, without sharing memory that the caller may change.
+
+    Cameras are often read into one array again and again.
+    """
+    pixels = read_photo(photo)
+    is_shared = isinstance(photo, np.ndarray) and np.may_share_memory(pixels, photo)
+    return pixels.copy() if is_shared else pixels
 
 
 def _read_file(path):
@@ -109,7 +128,13 @@ def _read_pil_image(image):
 
 
 def _read_array(photo):
-    pixels = np.asarray(photo)
+    pixels = np.asanyarray(photo)
+    if np.ma.is_masked(pixels):
+        raise ValueError(
+            f"photo has {np.ma.count_masked(pixels)} masked values, but photos have no gaps. Fill "
+            "them, for example with photo.filled(0)."
+        )
+    pixels = np.asarray(pixels)
     if pixels.dtype.kind not in "uif":
         raise TypeError(
             f"photo={reprlib.repr(photo)} is of type {type(photo).__name__} and dtype "
@@ -137,28 +162,49 @@ def _hint(pixels):
 
 def _to_uint8(pixels):
     if pixels.dtype == np.uint8:
+        _refuse_other_scale(pixels)
         return pixels
-    if pixels.dtype == np.uint16:
+    if pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2:
         return _scale_16_bits(pixels)
     low, high = pixels.min(), pixels.max()
-    if not (low >= 0 and high <= 255):
+    # What scalers leave above 255 or below 0 is rounded away.
+    if not (np.rint(low) >= 0 and np.rint(high) <= MAX_PIXEL):
         raise ValueError(
             f"photo has values from {low} to {high}, but pixels in 0..255 are expected (or dtype "
             "uint16 for 16 bits)."
         )
-    if pixels.dtype.kind == "f" and 0 < high <= 1:
+    if pixels.dtype.kind == "f" and 0 < high < 1.5:
         raise ValueError(
             f"photo has float values up to {high:.3g}, which looks like a scale of 0..1, but "
             "pixels in 0..255 are expected. Pass photo * 255."
         )
+    _refuse_other_scale(pixels)
     return np.rint(pixels).astype(np.uint8)
 
 
+def _refuse_other_scale(pixels):
+    """Refuse what a network would see as darkness, going by some rows and the brightest one."""
+    if pixels.dtype.kind != "f" and pixels[::_ROW_STEP].max() > 1:
+        return
+    width = pixels[0].size
+    brightest = int(pixels.argmax()) // width
+    rows = np.arange(0, len(pixels), max(1, pixels.size // _ENOUGH_VALUES))
+    sample = pixels[np.union1d(rows, brightest)]
+    try:
+        check_scale(sample.reshape(1, *sample.shape[:2], -1))
+    except ValueError:
+        raise ValueError(
+            f"photo has values from {pixels.min()} to {pixels.max()}, which look multiplied or cut "
+            "off, but pixels in 0..255 are expected. Pass them as they were read."
+        ) from None
+
+
 def _scale_16_bits(pixels):
-    if 0 < pixels.max() <= 255:
+    if 0 < pixels.max() < _DARKEST_OF_16_BITS:
         raise ValueError(
             f"photo has dtype uint16, but no value above {pixels.max()}: pixels of 16 bits are "
-            "expected to reach up to 65,535. If these are of 8 bits, pass photo.astype('uint8')."
+            "expected to reach up to 65,535. If these are of 8 bits, pass photo.astype('uint8'); "
+            "if of 10 or 12, (photo >> 2).astype('uint8') or (photo >> 4).astype('uint8')."
         )
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
