@@ -59,6 +59,25 @@ def test_no_faces_give_no_crops(photo):
     assert crop_faces(photo, []).shape == (0, 48, 48)
 
 
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [
+        ((30.0, 30.0, 0.0, 20.0), "less than a pixel"),
+        ((500.0, 500.0, 20.0, 20.0), "outside the photo"),
+        ((np.nan, 0.0, 20.0, 20.0), "not four finite numbers"),
+        ((0.0, 0.0, 1e5, 1e5), "3 times as large"),
+    ],
+)
+def test_boxes_that_show_no_face_are_not_cut_out(photo, box, message):
+    with pytest.raises(ValueError, match=message):
+        crop_faces(photo, [Face(box)])
+
+
+def test_a_box_alone_is_not_a_face(photo):
+    with pytest.raises(TypeError, match=r"make one: Face\(box\)"):
+        crop_faces(photo, [(20.0, 30.0, 80.0, 80.0)])
+
+
 def middle(photo):
     height, width = photo.shape[:2]
     return [(width / 4, height / 4, width / 2, height / 2)]

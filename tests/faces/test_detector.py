@@ -114,6 +114,9 @@ def test_other_detectors_get_rgb_pixels():
         (["a box"], "four numbers"),
         ([Face((0, 0, 5, 5), score=7)], "score=7"),
         ([Face((0, 0, 5, 5), np.zeros((5, 2)))], "six finite points"),
+        ([(0, 0, 1e5, 1e5)], "3 times as large"),
+        # The eye at the left of the photo is the person's right one, and comes first.
+        ([Face((0, 0, 9, 9), [[6, 3], [3, 3], [4, 5], [4, 7], [0, 4], [8, 4]])], "above the eyes"),
     ],
 )
 def test_boxes_that_cannot_be_are_refused(found, message):

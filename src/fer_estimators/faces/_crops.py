@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_estimators.faces._face import Face
+from fer_estimators.faces._face import Face, check_face
 from fer_estimators.faces._photo import Photo, read_photo
 from fer_estimators.faces._square import Square
 from fer_estimators.images import height_and_width
@@ -50,6 +50,8 @@ def crop_faces(
     ------
     ValueError, TypeError, FileNotFoundError, ImageReadError
         If the photo cannot be read; see :func:`read_photo`.
+    ValueError, TypeError
+        If a face is not a Face, or its box lies outside the photo or is far larger.
 
     Examples
     --------
@@ -61,6 +63,8 @@ def crop_faces(
     """
     pixels = read_photo(photo)
     height, width = height_and_width(image_size)
+    for face in faces:
+        check_face(face, *pixels.shape[:2])
     crops = np.empty((len(faces), height, width, 3), dtype=np.uint8)
     for crop, face in zip(crops, faces, strict=True):
         crop[...] = frame(face).cut(pixels, (height, width))

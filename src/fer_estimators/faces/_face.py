@@ -1,11 +1,16 @@
 """One face in a photo: what detectors return, and what crops are made from."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 from numpy.typing import NDArray
 
 #: The points of `Face.landmarks`, in order; right and left are the person's own.
 LANDMARKS = ("right eye", "left eye", "nose", "mouth", "right ear", "left ear")
+
+# A face of which a photo shows a part is larger than the photo, but not by this much.
+_LARGEST_BOX = 3
 
 #: Where each of them is found in the mirrored picture.
 MIRRORED = (1, 0, 2, 3, 5, 4)
@@ -35,3 +40,53 @@ class Face:
     box: tuple[float, float, float, float]
     landmarks: NDArray | None = None
     score: float = 1.0
+
+
+def check_face(face: Face, height: int, width: int) -> None:
+    """Refuse a face that cannot be in a photo.
+
+    Parameters
+    ----------
+    face : Face
+    height, width : int
+        Of the photo, pixels.
+
+    Raises
+    ------
+    TypeError
+        If it is not a Face.
+    ValueError
+        If its box lies outside the photo, has no extent, or is far larger than the photo; if its
+        score or landmarks are not such.
+    """
+    if not isinstance(face, Face):
+        raise TypeError(
+            f"{face!r:.80} is of type {type(face).__name__}, but a Face is expected. Of a box "
+            "(left, top, width, height) make one: Face(box)."
+        )
+    faults = list(_faults(face, height, width))
+    if faults:
+        raise ValueError(
+            f"{'; '.join(faults)}. The photo has {width} x {height} pixels (width x height), and a "
+            "box is (left, top, width, height) in pixels."
+        )
+
+
+def _faults(face: Face, height: int, width: int) -> Iterator[str]:
+    box = np.asarray(face.box, dtype=float)
+    if box.shape != (4,) or not np.isfinite(box).all():
+        yield f"box={face.box!r} is not four finite numbers"
+        return
+    left, top, box_width, box_height = box
+    if box_width < 1 or box_height < 1:
+        yield f"box={face.box!r} is less than a pixel wide or high"
+    elif left >= width or top >= height or left + box_width <= 0 or top + box_height <= 0:
+        yield f"box={face.box!r} lies outside the photo"
+    elif max(box_width, box_height) > _LARGEST_BOX * max(width, height):
+        yield f"box={face.box!r} is more than {_LARGEST_BOX} times as large as the photo"
+    if not 0 <= face.score <= 1:
+        yield f"score={face.score!r} is not in 0..1"
+    if face.landmarks is not None:
+        points = np.asarray(face.landmarks, dtype=float)
+        if points.shape != (len(LANDMARKS), 2) or not np.isfinite(points).all():
+            yield f"landmarks of shape {points.shape} are not six finite points, {LANDMARKS}"

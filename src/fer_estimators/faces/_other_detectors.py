@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_estimators.faces._face import LANDMARKS, Face
+from fer_estimators.faces._face import LANDMARKS, Face, check_face
 from fer_estimators.faces._photo import Photo, read_photo
 
 
@@ -96,13 +96,11 @@ class _CheckedDetector:
     def _check(self, face, shape):
         if not isinstance(face, Face):
             face = Face(self._as_box(face))
-        faults = list(_faults(face, *shape[:2]))
-        if faults:
-            raise ValueError(
-                f"{self!r} returned a face that cannot be: {'; '.join(faults)}. The photo has "
-                f"{shape[1]} x {shape[0]} pixels (width x height), and a box is (left, top, width, "
-                "height) in pixels."
-            )
+        try:
+            check_face(face, *shape[:2])
+            _refuse_swapped_eyes(face)
+        except ValueError as error:
+            raise ValueError(f"{self!r} returned a face that cannot be: {error}") from None
         return face
 
     def _as_box(self, values):
@@ -121,20 +119,15 @@ class _CheckedDetector:
         return f"detector {getattr(self.detector, '__name__', None) or repr(self.detector)}"
 
 
-def _faults(face, height, width):
-    """Say what about a face cannot be in a photo of this size."""
-    box = np.asarray(face.box, dtype=float)
-    if box.shape != (4,) or not np.isfinite(box).all():
-        yield f"box={face.box!r} is not four finite numbers"
+def _refuse_swapped_eyes(face):
+    """Refuse landmarks by which the face would be cut out upside down."""
+    if face.landmarks is None:
         return
-    left, top, box_width, box_height = box
-    if box_width < 1 or box_height < 1:
-        yield f"box={face.box!r} is less than a pixel wide or high"
-    elif left >= width or top >= height or left + box_width <= 0 or top + box_height <= 0:
-        yield f"box={face.box!r} lies outside the photo"
-    if not 0 <= face.score <= 1:
-        yield f"score={face.score!r} is not in 0..1"
-    if face.landmarks is not None:
-        points = np.asarray(face.landmarks, dtype=float)
-        if points.shape != (len(LANDMARKS), 2) or not np.isfinite(points).all():
-            yield f"landmarks of shape {points.shape} are not six finite points, {LANDMARKS}"
+    right_eye, left_eye, _, mouth = np.asarray(face.landmarks, dtype=float)[:4]
+    (dx, dy), (x, y) = left_eye - right_eye, mouth - (right_eye + left_eye) / 2
+    if dx * y - dy * x < 0:
+        raise ValueError(
+            f"the mouth lies above the eyes by landmarks={face.landmarks!r}. The order is "
+            f"{LANDMARKS}, where right and left are the person's own: the right eye is at the left "
+            "of the photo."
+        )
