@@ -6,20 +6,23 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from fer_estimators import AbstainingClassifier
+from fer_estimators import AbstainingClassifier, ResumableClassifier
 from fer_estimators.exceptions import BadImageWarning, ImageReadError, NoFaceError
 from fer_estimators.faces import EmotionRecognizer
 
 from .conftest import BRIGHT, DARK, draw, find_squares
 
+NO_CHANGE = StandardScaler(with_mean=False, with_std=False).fit(np.zeros((2, 64)))
 TWO_FACES = draw((10, 10, 30, DARK), (70, 40, 40, BRIGHT))
 
 
@@ -67,6 +70,62 @@ def test_a_table_has_the_same_columns_without_any_face(recognizer, tmp_path):
 def test_a_result_goes_through_json(recognizer):
     described = recognizer.recognize(TWO_FACES).to_dict()
     assert json.loads(json.dumps(described)) == described
+
+
+def test_a_classifier_that_is_fitted_again_is_used_as_it_is_now(classifier):
+    clf = AbstainingClassifier(FrozenEstimator(classifier), threshold=0).fit([[0] * 64], ["sad"])
+    recognizer = EmotionRecognizer(clf, find_squares, image_shape=(8, 8))
+    assert recognizer.recognize(TWO_FACES)[0].emotion == "sad"
+    clf.set_params(threshold=1.0, abstain_label="?").fit([[0] * 64], ["sad"])
+    assert recognizer.recognize(TWO_FACES)[0].emotion == "?"
+    german = clone(classifier).fit([[0] * 64, [255] * 64], ["trist", "froh"])
+    clf.set_params(estimator=FrozenEstimator(german), threshold=0).fit([[0] * 64], ["trist"])
+    assert recognizer.recognize(TWO_FACES)[0].emotion == "trist"
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        FrozenEstimator,
+        lambda clf: FrozenEstimator(make_pipeline(NO_CHANGE, clf)),
+        lambda clf: make_pipeline(NO_CHANGE, FrozenEstimator(clf)),
+    ],
+)
+def test_not_sure_comes_through_wrappers(classifier, wrap):
+    clf = AbstainingClassifier(FrozenEstimator(classifier), threshold=1.0).fit([[0] * 64], ["sad"])
+    recognizer = EmotionRecognizer(wrap(clf), find_squares, image_shape=(8, 8))
+    assert recognizer.recognize(TWO_FACES)[0].emotion == "not sure"
+
+
+def test_not_sure_comes_through_kept_fits(classifier, tmp_path):
+    X, y = np.repeat([[0] * 64, [255] * 64], 9, axis=0), np.repeat(["sad", "happy"], 9)
+    clf = ResumableClassifier(AbstainingClassifier(clone(classifier), threshold=1.0), tmp_path)
+    recognizer = EmotionRecognizer(clf.fit(X, y), find_squares, image_shape=(8, 8))
+    assert recognizer.recognize(TWO_FACES)[0].emotion == "not sure"
+
+
+def test_a_threshold_that_only_predict_knows_is_announced(classifier):
+    always = FixedThresholdClassifier(
+        FrozenEstimator(classifier), threshold=0.0, response_method="predict_proba"
+    ).fit([[0] * 64, [255] * 64], ["sad", "happy"])
+    never = clone(always).set_params(threshold=1.0).fit([[0] * 64, [255] * 64], ["sad", "happy"])
+    said = {clf.predict(np.full((1, 64), 255))[0]: clf for clf in (always, never)}
+    other = said["sad"]
+    with pytest.warns(UserWarning, match="a threshold of predict is not applied"):
+        EmotionRecognizer(other, find_squares, image_shape=(8, 8))
+
+
+def test_a_result_keeps_its_photo_when_the_array_is_written_over(recognizer):
+    photo = TWO_FACES.copy()
+    result = recognizer.recognize(photo)
+    photo[...] = 0
+    np.testing.assert_array_equal(result.photo, TWO_FACES)
+
+
+def test_labels_are_text_in_html(recognizer):
+    clf = ImageClassifier((8, 8))
+    clf.classes_ = np.array(['"><script>', "sad"])
+    assert "<script>" not in EmotionRecognizer(clf, find_squares).recognize(TWO_FACES)._repr_html_()
 
 
 def test_codes_as_labels_go_through_json(recognizer):

@@ -10,10 +10,13 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from fer_estimators._messages import warn
 from fer_estimators.images import describe_shape
+from fer_estimators.resumable import ResumableClassifier
 
 
 class EmotionClassifier(Protocol):
@@ -49,34 +52,46 @@ class CropClassifier:
             classifier = _load_shipped(classifier or "fer2013-compact")
         _check_classifier(classifier)
         self.classifier = classifier
-        self.image_shape, self._as_rows = _choose_shape(classifier, image_shape)
-        self.classes = np.asarray(classifier.classes_).tolist()
-        decider = _last_step(classifier)
-        self._threshold = getattr(decider, "threshold_", 0.0)
-        self._abstain_label = getattr(decider, "abstain_label_", None)
+        self._given_shape = image_shape
         self._try_on_a_crop()
+
+    # The classifier may be fitted again, so that nothing of it is kept here.
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        return _choose_shape(self.classifier, self._given_shape)[0]
+
+    @property
+    def classes(self) -> list[Any]:
+        return np.asarray(self.classifier.classes_).tolist()
 
     def predict_proba(self, crops: NDArray[np.uint8]) -> NDArray:
         """Return probabilities, ndarray of shape (n_crops, n_classes)."""
+        classes = self.classes
         if len(crops) == 0:
-            return np.empty((0, len(self.classes)))
-        X = crops.reshape(len(crops), -1) if self._as_rows else crops
-        proba = np.asarray(self.classifier.predict_proba(X), dtype=float)
-        expected = (len(crops), len(self.classes))
+            return np.empty((0, len(classes)))
+        proba = np.asarray(self.classifier.predict_proba(self._as_input(crops)), dtype=float)
+        expected = (len(crops), len(classes))
         if proba.shape != expected or not np.isfinite(proba).all():
             raise ValueError(
                 f"predict_proba of {_show(self.classifier)} returned an array of shape "
                 f"{proba.shape} with {(~np.isfinite(proba)).sum()} values that are not finite, but "
                 f"finite probabilities of shape {expected} are expected: one column for each of "
-                f"{self.classes!r}."
+                f"{classes!r}."
             )
         return proba
+
+    def _as_input(self, crops):
+        _, as_rows = _choose_shape(self.classifier, self._given_shape)
+        return crops.reshape(len(crops), -1) if as_rows else crops
 
     def decide(self, proba: NDArray) -> Any:
         """Return the label of one row of probabilities; "not sure" below the threshold."""
         best = proba.argmax()
-        if self._abstain_label is not None and proba[best] < self._threshold:
-            return self._abstain_label
+        decider = _find_decider(self.classifier)
+        abstain_label = getattr(decider, "abstain_label_", None)
+        if abstain_label is not None and proba[best] < decider.threshold_:
+            return abstain_label
         return self.classes[best]
 
     def _try_on_a_crop(self):
@@ -85,14 +100,26 @@ class CropClassifier:
         # Noise, as classifiers warn of images of one grey.
         crop = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
         try:
-            self.predict_proba(crop)
+            (proba,) = self.predict_proba(crop)
         except Exception as error:
-            kind = "flat rows" if self._as_rows else "images"
+            kind = "images" if self._as_input(crop) is crop else "flat rows"
             raise ValueError(
                 f"{_show(self.classifier)} cannot classify crops of shape "
                 f"{describe_shape(self.image_shape)}, passed as {kind} in 0..255: {error} Pass the "
                 "image_shape that it was fitted on, or a classifier of images."
             ) from error
+        if hasattr(self.classifier, "predict"):
+            self._compare_decision(crop, proba)
+
+    def _compare_decision(self, crop, proba):
+        """Warn where `predict` decides by more than the highest probability."""
+        (said,), decided = self.classifier.predict(self._as_input(crop)), self.decide(proba)
+        if said != decided:
+            warn(
+                f"predict of {_show(self.classifier)} says {said!r} of a picture of noise, but the "
+                f"highest of its probabilities is that of {decided!r}. The recognizer goes by the "
+                "probabilities: a threshold of predict is not applied."
+            )
 
 
 def _load_shipped(name):
@@ -186,12 +213,19 @@ def _parts(estimator) -> Iterator[Any]:
         yield from list(getattr(estimator, name, ()))[:1]
 
 
-def _last_step(estimator):
-    """Return what decides: the end of pipelines, the best of a search."""
-    while isinstance(estimator, Pipeline) or hasattr(estimator, "best_estimator_"):
-        is_pipeline = isinstance(estimator, Pipeline)
-        estimator = estimator.steps[-1][1] if is_pipeline else estimator.best_estimator_
-    return estimator
+def _find_decider(estimator):
+    """Return what decides: the end of pipelines, the best of a search, what wrappers pass on to."""
+    while True:
+        if isinstance(estimator, Pipeline):
+            estimator = estimator.steps[-1][1]
+        elif isinstance(estimator, FrozenEstimator):
+            estimator = estimator.estimator
+        elif isinstance(estimator, ResumableClassifier):
+            estimator = estimator.estimator_
+        elif hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        else:
+            return estimator
 
 
 def _show(classifier):

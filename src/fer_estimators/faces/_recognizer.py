@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from numbers import Real
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,7 +18,7 @@ from fer_estimators.faces._crops import crop_faces
 from fer_estimators.faces._detector import FaceDetector
 from fer_estimators.faces._face import Face
 from fer_estimators.faces._other_detectors import Detector, as_detector
-from fer_estimators.faces._photo import Photo, read_photo
+from fer_estimators.faces._photo import Photo, read_own_photo, read_photo
 from fer_estimators.faces._progress import show_progress
 from fer_estimators.faces._results import Recognition, Recognitions, RecognizedFace
 
@@ -143,7 +143,7 @@ class EmotionRecognizer:
         NoFaceError
             If `strict` and no face is found.
         """
-        pixels = read_photo(photo)
+        pixels = read_own_photo(photo)
         faces = self._detector.detect(pixels)
         name = _name_of(photo)
         if strict and not faces:
@@ -268,7 +268,7 @@ class EmotionRecognizer:
         from fer_estimators.faces._video_recognition import VideoRecognition
 
         _check_seconds(smoothing=smoothing, search_every=search_every)
-        is_camera = isinstance(source, int) and not isinstance(source, bool)
+        is_camera = isinstance(source, Integral) and not isinstance(source, bool)
         detector = self._detector
         if is_camera and self.detector is None:
             detector = FaceDetector(min_face=_CAMERA_MIN_FACE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -268,7 +269,10 @@ class Recognition:
         image.save(file, format="PNG")
         words = ", ".join(f"{face.emotion} ({face.probability:.0%})" for face in self.faces)
         encoded = base64.b64encode(file.getvalue()).decode()
-        return f'<img alt="{words or "no face"}" src="data:image/png;base64,{encoded}">'
+        # Labels may come from a stranger's file.
+        return (
+            f'<img alt="{html.escape(words) or "no face"}" src="data:image/png;base64,{encoded}">'
+        )
 
 
 # Shorter side, pixels, to which small photos are enlarged before words are drawn into them, and
