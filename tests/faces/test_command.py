@@ -116,6 +116,34 @@ def test_copies_of_several_files_go_into_a_folder(run, photo, clip, tmp_path):
     assert sorted(p.name for p in (tmp_path / "copies").iterdir()) == ["clip.mkv", "photo.png"]
 
 
+def test_copies_of_a_folder_keep_its_folders(run, photo, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        (tmp_path / "in" / name / "x.png").write_bytes(photo.read_bytes())
+    assert run(tmp_path / "in", "--output", tmp_path / "out")[0] == 0
+    copies = (path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*.png"))
+    assert sorted(path.as_posix() for path in copies) == ["a/x.png", "b/x.png"]
+
+
+def test_two_copies_are_not_written_into_one_file(run, photo, tmp_path):
+    other = tmp_path / "other" / photo.name
+    other.parent.mkdir()
+    other.write_bytes(photo.read_bytes())
+    status, out, err = run(photo, other, "--output", tmp_path / "copies")
+    assert (status, out) == (1, "")
+    assert "into one file" in err
+    assert not (tmp_path / "copies").exists()
+
+
+def test_a_copy_is_not_written_over_a_later_source(run, photo, tmp_path):
+    other = tmp_path / "other" / "clip.png"
+    other.parent.mkdir()
+    other.write_bytes(b"not read yet")
+    photo = photo.rename(tmp_path / "clip.png")
+    assert run(photo, other, "--output", other.parent)[0] == 1
+    assert other.read_bytes() == b"not read yet"
+
+
 def test_a_file_is_not_written_over(run, photo):
     before = photo.read_bytes()
     status, _, err = run(photo, "--output", photo.parent)

@@ -120,14 +120,15 @@ def _run(options):
     try:
         recognizer = _make_recognizer(options)
         sources = list(_list_sources(options))
+        copies = _choose_copies(sources, options.output)
     except (ValueError, OSError, ImportError) as error:
         _say(error)
         return _FAILED
     write = _WRITERS["json" if options.json else "csv" if options.csv else "table"](recognizer)
     n_failed = 0
-    for source in sources:
+    for (source, _), copy in zip(sources, copies, strict=True):
         try:
-            n_failed += _read(recognizer, source, write, _copy_of(source, options, len(sources)))
+            n_failed += _read(recognizer, source, write, copy)
         except BrokenPipeError:
             raise
         except (ValueError, OSError, ImportError) as error:
@@ -156,39 +157,50 @@ def _load_classifier(path):
     return load(path)
 
 
-def _list_sources(options) -> Iterator[str | int]:
+def _list_sources(options) -> Iterator[tuple[str | int, Path]]:
+    """Yield what is to be read, and what its copy in a folder is called."""
     for source in options.sources:
         if os.path.isdir(source):
             found = [p for p in Path(source).rglob("*") if p.suffix.lower() in _PHOTOS]
             if not found:
                 raise FileNotFoundError(f"No photo in the folder {source!r}.")
-            yield from map(str, sorted(found))
+            yield from ((str(path), path.relative_to(source)) for path in sorted(found))
         else:
-            yield source
+            yield source, Path(Path(source).name)
     if options.camera is not None:
-        yield options.camera
+        yield options.camera, Path(f"camera{options.camera}.mp4")
 
 
-def _copy_of(source, options, n_sources) -> Path | None:
-    """Return where the annotated copy of a source goes."""
-    output = copy = options.output
+def _choose_copies(sources, output) -> list[Path | None]:
+    """Return where the annotated copy of each source goes; no two to the same file."""
     if output is None:
-        return None
-    if n_sources > 1 or output.is_dir() or not output.suffix:
-        output.mkdir(parents=True, exist_ok=True)
-        name = f"camera{source}.mp4" if isinstance(source, int) else Path(source).name
-        copy = output / name
-    if copy.exists() and not isinstance(source, int) and _is_file(source, copy):
-        raise ValueError(f"--output {str(output)!r} would write over {source!r}: pass another.")
-    return copy
+        return [None] * len(sources)
+    if len(sources) == 1 and output.suffix and not output.is_dir():
+        copies = [output]
+    else:
+        copies = [output / name for _, name in sources]
+    first_with: dict[Path, str | int] = {}
+    for copy, (source, _) in zip(copies, sources, strict=True):
+        if first_with.setdefault(copy, source) != source:
+            raise ValueError(
+                f"--output {str(output)!r} would write the copies of {first_with[copy]!r} and "
+                f"{source!r} into one file. Pass them in two calls, or the folder that holds both."
+            )
+        if copy.exists() and any(_is_file(other, copy) for other, _ in sources):
+            raise ValueError(
+                f"--output {str(output)!r} would write over {str(copy)!r}: pass another."
+            )
+    return copies
 
 
 def _is_file(source, path):
-    return os.path.exists(source) and path.samefile(source)
+    return isinstance(source, str) and os.path.exists(source) and path.samefile(source)
 
 
 def _read(recognizer, source, write, copy) -> int:
     """Read one source, write its results, and return how many faults there were."""
+    if copy is not None:
+        copy.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(source, str) and Path(source).suffix.lower() in _PHOTOS and "://" not in source:
         result = recognizer.recognize(source)
         write(result, source)
@@ -209,7 +221,7 @@ def _save_photo(result, path):
     formats = Image.registered_extensions()
     kind = formats.get(path.suffix.lower())
     if path.suffix.lower() not in _PHOTOS:
-        raise ValueError(f"--output {str(path)!r} is of an unknown kind; expected .jpg or .png.")
+        raise ValueError(f"--output {str(path)!r} is not a photo's name; expected .jpg or .png.")
     with written_whole(path) as file:
         Image.fromarray(result.annotated()).save(file, format=kind)
 
