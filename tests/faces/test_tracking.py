@@ -54,7 +54,14 @@ def test_tracks_of_faces_long_gone_are_dropped():
     tracker = Tracker(smoothing=0)
     for number in range(100):
         ids_of(tracker, boxes(500 * number), 10.0 * number)
-    assert len(tracker.tracks) == 1
+    assert len(tracker.tracks) <= 2
+
+
+def test_a_face_in_each_of_few_frames_keeps_its_number():
+    tracker = Tracker(smoothing=0)
+    assert [ids_of(tracker, boxes(0), 5.0 * number) for number in range(3)] == [[1]] * 3
+    assert ids_of(tracker, [], 15.0) == []
+    assert ids_of(tracker, boxes(0), 20.0) == [2]
 
 
 @pytest.mark.parametrize("fps", [5, 50])

@@ -192,6 +192,50 @@ def test_a_loop_that_is_left_early_keeps_the_copy(recognizer, tmp_path):
         assert len(list(container.decode(video=0))) == 5
 
 
+def test_a_loop_that_forgets_to_close_keeps_the_copy(recognizer, tmp_path):
+    for result in recognizer.recognize_video(moving(9), fps=10, output=tmp_path / "copy.mp4"):
+        if result.frame_number == 4:
+            break
+    with av.open(str(tmp_path / "copy.mp4")) as container:
+        assert len(list(container.decode(video=0))) == 5
+
+
+@pytest.mark.parametrize("start", [1.7e9, -5.0])
+def test_a_copy_begins_with_the_first_frame(recognizer, tmp_path, start):
+    frames = [(start + number / 10, draw()) for number in range(4)]
+    list(recognizer.recognize_video(frames, output=tmp_path / "copy.mp4"))
+    with av.open(str(tmp_path / "copy.mp4")) as container:
+        times = [frame.time for frame in container.decode(video=0)]
+    np.testing.assert_allclose(times, [0, 0.1, 0.2, 0.3], atol=0.002)
+
+
+def test_frames_read_into_one_array_are_kept_apart(recognizer):
+    def frames():
+        buffer = np.empty_like(draw())
+        for frame in moving(3):
+            buffer[...] = frame
+            yield buffer
+
+    results = list(recognizer.recognize_video(frames(), fps=10))
+    for result, frame in zip(results, moving(3), strict=True):
+        np.testing.assert_array_equal(result.photo, frame)
+
+
+def test_milliseconds_are_asked_about(recognizer):
+    frames = [(40.0 * number, draw()) for number in range(3)]
+    with pytest.warns(UserWarning, match=r"40 seconds after.*milliseconds") as caught:
+        list(recognizer.recognize_video(frames))
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize("content", ["some text\n" * 50, "ffconcat version 1.0\nfile clip.mp4\n"])
+def test_text_and_lists_of_files_are_not_videos(recognizer, clip, content):
+    path = clip.with_name("list.txt")
+    path.write_text(content)
+    with pytest.raises(VideoError, match=r"list\.txt' holds no pictures"):
+        recognizer.recognize_video(path)
+
+
 def test_ctrl_c_keeps_the_table_and_the_copy(recognizer, tmp_path):
     def frames():
         yield from list(moving(20))[:6]

@@ -55,14 +55,15 @@ class Tracker:
         Time, in seconds, after which a change of the probabilities has come through by 63 %; 0 for
         none.
     max_gap : float, default=1.0
-        Seconds for which a face may be out of sight and keep its number.
+        Seconds for which a face may be out of sight and keep its number; where frames are further
+        apart, it has to be in each of them.
     """
 
     def __init__(self, smoothing: float, max_gap: float = 1.0):
         self.smoothing = smoothing
         self.max_gap = max_gap
         self.tracks: list[Track] = []
-        self._n_tracks = 0
+        self._n_tracks, self._updated = 0, -math.inf
 
     def update(self, faces: Sequence[Face], probabilities: NDArray, time: float) -> list[Track]:
         """Return the track of each face, in order.
@@ -78,7 +79,10 @@ class Tracker:
         -------
         list of Track
         """
-        self.tracks = [track for track in self.tracks if time - track.time <= self.max_gap]
+        # Those of the frame before are followed however long ago it was taken.
+        since = min(time - self.max_gap, self._updated)
+        self.tracks = [track for track in self.tracks if track.time >= since]
+        self._updated = time
         pairs = match_faces([track.face for track in self.tracks], faces)
         known = list(self.tracks)
         updated = []

@@ -6,7 +6,7 @@ import os
 import reprlib
 import sys
 from collections.abc import Iterable, Iterator
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,12 +14,18 @@ from numpy.typing import NDArray
 
 from fer_estimators._messages import warn
 from fer_estimators.exceptions import VideoError
-from fer_estimators.faces._photo import read_photo
+from fer_estimators.faces._photo import read_own_photo
 
 TimedFrame = tuple[float, NDArray[np.uint8]]
 
 # Frames a second where a video does not tell.
 _USUAL_RATE = 30.0
+
+# Seconds between two frames, from which on it is worth asking whether they are seconds.
+_LONG_STEP = 10
+
+# What FFmpeg makes pictures of all the same: text, and lists of other files.
+_NO_VIDEOS = frozenset(("tty", "concat", "hls", "dash", "sdp"))
 
 # A video that ends before this share of what it announced was cut.
 _WHOLE = 0.95
@@ -49,13 +55,13 @@ def open_source(source: Any, fps: float | None = None) -> FrameSource:
             "camera number, a URL or an iterable of frames is expected. Pass a single photo to "
             "`recognize`, and an array of frames as a list: list(frames)."
         )
-    is_stored = isinstance(source, (str, os.PathLike, int))
+    is_stored = isinstance(source, (str, os.PathLike, Integral))
     if is_stored and fps is not None:
         raise ValueError(
             f"fps={fps!r} is for an iterable of frames; {source!r} tells the times of its frames "
             "itself. Leave fps out."
         )
-    if isinstance(source, int):
+    if isinstance(source, Integral):
         return StoredVideo(*_find_camera(source), name=f"camera {source}")
     if is_stored:
         name = os.fspath(source)
@@ -84,7 +90,7 @@ class FrameStream:
 
     def __iter__(self) -> Iterator[TimedFrame]:
         """Yield seconds and pixels."""
-        before = -np.inf
+        before, is_slow = -np.inf, False
         for number, frame in enumerate(self._frames):
             time, pixels = self._split(frame, number)
             if not before <= time < np.inf:
@@ -92,9 +98,16 @@ class FrameStream:
                     f"Frame {number} has the time {time!r}, after {before!r}, but seconds that do "
                     "not decrease are expected."
                 )
+            if not is_slow and number and time - before > _LONG_STEP:
+                is_slow = True
+                warn(
+                    f"Frame {number} comes {time - before:g} seconds after the one before, so that "
+                    "probabilities are not smoothed. If the times are milliseconds (as OpenCV's "
+                    "CAP_PROP_POS_MSEC), divide them by 1000."
+                )
             before = time
             try:
-                yield time, read_photo(pixels)
+                yield time, read_own_photo(pixels)
             except (TypeError, ValueError) as error:
                 raise type(error)(f"Frame {number}: {error}") from error
 
@@ -135,9 +148,10 @@ class StoredVideo:
             self._container = av.open(file, format=format)
         except av.FFmpegError as error:
             raise VideoError(_explain(name, error, is_camera=format is not None)) from error
-        if not self._container.streams.video:
+        kind = self._container.format.name
+        if not self._container.streams.video or (not self._is_live and kind in _NO_VIDEOS):
             self._container.close()
-            raise VideoError(f"{name} holds no pictures, but a video is expected.")
+            raise VideoError(f"{name} holds no pictures (format {kind!r}); a video is expected.")
         self._stream = self._container.streams.video[0]
         if not self._is_live:
             self._stream.thread_type = "AUTO"

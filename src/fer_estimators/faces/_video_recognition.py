@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fer_estimators._frame import make_frame
@@ -14,7 +15,7 @@ from fer_estimators.faces._progress import show_progress
 from fer_estimators.faces._results import Recognition
 from fer_estimators.faces._tracking import Tracker
 from fer_estimators.faces._video_reading import open_source
-from fer_estimators.faces._video_writing import VideoWriter
+from fer_estimators.faces._video_writing import AnnotatedCopy
 
 if TYPE_CHECKING:
     import pandas
@@ -80,17 +81,22 @@ class VideoRecognition(Iterator[Recognition]):
         progress: bool,
     ):
         self.emotions = emotions
-        self.output_error: str | None = None
-        self._recognize = recognize
-        self._finder = FaceFinder(detector, search_every)
-        self._tracker = Tracker(smoothing)
-        self._progress = progress
-        self._output = output
-        self._writer = None
         self._source = open_source(source, fps)
+        self._copy = None
         if output is not None:
-            self._open_output(source)
-        self._results = self._run()
+            self._copy = self._open_copy(source, output)
+        finder, tracker = FaceFinder(detector, search_every), Tracker(smoothing)
+        # Without this object, so that a loop that is left early ends it at once.
+        self._results = _recognize_frames(
+            partial(_recognize_next, recognize, finder, tracker),
+            self._source,
+            self._copy,
+            progress=progress,
+        )
+
+    @property
+    def output_error(self) -> str | None:
+        return None if self._copy is None else self._copy.error
 
     def __iter__(self) -> VideoRecognition:
         """Return the iterator itself: a video is read once."""
@@ -112,7 +118,8 @@ class VideoRecognition(Iterator[Recognition]):
         """Close the video and finish the annotated copy; what was written so far is kept."""
         self._results.close()
         self._source.close()
-        self._finish_output()
+        if self._copy is not None:
+            self._copy.close()
 
     def to_frame(self) -> pandas.DataFrame:
         """Read the video to its end, and return its faces as one table.
@@ -143,55 +150,34 @@ class VideoRecognition(Iterator[Recognition]):
             self.close()
         return make_frame(rows, columns=columns)
 
-    def _run(self):
-        frames = show_progress(
-            self._source, "frames", shown=self._progress, total=self._source.n_frames
-        )
+    def _open_copy(self, source, output):
         try:
-            for number, (time, pixels) in enumerate(frames):
-                faces = self._finder.find(pixels, time)
-                result = self._recognize(
-                    pixels, faces, self._tracker, time=time, frame_number=number
-                )
-                self._write(result)
-                yield result
-        finally:
-            self._source.close()
-            self._finish_output()
-
-    def _open_output(self, source):
-        try:
-            if isinstance(source, (str, os.PathLike)) and _is_same_file(source, self._output):
-                raise ValueError(f"output={self._output!r} is the video itself. Pass another name.")
-            self._writer = VideoWriter(self._output, self._source.rate or _USUAL_RATE)
+            if isinstance(source, (str, os.PathLike)) and _is_same_file(source, output):
+                raise ValueError(f"output={output!r} is the video itself. Pass another name.")
+            return AnnotatedCopy(output, self._source.rate or _USUAL_RATE)
         except BaseException:
             self._source.close()
             raise
 
-    def _write(self, result):
-        if self._writer is not None:
-            try:
-                self._writer.write(result.annotated(), result.time)
-            except OSError as error:
-                self._writer.discard()
-                self._give_output_up(error)
 
-    def _finish_output(self):
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            try:
-                writer.close()
-            except OSError as error:
-                self._give_output_up(error)
+def _recognize_next(recognize, finder, tracker, number, time, pixels):
+    faces = finder.find(pixels, time)
+    return recognize(pixels, faces, tracker, time=time, frame_number=number)
 
-    def _give_output_up(self, error):
-        """Go on without the annotated copy: the results are worth more."""
-        self._writer = None
-        self.output_error = (
-            f"The annotated copy {os.fspath(self._output)!r} could not be written: "
-            f"{error.strerror or error}. The results are complete without it."
-        )
-        warn(self.output_error)
+
+def _recognize_frames(recognize, source, copy, *, progress):
+    """Yield the result of each frame; close the video and its copy at the end, however it comes."""
+    frames = show_progress(source, "frames", shown=progress, total=source.n_frames)
+    try:
+        for number, (time, pixels) in enumerate(frames):
+            result = recognize(number, time, pixels)
+            if copy is not None:
+                copy.write(result)
+            yield result
+    finally:
+        source.close()
+        if copy is not None:
+            copy.close()
 
 
 def _is_same_file(a, b):

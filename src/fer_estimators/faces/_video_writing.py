@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_estimators._files.writing import written_whole
+from fer_estimators._messages import warn
+from fer_estimators.faces._results import Recognition
 from fer_estimators.faces._video_reading import import_av
 
 _FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
@@ -52,7 +54,7 @@ class VideoWriter:
             )
         self._av = import_av()
         self._rate = max(1, round(rate))
-        self._stream = None
+        self._stream, self._start = None, 0.0
         self._last = -_MIN_STEP
         with ExitStack() as stack:
             file = stack.enter_context(written_whole(path))
@@ -60,14 +62,15 @@ class VideoWriter:
             self._files = stack.pop_all()
 
     def write(self, pixels: NDArray[np.uint8], time: float) -> None:
-        """Add a frame, ndarray of shape (height, width, 3), shown `time` seconds after the start.
+        """Add a frame, ndarray of shape (height, width, 3), of a time in seconds.
 
-        The first one decides on the size; others are fitted in.
+        The first one decides on the size, into which others are fitted, and is shown at once.
         """
         if self._stream is None:
             self._begin(pixels.shape)
+            self._start = time
         frame = self._av.VideoFrame.from_ndarray(self._fit(pixels), format="rgb24")
-        frame.pts = max(self._last + _MIN_STEP, round(time * _TICKS))
+        frame.pts = max(self._last + _MIN_STEP, round((time - self._start) * _TICKS))
         frame.time_base = Fraction(1, _TICKS)
         self._last = frame.pts
         self._container.mux(self._stream.encode(frame))
@@ -105,3 +108,50 @@ class VideoWriter:
         from PIL import Image, ImageOps
 
         return np.asarray(ImageOps.pad(Image.fromarray(pixels), (width, height)))
+
+
+class AnnotatedCopy:
+    """Results drawn into a video. If it cannot be written, the results go on without it.
+
+    Parameters
+    ----------
+    path : path-like
+    rate : float
+        As for :class:`VideoWriter`.
+
+    Attributes
+    ----------
+    error : str or None
+        Why it could not be written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], rate: float):
+        self.error: str | None = None
+        self._path = path
+        self._writer: VideoWriter | None = VideoWriter(path, rate)
+
+    def write(self, result: Recognition) -> None:
+        """Add a frame with its boxes and emotions."""
+        if self._writer is not None:
+            try:
+                self._writer.write(result.annotated(), result.time)
+            except OSError as error:
+                self._writer.discard()
+                self._give_up(error)
+
+    def close(self) -> None:
+        """Finish the file and put it in its place."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            try:
+                writer.close()
+            except OSError as error:
+                self._give_up(error)
+
+    def _give_up(self, error):
+        self._writer = None
+        self.error = (
+            f"The annotated copy {os.fspath(self._path)!r} could not be written: "
+            f"{error.strerror or error}. The results are complete without it."
+        )
+        warn(self.error)
