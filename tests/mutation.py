@@ -45,7 +45,7 @@ MODULES = {
     ],
     "_files.writing": ["tests/_files/test_writing.py", "tests/datasets/test_cache.py"],
     "images": ["tests/test_images.py", "tests/test_preprocessing.py"],
-    "classifiers._targets": ["tests/classifiers/test_bad_input.py"],
+    "classifiers._data": ["tests/classifiers/test_bad_input.py"],
     "classifiers._checkpoint": ["tests/classifiers/test_checkpoint.py"],
 }
 

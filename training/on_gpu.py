@@ -30,7 +30,7 @@ from jax import numpy as jnp
 
 from fer_estimators._files.writing import written_whole
 from fer_estimators.architectures import ARCHITECTURES
-from fer_estimators.classifiers._batches import ImageBatches
+from fer_estimators.classifiers._data import ImageBatches
 from fer_estimators.classifiers._optimizers import make_optimizer, take_average
 from fer_estimators.datasets import load_fer2013
 from fer_estimators.evaluation import vote_scores

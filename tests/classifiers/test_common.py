@@ -323,8 +323,8 @@ def test_a_network_must_give_probabilities(cnn, faces):
 
     def below_zero(input_shape, n_classes):
         network = build_tiny(input_shape, n_classes)
-        shares = keras.layers.Rescaling(50, offset=-49 / n_classes)(network.output)
-        return keras.Model(network.input, shares)
+        shares = keras.layers.Rescaling(50, offset=-49 / n_classes, name="shares")
+        return keras.Model(network.input, shares(network.output))
 
     with pytest.raises(ValueError, match=r"X\[0\] is .*End the network with a softmax"):
         cnn(architecture=below_zero, callbacks=[Never()]).fit(faces.images, faces.target)

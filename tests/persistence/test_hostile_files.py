@@ -13,7 +13,7 @@ from _fuzzing import Watch
 
 from fer_estimators import TransferClassifier
 from fer_estimators._files.weights import read_weights, write_weights
-from fer_estimators.classifiers import _pickling
+from fer_estimators.classifiers import _network
 from fer_estimators.exceptions import ModelFileError
 from fer_estimators.persistence import load, save
 
@@ -179,12 +179,12 @@ def test_huge_network_takes_no_memory(architecture, changed):
 
 
 def test_huge_output_is_neither_loaded_nor_saved(good, fitted, tmp_path, monkeypatch):
-    monkeypatch.setattr(_pickling, "MAX_OUTPUT", 511)
+    monkeypatch.setattr(_network, "MAX_OUTPUT", 511)
     with pytest.raises(ModelFileError, match=r"refused.*a layer gives \(8, 8, 8\) numbers"):
         load(good)
     with pytest.raises(ValueError, match=r"a layer gives \(8, 8, 8\) numbers"):
         save(fitted, tmp_path / "model.fer")
-    monkeypatch.setattr(_pickling, "MAX_OUTPUT", 512)
+    monkeypatch.setattr(_network, "MAX_OUTPUT", 512)
     assert load(good).n_epochs_ == 1
 
 

@@ -28,12 +28,10 @@ from fer_estimators._fingerprint import describe
 from fer_estimators._messages import warn
 from fer_estimators._prediction import ImagePredictor, check_probabilities
 from fer_estimators._views import VIEWS, average_over_views
-from fer_estimators.classifiers._callbacks import KeepBestWeights
+from fer_estimators.classifiers._callbacks import KeepBestWeights, TellScikitLearn
 from fer_estimators.classifiers._checkpoint import Progress, fingerprint, open_checkpoint
 from fer_estimators.classifiers._data import TrainingData, check_training_data
-from fer_estimators.classifiers._outputs import check_network
-from fer_estimators.classifiers._pickling import NetworkState
-from fer_estimators.classifiers._sklearn_callbacks import TellScikitLearn
+from fer_estimators.classifiers._network import NetworkState, check_network
 from fer_estimators.classifiers._training import Phase, Rule, Trainer
 
 
