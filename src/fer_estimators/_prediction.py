@@ -10,7 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from fer_estimators._messages import name_some, warn
-from fer_estimators._probabilities import find_improper
+from fer_estimators._probabilities import check_probabilities
 from fer_estimators._scale import find_blank, warn_of_blank
 from fer_estimators.images import (
     check_image_shape,
@@ -175,34 +175,6 @@ def as_seen(classifier: ImagePredictor, X: ArrayLike) -> NDArray[Any]:
         As for :meth:`ImagePredictor.predict_proba`.
     """
     return classifier._as_fitted(classifier._check_images(X))
-
-
-def check_probabilities(probabilities):
-    """Check what a network returned.
-
-    Parameters
-    ----------
-    probabilities : ndarray of shape (n_samples, n_classes)
-
-    Raises
-    ------
-    ValueError
-        If a row is not finite, has negative numbers, or does not sum to one.
-    """
-    improper = find_improper(probabilities)
-    if not improper.any():
-        return
-    first = int(improper.argmax())
-    row = np.array2string(probabilities[first], precision=3)
-    if not np.isfinite(probabilities[first]).all():
-        raise ValueError(
-            f"The network's output for X[{first}] is not finite: {row}, so nothing can be "
-            "predicted. Its weights diverged in training: fit again with a lower learning_rate."
-        )
-    raise ValueError(
-        f"The network's output for X[{first}] is {row}, but probabilities that sum to one are "
-        "expected. End the network with a softmax."
-    )
 
 
 def warn_of_unknown_labels(y, classes):

@@ -79,6 +79,34 @@ def find_improper(y_proba: NDArray[np.floating]) -> NDArray[np.bool_]:
     return ~(proper & (y_proba >= 0).all(axis=1))
 
 
+def check_probabilities(probabilities: NDArray[np.floating]) -> None:
+    """Check what a network returned.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_samples, n_classes)
+
+    Raises
+    ------
+    ValueError
+        If a row is not finite, has negative numbers, or does not sum to one.
+    """
+    improper = find_improper(probabilities)
+    if not improper.any():
+        return
+    first = int(improper.argmax())
+    row = np.array2string(probabilities[first], precision=3)
+    if not np.isfinite(probabilities[first]).all():
+        raise ValueError(
+            f"The network's output for X[{first}] is not finite: {row}, so nothing can be "
+            "predicted. Its weights diverged in training: fit again with a lower learning_rate."
+        )
+    raise ValueError(
+        f"The network's output for X[{first}] is {row}, but probabilities that sum to one are "
+        "expected. End the network with a softmax."
+    )
+
+
 def find_permutation(codes: NDArray[np.integer], y_proba: NDArray[Any]) -> list[int] | None:
     """Find out whether the columns clearly belong to other classes than supposed.
 

@@ -21,8 +21,7 @@ def test_warm_start_goes_on_where_the_last_fit_ended(make, faces):
 
 def n_steps(clf):
     """Count the steps of the optimizer that `partial_fit` keeps."""
-    _, trainer = clf._trainer
-    return trainer.model.optimizer.iterations
+    return clf._trainer.model.optimizer.iterations
 
 
 def blacken():

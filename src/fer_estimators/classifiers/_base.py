@@ -26,10 +26,11 @@ from fer_estimators._backends.process_state import (
 from fer_estimators._compat import Interval, StrOptions
 from fer_estimators._fingerprint import describe
 from fer_estimators._messages import warn
-from fer_estimators._prediction import ImagePredictor, check_probabilities
+from fer_estimators._prediction import ImagePredictor
+from fer_estimators._probabilities import check_probabilities
 from fer_estimators._views import VIEWS, average_over_views
-from fer_estimators.classifiers._callbacks import KeepBestWeights, TellScikitLearn
-from fer_estimators.classifiers._checkpoint import Progress, fingerprint, open_checkpoint
+from fer_estimators.classifiers._callbacks import KeepBestWeights, Progress, TellScikitLearn
+from fer_estimators.classifiers._checkpoint import fingerprint, open_checkpoint
 from fer_estimators.classifiers._data import TrainingData, check_training_data
 from fer_estimators.classifiers._network import NetworkState, check_network
 from fer_estimators.classifiers._training import Phase, Rule, Trainer
@@ -266,14 +267,9 @@ default=None
         classes=None,
         incremental=False,
     ):
-        """Check everything, then train; `incremental` for one epoch with the same optimizer."""
+        """Check everything, build, train; `incremental` for one epoch with the same optimizer."""
         self._validate_params()
-        if not warm and self._weights_came_from_a_file:
-            warn(
-                f"fit replaces the weights that this {type(self).__name__} was loaded with, and "
-                "learns from the beginning. To continue from them, set warm_start=True and a low "
-                "learning_rate, or call partial_fit."
-            )
+        self._warn_of_lost_weights(warm)
         data = check_training_data(
             self,
             X,
@@ -285,13 +281,7 @@ default=None
             warm=warm,
         )
         device = resolve_device(self.device)
-        image_shape = data.images.shape[1:]
-        with (
-            self._checkpoint(folder, data, warm) as checkpoint,
-            device_scope(device),
-            freed_memory_kept(),
-            advice_on_memory(self.batch_size, image_shape),
-        ):
+        with self._checkpoint(folder, data, warm) as checkpoint, self._computing(data, device):
             seed = self._draw_seed(warm, checkpoint)
             batches, validation = data.batches(
                 fraction=None if incremental else self.validation_fraction,
@@ -299,44 +289,58 @@ default=None
                 dtype=self._output_dtype(),
                 seed=seed,
             )
-            if warm:
-                network, compiled = self.model_, self._compiled
-            else:
-                network, compiled = self._make_network(data, seed)
-            trainer, signature = self._make_trainer(network, seed, incremental)
-            phases = [self._incremental_phase()] if incremental else self._phases(network)
+            network, compiled = self._make_network(data, seed, warm)
+            trainer = self._make_trainer(network, seed, incremental)
             best = KeepBestWeights(network, None if validation is None else self.patience)
             progress = Progress(self.history_ if warm else {}, best, checkpoint, seed)
             fitted = {
                 "classes_": data.classes,
-                "image_shape_": image_shape,
-                "n_features_in_": int(np.prod(image_shape)),
+                "image_shape_": data.image_shape,
+                "n_features_in_": int(np.prod(data.image_shape)),
                 "device_": device,
                 "model_": network,
                 "_compiled": compiled,
                 "_seed": seed,
             }
-            callbacks = list(self.callbacks or ())
-            if hasattr(self, "_skl_callbacks"):
-                callbacks.append(TellScikitLearn(self, self._callback_fit_ctx, X, y, fitted))
-            rule = Rule(self.optimizer, self.label_smoothing, callbacks, int(self.verbose))
-            interruption = trainer.run(phases, rule, batches, validation, progress)
-        vars(self).update(fitted)
-        self.history_ = progress.history
-        self.n_epochs_ = progress.n_epochs
-        self.best_epoch_ = best.best_epoch
-        self.interrupted_ = interruption.ended_training
+            phases = [self._incremental_phase()] if incremental else self._phases(network)
+            interruption = trainer.run(
+                phases, self._make_rule(X, y, fitted), batches, validation, progress
+            )
         if not warm:
             self._record_network(network)
-        self._trainer = (signature, trainer) if incremental else None
         vars(self).pop("_weights_came_from_a_file", None)
+        vars(self).update(
+            fitted,
+            history_=progress.history,
+            n_epochs_=progress.n_epochs,
+            best_epoch_=best.best_epoch,
+            interrupted_=interruption.ended_training,
+            _trainer=trainer if incremental else None,
+        )
         return interruption
+
+    def _warn_of_lost_weights(self, warm):
+        if not warm and self._weights_came_from_a_file:
+            warn(
+                f"fit replaces the weights that this {type(self).__name__} was loaded with, and "
+                "learns from the beginning. To continue from them, set warm_start=True and a low "
+                "learning_rate, or call partial_fit."
+            )
 
     def _checkpoint(self, folder, data, warm):
         if folder is None:
             return nullcontext()
         first_weights = self.model_.get_weights() if warm else None
         return open_checkpoint(folder, fingerprint(self, data, first_weights=first_weights))
+
+    @contextmanager
+    def _computing(self, data, device):
+        with (
+            device_scope(device),
+            freed_memory_kept(),
+            advice_on_memory(self.batch_size, data.image_shape),
+        ):
+            yield
 
     def _draw_seed(self, warm, checkpoint):
         if warm:
@@ -347,12 +351,14 @@ default=None
         random_state = check_random_state(self.random_state)
         return int(random_state.randint(np.iinfo(np.int32).max))
 
-    def _make_network(self, data: TrainingData, seed: int):
+    def _make_network(self, data: TrainingData, seed: int, warm: bool):
         """Build the network, and see that it gives probabilities before it is trained."""
+        if warm:
+            return self.model_, self._compiled
         free_dropped_networks()
         with isolated_random_state(seed), dtype_policy(self.dtype_policy):
-            network = self._build_network(data.images.shape[1:], len(data.classes))
-            network = check_network(network, data.images.shape[1:], len(data.classes))
+            network = self._build_network(data.image_shape, len(data.classes))
+            network = check_network(network, data.image_shape, len(data.classes))
         infer = compile_inference(network)
         check_probabilities(infer(data.images[:1]))
         return network, (network, infer)
@@ -363,13 +369,19 @@ default=None
         if incremental:
             rule = [self.optimizer, self.learning_rate, self.label_smoothing, self.augmentation]
             signature = describe(rule)
-            before, trainer = getattr(self, "_trainer", None) or (None, None)
-            if before == signature and trainer.network is network:
-                return trainer, signature
+            before = getattr(self, "_trainer", None)
+            if before and before.signature == signature and before.network is network:
+                return before
         # A warm start is not to see the changes of the training before again.
         seed += getattr(self, "n_epochs_", 0)
         with isolated_random_state(seed), dtype_policy(self.dtype_policy):
-            return Trainer(network, self.augmentation), signature
+            return Trainer(network, self.augmentation, signature)
+
+    def _make_rule(self, X, y, fitted):
+        callbacks = list(self.callbacks or ())
+        if hasattr(self, "_skl_callbacks"):
+            callbacks.append(TellScikitLearn(self, self._callback_fit_ctx, X, y, fitted))
+        return Rule(self.optimizer, self.label_smoothing, callbacks, int(self.verbose))
 
     @contextmanager
     def _restored_on_failure(self, warm):

@@ -48,6 +48,11 @@ class TrainingData:
     weights: NDArray[np.float64] | None = None
     validation: tuple[NDArray[Any], NDArray[np.int64]] | None = None
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an image."""
+        return self.images.shape[1:]
+
     def arrays(self) -> dict[str, NDArray[Any] | None]:
         """Return all that is learned from, by name."""
         arrays = {"X": self.images, "y": self.codes, "y_proba": self.soft, "weights": self.weights}

@@ -27,7 +27,7 @@ from fer_estimators._backends.process_state import (
 )
 from fer_estimators._compat import flatten_layers
 from fer_estimators._messages import warn
-from fer_estimators._prediction import check_probabilities
+from fer_estimators._probabilities import check_probabilities
 
 # Neither pickled nor saved: what goes with the network in this process alone.
 REBUILT = ("_compiled", "_trainer")

@@ -13,15 +13,14 @@ from fer_estimators.augmentation import add_augmentation
 from fer_estimators.classifiers._callbacks import (
     DetectDivergence,
     Diverged,
-    DrawOrder,
     Interrupted,
     Interruption,
     KeepBestWeights,
     LogLearningRate,
+    Progress,
     check_callbacks,
     left_copyable,
 )
-from fer_estimators.classifiers._checkpoint import Progress
 from fer_estimators.classifiers._optimizers import averages_weights, make_optimizer, take_average
 from fer_estimators.classifiers._scikeras import train
 from fer_estimators.exceptions import TrainingDivergedError
@@ -80,10 +79,13 @@ class Trainer:
         From pixels to probabilities; trained in place.
     augmentation : str, callable or None
         As the classifiers' parameter.
+    signature : str, default=None
+        What tells whether a later call may go on with this one's optimizer.
     """
 
     network: keras.Model
     augmentation: Any
+    signature: str | None = None
     model: keras.Model = field(init=False)
 
     def __post_init__(self):
@@ -118,8 +120,11 @@ class Trainer:
             work with the optimizer.
         """
         best, interruption = progress.best, Interruption()
+        shuffle = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: batches.set_epoch(epoch)
+        )
         # The user's callbacks see what the library's wrote into the logs.
-        guards = [DrawOrder(batches), LogLearningRate(), DetectDivergence(self.network), best]
+        guards = [shuffle, LogLearningRate(), DetectDivergence(self.network), best]
         watching = [*guards, *rule.callbacks, progress, interruption]
         make_dataset = get_backend().make_dataset
         data = make_dataset(batches), None if validation is None else make_dataset(validation)
