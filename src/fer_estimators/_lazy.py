@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
-from sklearn.utils import assert_all_finite
 
 from fer_estimators._scale import refuse_other_than_pixels
 
@@ -71,6 +70,8 @@ class LazyImages:
         """
         if self.dtype == np.uint8:
             return
+        from sklearn.utils import assert_all_finite
+
         for start in range(0, len(self), _ROWS_AT_ONCE):
             part = self[start : start + _ROWS_AT_ONCE]
             assert_all_finite(part, input_name="X")

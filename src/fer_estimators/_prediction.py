@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import ClassifierMixin
-from sklearn.utils.validation import check_is_fitted
 
 from fer_estimators._messages import name_some, warn
 from fer_estimators._probabilities import check_probabilities
@@ -21,8 +19,12 @@ from fer_estimators.images import (
 )
 
 
-class ImagePredictor(ClassifierMixin):
-    """Predict with a network that a subclass has, and runs in :meth:`_predict_batch`."""
+class ImagePredictor:
+    """Predict with a network that a subclass has, and runs in :meth:`_predict_batch`.
+
+    Neither this module nor a prediction imports scikit-learn where all is in order: it takes three
+    times as long as everything else that an exported classifier's first answer needs.
+    """
 
     def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
         """Predict the probability of each class.
@@ -47,7 +49,7 @@ class ImagePredictor(ClassifierMixin):
         OutOfMemoryError
             If a batch does not fit into memory.
         """
-        check_is_fitted(self)
+        self._check_is_fitted()
         images = self._check_images(X)
         probabilities = np.empty((len(images), len(self.classes_)), dtype=self._output_dtype())
         step = self.batch_size
@@ -109,9 +111,16 @@ class ImagePredictor(ClassifierMixin):
         NotFittedError, ValueError
             As for :meth:`predict_proba`.
         """
-        check_is_fitted(self)
+        from sklearn.metrics import accuracy_score
+
+        self._check_is_fitted()
         warn_of_unknown_labels(y, self.classes_)
-        return super().score(X, y, sample_weight)
+        return accuracy_score(y, self.predict(X), sample_weight=sample_weight)
+
+    def _check_is_fitted(self) -> None:
+        from sklearn.utils.validation import check_is_fitted
+
+        check_is_fitted(self)
 
     def _check_images(self, X):
         """Check images to predict; those of other shapes are left to :meth:`_as_fitted`."""
@@ -120,10 +129,14 @@ class ImagePredictor(ClassifierMixin):
             return check_images_of_any_shape(list(X))
         images = check_input_images(self, X, image_shape=self.image_shape_, reset=False)
         if images.shape[1:] != self.image_shape_:
-            # It may have been set after the training.
-            self._validate_params()
             if self.handle_other_shapes == "error":
                 check_image_shape(images, self.image_shape_, estimator=self)
+            if self.handle_other_shapes != "convert":
+                # It was set after the training.
+                raise ValueError(
+                    f"handle_other_shapes={self.handle_other_shapes!r} is unknown; expected "
+                    "'error' or 'convert'."
+                )
         return images
 
     def _one_image_as_batch(self, X):

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import linear_sum_assignment
 
 # Chance of refusing columns in the right order, if the probabilities had nothing to do with the
 # labels. Columns that follow their labels are never refused.
@@ -126,6 +125,8 @@ def find_permutation(codes: NDArray[np.integer], y_proba: NDArray[Any]) -> list[
     list of int, or None
         For each class the column that belongs to it; None if the supposed order may be right.
     """
+    from scipy.optimize import linear_sum_assignment
+
     n_classes = y_proba.shape[1]
     surplus = y_proba - y_proba.mean(axis=0)
     association = np.zeros((n_classes, n_classes))

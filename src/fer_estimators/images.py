@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array
-from sklearn.utils.validation import validate_data
 
 from fer_estimators._files.resizing import RESIZE_FILTER, height_and_width
 from fer_estimators._lazy import LazyImages, is_lazy
@@ -198,6 +196,8 @@ def check_image_array(
     """
     X = as_numeric_array(X)
     if not _is_plain(X):
+        from sklearn.utils import check_array
+
         with explained(X):
             X = check_array(
                 X,
@@ -486,6 +486,8 @@ def check_input_images(
     X = as_numeric_array(X)
     X = X if hasattr(X, "ndim") or hasattr(X, "columns") else np.asarray(X)
     if getattr(X, "ndim", 2) < 3:
+        from sklearn.utils.validation import validate_data
+
         with explained(X):
             rows = validate_data(estimator, X, reset=reset, dtype="numeric")
         images = view_as_images(rows, image_shape)
@@ -496,6 +498,8 @@ def check_input_images(
         else:
             images = check_image_array(X, image_shape=shape, estimator=estimator)
         if reset:
+            from sklearn.utils.validation import validate_data
+
             # Forgets the column names of an earlier fit on a data frame.
             validate_data(estimator, images, reset=True, skip_check_array=True, ensure_2d=False)
     check_scale(images)

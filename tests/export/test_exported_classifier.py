@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from sklearn.base import clone
+from sklearn import config_context
+from sklearn.base import clone, is_classifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import cross_val_score
@@ -133,14 +134,58 @@ def test_an_unknown_shipped_name_suggests_one():
         ExportedClassifier.from_pretrained("fer2013-compat")
 
 
-def test_neither_keras_nor_matplotlib_is_imported():
+def test_a_first_answer_imports_only_what_it_needs():
     code = (
         "import sys, numpy as np\n"
-        "from fer_estimators.export import ExportedClassifier\n"
+        "from fer_estimators import ExportedClassifier\n"
         "clf = ExportedClassifier.from_pretrained('fer2013-compact')\n"
-        "clf.predict(np.zeros((1, 60, 60, 3), np.uint8))\n"
-        "heavy = {'keras', 'tensorflow', 'scikeras', 'jax', 'torch', 'matplotlib'}\n"
-        "print(sorted(heavy & set(sys.modules)))"
+        "image = np.random.default_rng(0).integers(0, 256, (1, 60, 60, 3), np.uint8)\n"
+        "clf.predict(image), clf.predict_proba(image), clf.classes_\n"
+        "roots = {name.partition('.')[0] for name in sys.modules}\n"
+        "others = {'keras', 'tensorflow', 'sklearn', 'scipy', 'pandas', 'joblib', 'narwhals',\n"
+        "    'matplotlib', 'safetensors', 'ml_dtypes', 'rich'}\n"
+        "print(sorted(roots & others))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_parameters_are_those_of_an_estimator(exported):
+    clf = ExportedClassifier(exported)
+    assert clf.get_params() == {"path": exported, "classes": None, "n_jobs": None}
+    assert clf.set_params(n_jobs=2) is clf
+    assert repr(clf) == f"ExportedClassifier({exported!r}, n_jobs=2)"
+    assert is_classifier(clf)
+    assert "ExportedClassifier" in clf._repr_html_()
+    assert "ExportedClassifier" in make_pipeline(ImageResizer(16), clf)._repr_html_()
+    with pytest.raises(ValueError, match=r"Invalid parameter 'jobs'.*Valid parameters are"):
+        clf.set_params(jobs=2)
+
+
+@pytest.mark.parametrize("n_jobs", [0, "two"])
+def test_threads_that_cannot_be_are_refused(exported, n_jobs):
+    with pytest.raises(ValueError, match=f"n_jobs={n_jobs!r}"):
+        _ = ExportedClassifier(exported, n_jobs=n_jobs).classes_
+
+
+def test_sample_weights_are_routed_to_score(exported, faces):
+    weights = np.linspace(0, 1, len(faces.images))
+    clf = ExportedClassifier(exported)
+    expected = clf.score(faces.images, faces.target, weights)
+    with config_context(enable_metadata_routing=True):
+        pipeline = make_pipeline(ImageResizer(16), clf)
+        score = pipeline.score(faces.images, faces.target, sample_weight=weights)
+        assert pipeline.score(faces.images, faces.target) == clf.score(faces.images, faces.target)
+    assert score == pytest.approx(expected)
+
+
+def test_what_is_not_a_path_is_refused():
+    with pytest.raises(TypeError, match="path=3 is not a path"):
+        _ = ExportedClassifier(3).classes_
+
+
+def test_it_is_kept_as_it_is_in_an_abstaining_classifier(exported, faces):
+    # A clone of an exported classifier is no other: nothing is lost, and no warning says so.
+    sure = AbstainingClassifier(ExportedClassifier(exported), threshold=0.5)
+    predicted = sure.fit(faces.images, faces.target).predict(faces.images)
+    assert set(predicted) <= {*sure.classes_, "not sure"}

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 import keras
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags, check_random_state
 
@@ -36,7 +36,9 @@ from fer_estimators.classifiers._network import NetworkState, check_network
 from fer_estimators.classifiers._training import Phase, Rule, Trainer
 
 
-class BaseImageClassifier(CallbackSupportMixin, NetworkState, ImagePredictor, BaseEstimator):
+class BaseImageClassifier(
+    CallbackSupportMixin, NetworkState, ImagePredictor, ClassifierMixin, BaseEstimator
+):
     """Train a Keras model on images, and predict the user's own labels.
 
     Subclasses store the parameters and give :meth:`_build_network`.

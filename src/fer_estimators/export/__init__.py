@@ -1,17 +1,10 @@
 """Classifiers out of the laboratory: files that run without Keras, and what runs them.
 
-Importing this package, and running a file, imports neither Keras nor its backend.
+Importing this package, and running a file, imports neither Keras nor its backend; public names
+resolve on first use, so that running a file imports nothing of what writes one.
 """
 
-from fer_estimators.export._export_classifier import ExportReport, export_classifier
-from fer_estimators.export._export_detector import export_detector
-from fer_estimators.export._exported_classifier import ExportedClassifier
-from fer_estimators.export._skl2onnx import register_onnx_converters
+import lazy_loader
 
-__all__ = [
-    "ExportReport",
-    "ExportedClassifier",
-    "export_classifier",
-    "export_detector",
-    "register_onnx_converters",
-]
+# The stub __init__.pyi lists the public names, for this and for type checkers.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -2,13 +2,12 @@
 
 import os
 from numbers import Integral
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
 
+from fer_estimators._messages import shorten
 from fer_estimators._prediction import ImagePredictor
 from fer_estimators.export._network_file import (
     NetworkFile,
@@ -17,8 +16,14 @@ from fer_estimators.export._network_file import (
 )
 from fer_estimators.export._shipped import find_shipped
 
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
+    from sklearn.utils.metadata_routing import MetadataRequest
 
-class ExportedClassifier(ImagePredictor, BaseEstimator):
+_PARAMETERS = ("path", "classes", "n_jobs")
+
+
+class ExportedClassifier(ImagePredictor):
     """Classify images with a file that :func:`export_classifier` wrote.
 
     It is fitted from the start, and answers as the classifier that was exported, with the same
@@ -64,6 +69,9 @@ class ExportedClassifier(ImagePredictor, BaseEstimator):
     it are checked first, and code of its own is never run. Copies and pickles carry the file's
     content, and do not need the file.
 
+    It is an estimator by what it can do, and not by its base class: scikit-learn is imported only
+    where it is needed, as importing it takes most of the time until a first answer.
+
     Examples
     --------
     >>> from fer_estimators import make_faces
@@ -73,11 +81,6 @@ class ExportedClassifier(ImagePredictor, BaseEstimator):
     (3, 7)
     """
 
-    _parameter_constraints = {
-        "path": [str, os.PathLike],
-        "classes": ["array-like", None],
-        "n_jobs": [Integral, None],
-    }
     # Images that are checked and converted at once.
     batch_size = 1024
 
@@ -194,6 +197,46 @@ class ExportedClassifier(ImagePredictor, BaseEstimator):
     def licence_(self) -> str | None:
         return self._open().facts.licence
 
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Ignored: none of them has parameters of its own.
+
+        Returns
+        -------
+        dict
+        """
+        return {name: getattr(self, name) for name in _PARAMETERS}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; the file is read again when it is another one.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If there is no parameter of a name.
+        """
+        unknown = sorted(set(params) - set(_PARAMETERS))
+        if unknown:
+            raise ValueError(
+                f"Invalid parameter {unknown[0]!r} for estimator {self!r}. Valid parameters are: "
+                f"{list(_PARAMETERS)!r}."
+            )
+        vars(self).update(params)
+        return self
+
     def _open(self) -> OpenedNetwork:
         """Return the file as the parameters have it now."""
         path, *options = asked = self._asked()
@@ -208,12 +251,19 @@ class ExportedClassifier(ImagePredictor, BaseEstimator):
 
     def _asked(self) -> tuple:
         """Return the parameters, such that they can be compared."""
+        if not isinstance(self.path, (str, os.PathLike)):
+            raise TypeError(
+                f"path={shorten(self.path)} is not a path. Pass that of a .tflite or .onnx file."
+            )
         classes = None if self.classes is None else np.asarray(self.classes).tolist()
         return os.fspath(self.path), classes, self.n_jobs
 
     @staticmethod
     def _start(file: NetworkFile, classes: list | None, n_jobs: int | None) -> OpenedNetwork:
-        return OpenedNetwork(file, classes=classes, n_threads=effective_n_jobs(n_jobs))
+        return OpenedNetwork(file, classes=classes, n_threads=_count_threads(n_jobs))
+
+    def _check_is_fitted(self) -> None:
+        """Do nothing: the classifier is fitted."""
 
     def __sklearn_is_fitted__(self) -> bool:
         """Tell scikit-learn that there is nothing to fit."""
@@ -223,13 +273,59 @@ class ExportedClassifier(ImagePredictor, BaseEstimator):
         """Stay as it is where scikit-learn would make an unfitted copy."""
         return self
 
-    def __getstate__(self) -> dict:
+    def __sklearn_tags__(self) -> "Tags":
+        """Describe the classifier to scikit-learn."""
+        from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="classifier",
+            target_tags=TargetTags(required=True),
+            classifier_tags=ClassifierTags(),
+            input_tags=InputTags(three_d_array=True),
+            requires_fit=False,
+        )
+
+    def get_metadata_routing(self) -> "MetadataRequest":
+        """Tell scikit-learn's routing that :meth:`score` takes sample weights.
+
+        Returns
+        -------
+        sklearn.utils.metadata_routing.MetadataRequest
+        """
+        from sklearn.utils.metadata_routing import MetadataRequest
+
+        request = MetadataRequest(owner=self)
+        request.score.add_request(param="sample_weight", alias=True)
+        return request
+
+    def __getstate__(self) -> dict[str, Any]:
         """Keep the file's content, and not what runs it."""
         file = self._open().file
-        return {**super().__getstate__(), "_opened": (self._asked(), file, None)}
+        return {**vars(self), "_opened": (self._asked(), file, None)}
 
-    def __sklearn_tags__(self):
-        """Describe the classifier to scikit-learn."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        return tags
+    def __repr__(self) -> str:
+        options = [
+            f", {name}={shorten(value)}"
+            for name in _PARAMETERS[1:]
+            if (value := getattr(self, name)) is not None
+        ]
+        return f"ExportedClassifier({self.path!r}{''.join(options)})"
+
+    def _repr_html_(self) -> str:
+        """Show the classifier in a notebook."""
+        from sklearn.utils import estimator_html_repr
+
+        return estimator_html_repr(self)
+
+
+def _count_threads(n_jobs):
+    if n_jobs is None:
+        return 1
+    if not isinstance(n_jobs, Integral) or n_jobs == 0:
+        raise ValueError(
+            f"n_jobs={shorten(n_jobs)}, but a number of threads is expected: None or 1 for one, "
+            "-1 for as many as there are processors."
+        )
+    from joblib import effective_n_jobs
+
+    return effective_n_jobs(n_jobs)
