@@ -145,7 +145,7 @@ def test_limits_in_other_units_are_refused(options, match):
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's resampling")
-@pytest.mark.parametrize("name", ["standard", "strong"])
+@pytest.mark.parametrize("name", ["standard", "strong", "wide"])
 def test_xla_is_not_asked_for_what_it_cannot_do(name):
     assert not AUGMENTATIONS[name]().get_layer("affine").supports_jit
 

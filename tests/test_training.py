@@ -1,8 +1,10 @@
 """The programs that made the shipped networks, on a few drawn faces."""
 
+import csv
 import json
 import re
 import shutil
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,8 +12,11 @@ import pytest
 from PIL import Image
 
 import fer_estimators
+import hard_images
+import model_cards
 import pretrained
 import publish
+import temperature
 import transfer
 from fer_estimators import CNNClassifier, make_faces
 from fer_estimators.classifiers import RECIPES
@@ -34,6 +39,24 @@ def fer2013(tmp_path_factory):
             Image.fromarray(image).save(folder / f"{number}.png")
     Image.fromarray(twice).save(root / "train" / str(faces.target[0]) / "twice.png")
     return str(root)
+
+
+@pytest.fixture(scope="module")
+def votes(fer2013):
+    """Write the votes of ten people, most of whom see the emotion of the folder."""
+    words = {"happy": "happiness", "sad": "sadness", "angry": "anger"}
+    names = [
+        words.get(emotion, emotion)
+        for emotion in sorted({p.parent.name for p in Path(fer2013).glob("*/*/*")})
+    ]
+    path = Path(fer2013).parent / "votes.csv"
+    with path.open("w", newline="") as file:
+        table = csv.DictWriter(file, ["file", *names, "contempt", "unknown", "NF"], restval=0)
+        table.writeheader()
+        for image in sorted(Path(fer2013).glob("*/*/*.png")):
+            name = words.get(image.parent.name, image.parent.name)
+            table.writerow({"file": str(image.relative_to(fer2013)), name: 8, "unknown": 2})
+    return str(path)
 
 
 @pytest.fixture(scope="module")
@@ -106,46 +129,66 @@ def test_network_learned_from_the_teacher(trained, fer2013, tmp_path):
     assert not np.array_equal(alone[0], taught[0])
 
 
-@pytest.fixture(scope="module")
-def published(trained, fer2013, tmp_path_factory):
-    """Publish the network."""
+@pytest.fixture(scope="module", params=["fer2013", "fer_plus"])
+def published(request, trained, fer2013, votes, tmp_path_factory):
+    """Publish the network, as one of FER2013's labels and as one of votes."""
     folder = tmp_path_factory.mktemp("published")
-    publish.main(
-        [
-            *("fer2013-compact", fer2013, str(trained / "model.fer"), "--tta", "flip"),
-            *("--command", "python training/pretrained.py ...", "--output", str(folder)),
-        ]
-    )
+    votes = ["--votes", votes] if request.param == "fer_plus" else []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(publish, "RECORD", folder / "published.json")
+        patch.setattr(model_cards, "RECORD", folder / "published.json")
+        publish.main(
+            [
+                *("tiny", fer2013, str(trained / "model.fer"), "--tta", "flip", *votes),
+                *("--command", "python training/pretrained.py ...", "--notes", "Then it rested."),
+                *("--output", str(folder)),
+            ]
+        )
+        model_cards.main([fer2013, "--output", str(folder), *votes])
     return folder
 
 
 def test_published_network_takes_any_faces(published):
-    clf = fer_estimators.load(published / "fer2013-compact.fer")
+    clf = fer_estimators.load(published / "tiny.fer")
     assert (clf.tta, clf.handle_other_shapes) == ("flip", "convert")
     face = make_faces(1, image_size=60, random_state=0).images[:, :, :50]
     assert clf.predict(np.stack([face] * 3, axis=-1)).shape == (1,)
 
 
-def test_card_says_what_was_measured(published, fer2013):
-    card = (published / "fer2013-compact.md").read_text(encoding="utf-8")
+def test_card_says_what_was_measured(published, fer2013, votes):
+    card = (published / "tiny.md").read_text(encoding="utf-8")
     assert "$" not in card
-    clf = fer_estimators.load(published / "fer2013-compact.fer")
-    val = fer_estimators.load_fer2013(fer2013, split="val")
+    clf = fer_estimators.load(published / "tiny.fer")
+    fer_plus = votes if "Its cross-entropy with the votes is" in card else None
+    val = fer_estimators.load_fer2013(fer2013, split="val", fer_plus=fer_plus)
     accuracy = 100 * clf.score(val.images, val.target)
     assert f"| accuracy on FER2013's validation split | {accuracy:.1f} % |" in card
+    assert f"| as they are | {accuracy:.1f} % |" in card
     assert "1 of the validation images also stand in the training split" in card
+    assert "| blank | 18 |" in card
     assert re.search(r"SHA-256 of the weights: `[0-9a-f]{64}`", card)
+    assert "python training/pretrained.py ..." in card
+    assert "Then it rested." in card
+
+
+def test_wider_crops_show_more_and_tilted_ones_turn_each_way():
+    face = np.zeros((20, 20), dtype=np.uint8)
+    face[5:15, 5:15] = 255
+    wider, narrower = (hard_images.reframe(np.stack([face] * 2), share, 0) for share in (0.2, -0.2))
+    assert wider[0].mean() < face.mean() < narrower[0].mean()
+    one, other = hard_images.reframe(np.stack([np.triu(face)] * 2), 0.0, 20)
+    assert not np.array_equal(one, other)
 
 
 def test_temperature_makes_a_network_that_is_too_sure_less_sure(fitted_on_noise):
     clf, faces = fitted_on_noise
-    logits = publish.log_probabilities(clf, faces.images)
-    temperature = publish.fit_temperature(logits, np.searchsorted(clf.classes_, faces.target))
-    assert temperature > 1.2
+    logits = temperature.log_probabilities(clf, faces.images)
+    divisor = temperature.fit_temperature(logits, temperature.label_shares(clf, faces))
+    assert divisor > 1.2
     before = clf.predict_proba(faces.images)
-    publish.scale_logits(clf, 1 / temperature)
+    publish.scale_logits(clf, 1 / divisor)
     after = clf.predict_proba(faces.images)
-    expected = before ** (1 / temperature)
+    expected = before ** (1 / divisor)
     expected /= expected.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(after, expected, atol=1e-5)
 
@@ -153,8 +196,8 @@ def test_temperature_makes_a_network_that_is_too_sure_less_sure(fitted_on_noise)
 def test_calibration_errors_are_those_after_a_temperature():
     codes = (np.random.default_rng(0).random(2000) > 0.8).astype(int)
     too_sure = np.log([np.repeat([[0.8, 0.2]], 2000, axis=0)]) * 3
-    assert abs(publish.soften(too_sure, 1)[0, 0] - np.mean(codes == 0)) > 0.1
-    errors = publish.calibration_errors(too_sure, codes)
+    assert abs(temperature.soften(too_sure, 1)[0, 0] - np.mean(codes == 0)) > 0.1
+    errors = temperature.calibration_errors(too_sure, np.eye(2)[codes])
     assert max(errors) < 0.03
 
 

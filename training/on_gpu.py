@@ -30,11 +30,12 @@ from jax import numpy as jnp
 
 from fer_estimators._files.writing import written_whole
 from fer_estimators.architectures import ARCHITECTURES
+from fer_estimators.augmentation import make_augmentation
 from fer_estimators.classifiers._data import ImageBatches
 from fer_estimators.classifiers._optimizers import make_optimizer, take_average
 from fer_estimators.datasets import load_fer2013
 from fer_estimators.evaluation import vote_scores
-from ferplus import NETWORKS, rehearsed, wide_augmentation
+from ferplus import NETWORKS, rehearsed
 
 BATCH_SIZE = 512
 EPOCHS = 300
@@ -60,7 +61,7 @@ class Run:
 
     def __init__(self, network, teacher, images, targets, *, optimizer, batch_size):
         self.network = network
-        self._augmentation = wide_augmentation()
+        self._augmentation = make_augmentation("wide")
         self._augmentation.build(images.shape)
         self._teacher = teacher
         self._images, self._targets = jnp.asarray(images), jnp.asarray(targets)

@@ -182,15 +182,38 @@ def strong_augmentation() -> keras.Sequential:
     >>> [layer.name for layer in strong_augmentation().layers][-2:]
     ['brightness', 'erasing']
     """
+    return _far_augmentation("strong_augmentation", rotation=15 / 360, zoom=0.15, erased=1 / 6)
+
+
+def wide_augmentation() -> keras.Sequential:
+    """Change images as far as the crops of face detectors differ, for faces found in photos.
+
+    Returns
+    -------
+    keras.Sequential
+        As :func:`strong_augmentation`, but with rotations up to 20 degrees and zoom up to 22 %, so
+        that faces come at 0.8 to 1.3 times their size, and with erased rectangles of up to an
+        eighth of the area.
+
+    Examples
+    --------
+    >>> from fer_estimators.augmentation import wide_augmentation
+    >>> wide_augmentation().get_layer("affine").zoom
+    0.22
+    """
+    return _far_augmentation("wide_augmentation", rotation=20 / 360, zoom=0.22, erased=1 / 8)
+
+
+def _far_augmentation(name, *, rotation, zoom, erased):
     return keras.Sequential(
         [
             layers.RandomFlip("horizontal", name="flip"),
-            RandomAffine(shift=0.1, rotation=15 / 360, zoom=0.15, name="affine"),
+            RandomAffine(shift=0.1, rotation=rotation, zoom=zoom, name="affine"),
             layers.RandomContrast(0.4, value_range=(0, 255), name="contrast"),
             layers.RandomBrightness(0.15, value_range=(0, 255), name="brightness"),
-            layers.RandomErasing((0.5, 0.5), scale=(0.02, 1 / 6), fill_value=128, name="erasing"),
+            layers.RandomErasing((0.5, 0.5), scale=(0.02, erased), fill_value=128, name="erasing"),
         ],
-        name="strong_augmentation",
+        name=name,
     )
 
 
@@ -287,6 +310,7 @@ AUGMENTATIONS = {
     "standard": standard_augmentation,
     "strong": strong_augmentation,
     "study": study_augmentation,
+    "wide": wide_augmentation,
 }
 
 __all__ = [
@@ -297,4 +321,5 @@ __all__ = [
     "standard_augmentation",
     "strong_augmentation",
     "study_augmentation",
+    "wide_augmentation",
 ]

@@ -71,7 +71,7 @@ class TransferClassifier(BaseImageClassifier):
     image_shape : tuple of int, default=None
         Height and width (and channels), pixels, of the images in flat rows of `X`; one entry may
         be -1. Not needed for images of three or four dimensions.
-    augmentation : {"standard", "strong", "study"}, callable or None, default="standard"
+    augmentation : {"standard", "strong", "study", "wide"}, callable or None, default="standard"
         Random changes of the training images, as a preset of
         :data:`fer_estimators.augmentation.AUGMENTATIONS` or a function without arguments that
         returns a Keras layer. None trains on the images as they are.
