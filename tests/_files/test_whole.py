@@ -67,11 +67,46 @@ def test_file_that_lost_its_end_is_refused(files, damage, share, color):
             decode(damage(data, share), color=color)
 
 
-def test_last_bytes_of_a_grey_jpeg_are_missed():
+@pytest.mark.parametrize("n_bytes", [10, 20, 40, 100])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "png"])
+def test_last_bytes_of_a_jpeg_are_missed(kind, n_bytes):
+    color = kind.startswith("rgb") or kind == "cmyk"
     for seed in range(20):
-        data = KINDS["small grey"](seed)
+        with pytest.raises(ImageReadError, match="damaged JPEG"):
+            decode(KINDS[kind](seed)[: -2 - n_bytes] + b"\xff\xd9", color=color)
+
+
+@pytest.mark.parametrize("color", [False, True])
+def test_file_cut_before_a_restart_marker_is_refused(color):
+    data = encode(draw(0, 3 if color else 1), restart_marker_blocks=8)
+    last = max(data.rfind(bytes([0xFF, marker])) for marker in range(0xD0, 0xD8))
+    for end in (last, last + 1):
         with pytest.raises(ImageReadError, match="the data end before the image does"):
-            decode(data[:-22] + b"\xff\xd9")
+            decode(data[:end] + b"\xff\xd9", color=color)
+
+
+@pytest.mark.parametrize("color", [False, True])
+def test_whole_files_of_high_quality_are_read(color):
+    noise = np.random.default_rng(0).integers(0, 256, (20, 16, 24, 3 if color else 1))
+    for pixels in noise.astype(np.uint8):
+        data = encode(Image.fromarray(pixels.squeeze()), quality=100, subsampling=0)
+        assert decode(data, color=color).pixels == Image.open(io.BytesIO(data)).tobytes()
+
+
+def test_first_pass_alone_is_refused():
+    data = encode(draw(0), progressive=True)
+    second_scan = data.index(b"\xff\xda", data.index(b"\xff\xda") + 2)
+    end = data.rindex(b"\xff\xc4", 0, second_scan)
+    with pytest.raises(ImageReadError, match="passes that refine the image are missing"):
+        decode(data[:end] + b"\xff\xd9")
+
+
+@pytest.mark.parametrize("color", [False, True])
+def test_header_of_a_scan_without_content_is_an_error(color):
+    data = encode(draw(0))
+    scan = data.index(b"\xff\xda")
+    with pytest.raises(ImageReadError, match="damaged JPEG"):
+        decode(data[:scan] + b"\xff\xda\0\2" + data[scan + 10 :], color=color)
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])

@@ -18,8 +18,10 @@ from fer_estimators._files.resizing import RESIZE_FILTER
 from fer_estimators._files.whole import (
     check_jpeg,
     check_png_stream,
+    choose_filling,
+    ends_with_block,
+    find_scan,
     is_plain_jpeg,
-    jpeg_may_be_cut,
     read_png_stream,
 )
 from fer_estimators.exceptions import ImageReadError
@@ -43,9 +45,6 @@ class _JpegFile(JpegImageFile):
         return Image.Exif()
 
 
-# The plugin classes are called directly: Image.open would offer the bytes to every parser there
-# is, and warn about large images before their size can be refused here.
-_PLUGINS = {"JPEG": _JpegFile, "PNG": PngImageFile, "BMP": BmpImageFile}
 _MAGIC = ((b"\xff\xd8\xff", "JPEG"), (b"\x89PNG\r\n\x1a\n", "PNG"), (b"BM", "BMP"))
 
 #: Extensions of the formats that are read.
@@ -58,6 +57,8 @@ EXTENSIONS = {
     ".bmp": "BMP",
     ".dib": "BMP",
 }
+
+_ACCEPTED = ", ".join(name for _, name in _MAGIC)
 
 _OTHER_CONTENT = (
     (b"%!PS", "format EPS is not allowed"),
@@ -104,13 +105,13 @@ def _diagnose(data):
         return f"not an image but {stand_in}"
     for magic, message in _OTHER_CONTENT:
         if data.startswith(magic):
-            return f"{message} (accepted: {', '.join(_PLUGINS)})"
+            return f"{message} (accepted: {_ACCEPTED})"
     head = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head.startswith((b"<svg", b"<?xml")):
-        return f"format SVG is not allowed (accepted: {', '.join(_PLUGINS)})"
+        return f"format SVG is not allowed (accepted: {_ACCEPTED})"
     if head and all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head):
         return f"not an image (text: {data[:32]!r})"
-    return f"not an image (it begins with {data[:8]!r}; accepted: {', '.join(_PLUGINS)})"
+    return f"not an image (it begins with {data[:8]!r}; accepted: {_ACCEPTED})"
 
 
 def decode(data, *, color=False, image_size=None, name=""):
@@ -169,34 +170,29 @@ def _open_grey_jpeg(data):
     header = getattr(_canvas, "header", b"")
     if not header or not data.startswith(header):
         header = _canvas.header = _prepare_canvas(data)
-    if not header or not is_plain_jpeg(data):
+    if not header or not is_plain_jpeg(data, len(header)):
         return None
-    corner = (_canvas.image.width - 1, _canvas.image.height - 1)
-    _canvas.image.putpixel(corner, _UNTOUCHED)
-    # Instead of the end marker, behind which libjpeg would make up what is missing, a few bytes
-    # that it reads ahead: without the marker it never ends, but it gets to the corner.
-    with suppress(ValueError, OSError):
-        _canvas.image.frombytes(data[:-2] + _AHEAD, "jpeg", "L", "")
-    # One image in 256 has this very level there, and takes the full path for nothing.
-    return None if _canvas.image.getpixel(corner) == _UNTOUCHED else _canvas.image
+    try:
+        _canvas.image.frombytes(data[:-2] + _canvas.filling, "jpeg", "L", "")
+    except (ValueError, OSError):
+        return None
+    return _canvas.image
 
 
 def _prepare_canvas(data):
-    """Return what stands before the first scan of a plain grey JPEG, else nothing."""
+    """Return what stands before the data of a plain grey JPEG, else nothing."""
     size, header = _grey_jpeg_header(data)
     if size is None or size[0] * size[1] > _LARGEST_CANVAS:
         return b""
     if getattr(_canvas, "image", None) is None or _canvas.image.size != size:
         _canvas.image = Image.new("L", size)
+    _canvas.filling = choose_filling(find_scan(header)[1])
     return header
 
 
 # A new image for each file would cost a fifth of the time of decoding it. What is kept is small.
 _canvas = threading.local()
 _LARGEST_CANVAS = 2**20
-_UNTOUCHED = 77
-_AHEAD = b"\x55" * 8
-
 # SOF0 and SOF1, not the progressive SOF2; then markers whose segments cannot change how the
 # pixels are to be read: Huffman and quantisation tables, restart interval, JFIF header, comment.
 # EXIF is not among them.
@@ -206,12 +202,12 @@ _START_OF_SCAN = 0xDA
 
 
 def _grey_jpeg_header(data):
-    """Return (width, height) and all before the scan of a plain 8-bit one-channel JPEG."""
+    """Return (width, height) and all before the data of a plain 8-bit one-channel JPEG."""
     position, size, end = 2, None, len(data) - 9
     while position < end and data[position] == 0xFF:
         marker = data[position + 1]
         if marker == _START_OF_SCAN:
-            return size, data[: position + 2]
+            return size, data[: position + 2 + (data[position + 2] << 8 | data[position + 3])]
         if marker in _FRAME_MARKERS:
             # length(2) precision(1) height(2) width(2) channels(1)
             height, width = (
@@ -232,17 +228,8 @@ def _grey_jpeg_header(data):
 def _open_any(data, kind, color):
     """Open any accepted file; return the image in mode L or RGB, and notes on what was done."""
     try:
-        stream = read_png_stream(data) if kind == "PNG" else None
-        image = _PLUGINS[kind](io.BytesIO(data))
-        _check_pixels(image.size)
-        if kind == "PNG":
-            check_png_stream(stream, data)
-            _mend_transparency(image, depth=data[24])
+        image = _LOADERS[kind](data)
         notes = _note_frames(image)
-        image.load()
-        # A plain grey one is here because its last pixel may be missing.
-        if kind == "JPEG" and ((image.mode, color) == ("L", False) or jpeg_may_be_cut(data, image)):
-            check_jpeg(data, _decode_again)
         image, turned = turn_upright(image)
         return _convert(image, (*notes, *turned), color)
     except ImageReadError:
@@ -253,12 +240,47 @@ def _open_any(data, kind, color):
         raise ImageReadError(f"damaged {kind}: {error or type(error).__name__}") from error
 
 
+def _load_jpeg(data):
+    """Load a JPEG file, and see that none of its pixels is made up."""
+    start, block_end = find_scan(data)
+    if is_plain_jpeg(data, start) and ends_with_block(data, block_end):
+        with suppress(OSError):
+            return _load(_JpegFile(io.BytesIO(data[:-2] + choose_filling(block_end))))
+    image = _load(_JpegFile(io.BytesIO(data)))
+    check_jpeg(data, _decode_again)
+    return image
+
+
+def _load_png(data):
+    stream = read_png_stream(data)
+    image = PngImageFile(io.BytesIO(data))
+    _check_pixels(image.size)
+    check_png_stream(stream, data)
+    _mend_transparency(image, depth=data[24])
+    return _load(image)
+
+
+def _load_bmp(data):
+    return _load(BmpImageFile(io.BytesIO(data)))
+
+
+def _load(image):
+    _check_pixels(image.size)
+    image.load()
+    return image
+
+
 def _decode_again(data):
     """Return the pixels of a JPEG file as they are stored, None if it cannot be decoded."""
     try:
         return _JpegFile(io.BytesIO(data)).tobytes()
     except Exception:
         return None
+
+
+# The plugin classes are called directly: Image.open would offer the bytes to every parser there
+# is, and warn about large images before their size can be refused here.
+_LOADERS = {"JPEG": _load_jpeg, "PNG": _load_png, "BMP": _load_bmp}
 
 
 def to_upright_rgb(image):

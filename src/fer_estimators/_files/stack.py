@@ -117,19 +117,22 @@ class Stack:
                 self._add(index, result, names[index])
 
     def _add(self, index, decoded, name):
-        self._sizes[decoded.size] += 1
-        self._examples.setdefault(decoded.size, name)
-        self.notes += [(index, note) for note in decoded.notes]
+        pixels, size, notes = decoded
+        if size not in self._sizes:
+            self._examples[size] = name
+        self._sizes[size] += 1
+        if notes:
+            self.notes += [(index, note) for note in notes]
         self.kept.append(index)
         if len(self._sizes) > 1:
             return
-        if len(self._pixels) + len(decoded.pixels) > MAX_STACK_BYTES:
+        if len(self._pixels) + len(pixels) > MAX_STACK_BYTES:
             raise DatasetError(
                 f"the images take more than {MAX_STACK_BYTES:,} bytes, the limit: {name!r} of "
-                f"{'x'.join(map(str, decoded.size))} pixels is number {index + 1:,}. Pass "
+                f"{'x'.join(map(str, size))} pixels is number {index + 1:,}. Pass "
                 "image_size=(height, width) to make them smaller, or read them in parts."
             )
-        self._pixels += decoded.pixels
+        self._pixels += pixels
 
     def images(self):
         """Return the images.

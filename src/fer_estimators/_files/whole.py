@@ -16,56 +16,128 @@ _PROGRESSIVE = b"\xff\xc2"
 # The next marker in a scan: neither a stuffed byte, nor a restart, nor padding.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _START_OF_SCAN = 0xDA
+_CODE_TABLES = 0xC4
 # Two continuations of a scan that no code table reads alike.
 _CONTINUATIONS = (b"\x55" * 64, b"\xaa" * 64)
 _LAST_BYTES = 8
 
+# As many bytes as libjpeg reads ahead. In the usual code tables for grey, and whichever bit comes
+# first, the first ones mean at most seven coefficients and never the end of a block; the others are
+# for tables that end blocks with zeros, as those for colour do. Found by trying.
+_FILLING = b"\x12\x7c\x49\xf1\x27\xc4\x9f\x12"
+_FILLING_WITHOUT_ZEROS = b"\x49\x24\x92\x49\x24\x92\x49\x24"
 
-def is_plain_jpeg(data):
-    """Tell whether a JPEG file ends in its end marker, and has neither holes nor several passes.
+
+def is_plain_jpeg(data, start):
+    """Tell whether a JPEG's first scan ends the file, with an end marker, and has no holes.
 
     Parameters
     ----------
     data : bytes
         The whole file.
+    start : int
+        Where the scan's data begin.
 
     Returns
     -------
     bool
         False calls for the second look of `check_jpeg`.
     """
-    whole_end = data.endswith(_END) and data[-3] != 0xFF
-    return whole_end and _HOLE not in data and _PROGRESSIVE not in data
+    marker = _MARKER.search(data, start)
+    ends_there = marker and marker.start() == len(data) - 2 and data.endswith(_END)
+    return bool(ends_there) and data[-3] != 0xFF and _HOLE not in data
 
 
-def jpeg_may_be_cut(data, image):
-    """Tell whether a decoded JPEG deserves the second look of `check_jpeg`.
+def find_scan(data):
+    """Find the first scan of a JPEG, and the code that mostly ends its last block.
+
+    Parameters
+    ----------
+    data : bytes
+        The file, at least up to the scan's data.
+
+    Returns
+    -------
+    start : int
+        Where the scan's data begin.
+    block_end : tuple of (int, int), or None
+        The code and its length in bits; None if there is no such code, or one of many passes.
+    """
+    ends, position = {}, 2
+    while position + 4 < len(data):
+        marker, length = data[position + 1], int.from_bytes(data[position + 2 : position + 4])
+        segment = data[position + 4 : position + 2 + length]
+        position += 2 + length
+        if marker == _START_OF_SCAN:
+            # Of the last channel: its number, its tables, and three bytes of progressive scans.
+            odd = len(segment) < 4 or _PROGRESSIVE in data[:position]
+            return position, None if odd else ends.get(segment[-4] & 0x0F)
+        if marker == _CODE_TABLES:
+            ends.update(_read_block_ends(segment))
+    return len(data), None
+
+
+def _read_block_ends(segment):
+    """Yield the number of each code table, and its code for "no more coefficients"."""
+    while segment:
+        table, counts = segment[0], segment[1:17]
+        symbols = segment[17 : 17 + sum(counts)]
+        code = first = 0
+        for length, count in enumerate(counts, start=1):
+            place = symbols.find(b"\0", first, first + count)
+            if place >= 0 and table & 0x10:
+                yield table & 0x0F, (code + place - first, length)
+            code, first = (code + count) << 1, first + count
+        segment = segment[17 + len(symbols) :]
+
+
+def choose_filling(block_end):
+    """Choose what to put in the place of a JPEG's end marker.
+
+    Behind the end marker, libjpeg makes up what is missing; without it, the decoder fails.
+
+    Parameters
+    ----------
+    block_end : tuple of (int, int), or None
+        From `find_scan`.
+
+    Returns
+    -------
+    bytes
+        With which blocks do not end, unless they lack a few coefficients only.
+    """
+    return _FILLING_WITHOUT_ZEROS if block_end and block_end[0] == 0 else _FILLING
+
+
+def ends_with_block(data, block_end):
+    """Tell whether the last bits before the end marker are those that end a block.
+
+    Of cut files, one in eight does so by chance; of whole ones, those do not whose last block has
+    its very last coefficient.
 
     Parameters
     ----------
     data : bytes
         The whole file.
-    image : PIL.Image.Image
-        As libjpeg gave it.
+    block_end : tuple of (int, int), or None
+        From `find_scan`.
 
     Returns
     -------
     bool
-        False if nothing hints at missing or left-over data; that takes a microsecond.
     """
-    return not is_plain_jpeg(data) or _ends_in_filling(image)
+    if block_end is None:
+        return False
+    code, length = block_end
+    # Without the zeros that keep 0xFF from looking like a marker.
+    tail = int.from_bytes(data[-12:-2].replace(b"\xff\0", b"\xff"))
+    # The last byte is filled up with ones.
+    padding = _count_last_ones(tail) - _count_last_ones(code)
+    return 0 <= padding < 8 and tail >> padding & (1 << length) - 1 == code
 
 
-def _ends_in_filling(image):
-    """Tell whether the last pixels have the grey level of a block without data."""
-    right, bottom = image.width - 1, image.height - 1
-    corner = ((right, bottom), (max(right - 1, 0), bottom), (right, max(bottom - 1, 0)))
-    return all(_is_filling(image.getpixel(place)) for place in corner)
-
-
-def _is_filling(pixel):
-    # Inverted CMYK has 127.
-    return pixel == 128 or (isinstance(pixel, tuple) and set(pixel) <= {127, 128})
+def _count_last_ones(number):
+    return (number ^ (number + 1)).bit_length() - 1
 
 
 def check_jpeg(data, decode):
@@ -91,13 +163,15 @@ def check_jpeg(data, decode):
     start, end, passes = _find_scans(data)
     if _PROGRESSIVE in data[:start] and not _refine_all(passes):
         raise ImageReadError("damaged JPEG: cut off, passes that refine the image are missing")
-    body = data[:end]
-    if _depends_on_what_follows(body, decode):
+    # A last 0xFF would make a marker of what follows.
+    body = data[:end].rstrip(b"\xff")
+    never_ends = len(passes) == 1 and decode(body + _FILLING) is None
+    if never_ends or _depends_on_what_follows(body, decode):
         raise ImageReadError("damaged JPEG: the data end before the image does")
     # The code tables of an image of one grey level may leave nothing to depend on.
     if (
         _HOLE in data[start:end]
-        and not _depends_on_what_follows(body[:-_LAST_BYTES], decode)
+        and not _depends_on_what_follows(body[:-_LAST_BYTES].rstrip(b"\xff"), decode)
         and _depends_on_what_follows(data[:start], decode)
     ):
         raise ImageReadError("damaged JPEG: the image ends before the data do")
@@ -138,8 +212,6 @@ def _next_marker(data, position):
 
 
 def _depends_on_what_follows(body, decode):
-    # A last 0xFF would make a marker of what follows.
-    body = body.rstrip(b"\xff")
     first, second = (decode(body + more + _END) for more in _CONTINUATIONS)
     return first is None or first != second
 
