@@ -16,7 +16,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from fer_estimators._messages import warn
 from fer_estimators.images import describe_shape
-from fer_estimators.resumable import ResumableClassifier
 
 
 class EmotionClassifier(Protocol):
@@ -215,17 +214,19 @@ def _parts(estimator) -> Iterator[Any]:
 
 def _find_decider(estimator):
     """Return what decides: the end of pipelines, the best of a search, what wrappers pass on to."""
-    while True:
+    while not hasattr(estimator, "abstain_label_"):
         if isinstance(estimator, Pipeline):
             estimator = estimator.steps[-1][1]
         elif isinstance(estimator, FrozenEstimator):
             estimator = estimator.estimator
-        elif isinstance(estimator, ResumableClassifier):
-            estimator = estimator.estimator_
         elif hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
+        elif hasattr(estimator, "estimator_"):
+            # Such as a ResumableClassifier, whose module needs packages that running does not.
+            estimator = estimator.estimator_
         else:
-            return estimator
+            break
+    return estimator
 
 
 def _show(classifier):
