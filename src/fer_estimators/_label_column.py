@@ -1,4 +1,4 @@
-"""Labels in one dimension, as people wrote them."""
+"""Labels as people wrote them: of one kind, none missing, in one dimension."""
 
 from numbers import Number
 from typing import Any
@@ -51,7 +51,7 @@ def flatten_labels(y: ArrayLike, *, name: str = "y") -> NDArray[Any]:
 def _refuse_gaps_and_mixtures(labels, name):
     first_of = {}
     for row, label in enumerate(labels):
-        first_of.setdefault(_kind(label), row)
+        first_of.setdefault(kind_of(label), row)
     if "missing" in first_of:
         row = first_of["missing"]
         raise ValueError(
@@ -70,20 +70,40 @@ def _refuse_gaps_and_mixtures(labels, name):
         )
 
 
-def _kind(label):
+def kind_of(label: Any) -> str:
+    """Name the kind of a label, for messages about labels of several kinds.
+
+    Parameters
+    ----------
+    label : object
+
+    Returns
+    -------
+    str
+        "names", "bytes", "missing", "truth values", "numbers", or the name of another type.
+    """
     if isinstance(label, str):
-        return "text"
+        return "names"
     if isinstance(label, bytes):
         return "bytes"
-    if _is_missing(label):
+    if is_missing(label):
         return "missing"
     if isinstance(label, (bool, np.bool_)):
         return "truth values"
     return "numbers" if isinstance(label, Number) else type(label).__name__
 
 
-def _is_missing(label):
-    """Tell None, NaN and pandas.NA, which compares as neither equal nor different."""
+def is_missing(label: Any) -> bool:
+    """Tell None, NaN and pandas' NA and NaT, of which NA is neither equal nor unequal to itself.
+
+    Parameters
+    ----------
+    label : object
+
+    Returns
+    -------
+    bool
+    """
     if label is None:
         return True
     try:

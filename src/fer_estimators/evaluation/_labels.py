@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fer_estimators._label_column import is_missing, kind_of
 from fer_estimators._messages import suggest, warn
 from fer_estimators._probabilities import (
     as_ordered_columns,
@@ -17,7 +18,8 @@ from fer_estimators._probabilities import (
 )
 from fer_estimators.datasets import EMOTIONS
 
-_KINDS = {"names": str, "numbers": (numbers.Number, np.bool_), "bytes": bytes}
+# What NumPy makes arrays of by itself.
+_PLAIN_KINDS = {"names", "numbers", "bytes"}
 
 
 def check_labels(values, name):
@@ -53,13 +55,7 @@ def as_objects(values):
 
 def find_missing(array):
     """Return the positions of None, NaN, and what pandas has for them."""
-    return [i for i, value in enumerate(array.tolist()) if _is_missing(value)]
-
-
-def _is_missing(value):
-    # By name: pandas need not be installed, and its NA is neither equal nor unequal to itself.
-    is_pandas = type(value).__name__ in ("NAType", "NaTType")
-    return value is None or is_pandas or (isinstance(value, numbers.Number) and value != value)
+    return [i for i, value in enumerate(array.tolist()) if is_missing(value)]
 
 
 def of_one_kind(array, name):
@@ -69,7 +65,7 @@ def of_one_kind(array, name):
     values = array.tolist()
     kinds = {}
     for value in values:
-        kinds.setdefault(_kind(value), value)
+        kinds.setdefault(_comparable_kind(value), value)
     if len(kinds) > 1:
         mixed = " and ".join(f"{kind} such as {value!r}" for kind, value in kinds.items())
         raise ValueError(f"{name} holds {mixed}; expected values of one kind. Convert them all.")
@@ -79,14 +75,13 @@ def of_one_kind(array, name):
             f"{name} holds rows such as {nested[0]!r}, expected shape (n_samples,): one value a "
             "face."
         )
-    return np.array(values) if kinds.keys() <= _KINDS.keys() else array
+    return np.array(values) if kinds.keys() <= _PLAIN_KINDS else array
 
 
-def _kind(value):
-    for kind, types in _KINDS.items():
-        if isinstance(value, types):
-            return kind
-    return type(value).__name__
+def _comparable_kind(value):
+    # True equals 1, so that both may stand in one array.
+    kind = kind_of(value)
+    return "numbers" if kind == "truth values" else kind
 
 
 def check_count(name, value):
@@ -137,7 +132,7 @@ def warn_of_reordered_rows(**columns: Any) -> None:
 
 def check_same_kind(y_true, y_pred):
     """Raise ValueError if one holds names and the other numbers, each checked on its own."""
-    kinds = [_kind(y[0]) for y in (y_true, y_pred)]
+    kinds = [_comparable_kind(y[0]) for y in (y_true, y_pred)]
     if kinds[0] != kinds[1]:
         raise ValueError(
             f"y_true holds {kinds[0]} such as {y_true.tolist()[0]!r}, but y_pred holds {kinds[1]} "
@@ -180,7 +175,7 @@ def find_answered(
     y_true: NDArray[Any], y_pred: NDArray[Any], abstain_label: Any
 ) -> NDArray[np.bool_]:
     """Tell which predictions are answers, rather than the label that stands for none."""
-    is_text = _kind(y_pred.tolist()[0]) == "names"
+    is_text = isinstance(y_pred.tolist()[0], str)
     if abstain_label is None or isinstance(abstain_label, str) != is_text:
         return np.ones(len(y_pred), dtype=bool)
     if abstain_label in y_true.tolist():
