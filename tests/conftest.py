@@ -20,7 +20,8 @@ from fer_estimators.datasets import make_faces
 if not hasattr(os, "mkfifo"):
     os.mkfifo = lambda path: pytest.skip("this system has no named pipes")
 
-# Programs that import each other; tests import them likewise.
+# Programs that tests import, too.
+sys.path.append(str(Path(__file__).parent))
 sys.path.append(str(Path(__file__).parent / "fuzz"))
 # Programs that made the shipped networks; a test runs them.
 sys.path.append(str(Path(__file__).parents[1] / "training"))

@@ -1,18 +1,18 @@
 """The package as a whole: light to import, complete, and its examples run."""
 
-import ast
 import doctest
 import importlib
 import inspect
 import pkgutil
 import subprocess
 import sys
-from pathlib import Path
+from graphlib import CycleError
 
 import keras
 import pytest
 
 import fer_estimators
+import structure
 from fer_estimators._backends import BACKENDS
 
 
@@ -69,26 +69,20 @@ def test_public_functions_and_classes_have_examples():
     assert without == []
 
 
-def imports_of(path):
-    """Yield the dotted names of what a module imports from this package."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("fer_estimators"):
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if "fer_estimators" in alias.name)
-
-
 def test_no_package_imports_private_names_of_another():
-    root = Path(fer_estimators.__file__).parent
-    found = []
-    for path in root.rglob("*.py"):
-        home = path.relative_to(root).parts[0].removesuffix(".py")
-        for name in imports_of(path):
-            # `_backends`, `_files` and the private modules beside them are for all.
-            place, *rest = name.removeprefix("fer_estimators.").split(".")
-            if place[0] != "_" and place != home and any(part[0] == "_" for part in rest):
-                found.append(f"{path.relative_to(root)}: {name}")
-    assert found == []
+    assert structure.private_imports(structure.modules_of(structure.ROOT)) == []
+
+
+def test_no_packages_import_each_other_in_a_circle():
+    floors = structure.floors_of(structure.import_graph(structure.modules_of(structure.ROOT)))
+    assert floors[-1]
+    with pytest.raises(CycleError):
+        structure.floors_of({"a": {"b"}, "b": {"a"}})
+
+
+def test_fit_can_be_followed_in_a_dozen_files():
+    entered = structure.trace_fit(structure.ROOT)["entered"]
+    assert len([path for path in entered if path[0] != "_"]) <= 12
 
 
 def test_scikeras_leaves_keras_as_it_was():
