@@ -343,7 +343,7 @@ def test_two_workers_do_not_train_the_same_fit(table, tmp_path):
 @pytest.mark.parametrize("is_windows", [False, True])
 def test_fits_are_listed_measured_and_cleared(table, tmp_path, monkeypatch, is_windows):
     # Which deletes no file that is open, such as a lock.
-    monkeypatch.setattr("fer_estimators._files.kept_fits._IS_WINDOWS", is_windows)
+    monkeypatch.setattr("fer_estimators.resumable._kept_fits._IS_WINDOWS", is_windows)
     (tmp_path / "of the user").mkdir()
     for n in (1, 2):
         ResumableClassifier(KNeighborsClassifier(n), tmp_path).fit(*table)

@@ -1,4 +1,4 @@
-"""Fits that are kept in a folder, so that a search that died goes on where it was."""
+"""Load a fit that was kept, or train and keep it."""
 
 import time
 from os import PathLike
@@ -15,19 +15,10 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 import fer_estimators
 from fer_estimators._compat import HasMethods, estimator_has, inner_visual_block, num_samples
-from fer_estimators._files.kept_fits import (
-    KeptFit,
-    clear_fits,
-    is_not_writable,
-    list_fits,
-    open_place,
-    warn_not_kept,
-)
 from fer_estimators._fingerprint import describe, digest
 from fer_estimators._messages import warn
 from fer_estimators.exceptions import CheckpointError
-
-__all__ = ["KeptFit", "ResumableClassifier", "clear_fits", "list_fits"]
+from fer_estimators.resumable._kept_fits import is_not_writable, open_place, warn_not_kept
 
 
 class ResumableClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
