@@ -116,7 +116,7 @@ def check(driver, address, photo):
     part("photo").send_keys(str(photo))
     wait(lambda _: script("tryIt.current"))
     yield from compare(script("tryIt.current.faces"), faces, probabilities, "photo")
-    if part("status").text.count("face ") != len(faces):
+    if part("status").text.count("Face ") != len(faces):
         yield f"the status says {part('status').text!r}"
     driver.execute_script(
         "const t = arguments[0]; t.value = 100; t.dispatchEvent(new Event('input'))",

