@@ -89,7 +89,7 @@ class Archive:
         _check_members(os.path.basename(self._path), members, os.fstat(file.fileno()).st_size)
         numbers = [(m.header_offset, m.compress_size, m.file_size, m.CRC) for m in members]
         self._numbers = np.array(numbers, dtype=np.int64).reshape(-1, 4)
-        self._deflated = np.array([m.compress_type == zipfile.ZIP_DEFLATED for m in members])
+        self._deflated = bytes(m.compress_type == zipfile.ZIP_DEFLATED for m in members)
         # Fresh strings: the old ones lie among the records and would hold their memory.
         names = "\0".join([member.filename for member in members])
         # Names that zipfile takes from an extra field, and not from where they stand first.
@@ -111,19 +111,18 @@ class Archive:
         if len(header) < _LOCAL_HEADER.size or not header.startswith(_SIGNATURE):
             raise zipfile.BadZipFile("no member where the table of contents has one")
         _, flags, method, *said, name_length, more = _LOCAL_HEADER.unpack(header)
-        found = self._file.read(name_length).decode(
-            "utf-8" if flags & _UTF8 else "cp437", "replace"
-        )
+        # In one go, as each read costs as much as the checks.
+        data = self._file.read(name_length + more + packed_size)
+        found = data[:name_length].decode("utf-8" if flags & _UTF8 else "cp437", "replace")
         if found != name and found != self._renamed.get(name):
             raise zipfile.BadZipFile(f"the member there is named {found!r}")
-        wanted = [checksum, packed_size, size]
-        if said != wanted and not flags & _STREAMED and _WIDE not in said:
+        if said != [checksum, packed_size, size] and not flags & _STREAMED and _WIDE not in said:
             raise zipfile.BadZipFile("sizes or checksum are not those of the table of contents")
-        if (method == zipfile.ZIP_DEFLATED) != self._deflated[row]:
+        is_deflated = self._deflated[row]
+        if (method == zipfile.ZIP_DEFLATED) != is_deflated:
             raise zipfile.BadZipFile("method is not that of the table of contents")
-        self._file.seek(more, os.SEEK_CUR)
-        data = self._file.read(packed_size)
-        if self._deflated[row]:
+        data = data[name_length + more :]
+        if is_deflated:
             # One byte more than promised is asked for, to see that there is none.
             data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, size + 1)
         if len(data) != size or zlib.crc32(data) != checksum:
