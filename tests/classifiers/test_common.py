@@ -3,6 +3,7 @@
 import copy
 import pickle
 import random
+import sys
 
 import keras
 import numpy as np
@@ -80,9 +81,19 @@ def test_fit_leaves_global_random_state_and_the_working_folder_alone(
     assert capfd.readouterr().out == ""
 
 
-def test_verbose_shows_the_epochs(cnn, faces, capfd):
-    cnn(verbose=1, epochs=2).fit(faces.images, faces.target)
-    assert "Epoch 2/2" in capfd.readouterr().out
+@pytest.mark.parametrize("verbose", [1, 2])
+def test_verbose_prints_the_epochs_without_control_characters(cnn, faces, capfd, verbose):
+    cnn(verbose=verbose, epochs=2).fit(faces.images, faces.target)
+    printed = capfd.readouterr().out
+    assert "Epoch 2/2" in printed
+    assert "val_accuracy" in printed
+    assert printed.replace("\n", "").isprintable()
+
+
+def test_verbose_shows_a_bar_in_a_terminal(cnn, faces, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    cnn(verbose=1, epochs=1).fit(faces.images, faces.target)
+    assert "━" in capsys.readouterr().out
 
 
 def test_clone_keeps_parameters_and_forgets_the_fit(make, faces):

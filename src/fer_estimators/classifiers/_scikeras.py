@@ -67,8 +67,11 @@ def train(model, data, *, validation_data, callbacks, epochs, initial_epoch, ver
     epochs, initial_epoch : int
         Number of epochs, and how many came before.
     verbose : int
-        As in ``keras.Model.fit``.
+        As in ``keras.Model.fit``; a bar is shown in a terminal only, elsewhere a line an epoch.
     """
+    if verbose == 1 and not _is_terminal(sys.stdout):
+        # A bar is moved by backspaces, which stay in notebooks and files.
+        verbose = 2
     wrapper = _BatchClassifier(model=model, callbacks=callbacks, verbose=verbose, shuffle=False)
     wrapper.fit(
         data,
@@ -77,3 +80,7 @@ def train(model, data, *, validation_data, callbacks, epochs, initial_epoch, ver
         initial_epoch=initial_epoch,
         validation_data=validation_data,
     )
+
+
+def _is_terminal(stream):
+    return hasattr(stream, "isatty") and stream.isatty()

@@ -131,7 +131,8 @@ default="adam"
         same data give the same model again on the same machine's CPU, and global random state is
         left as it was found; None draws a seed from NumPy's.
     verbose : int, default=0
-        0 is silent, 1 shows a progress bar for each epoch, 2 prints a line for each.
+        0 is silent, 1 shows a progress bar for each epoch in a terminal, and a line elsewhere, 2
+        prints a line for each.
 
     Attributes
     ----------
