@@ -1,4 +1,9 @@
-"""Tables of numbers as pandas DataFrames, for whoever has pandas."""
+"""Tables and columns of pandas, for whoever has it."""
+
+from itertools import pairwise
+from typing import Any
+
+from fer_estimators._messages import warn
 
 
 def make_frame(data, *, index=None, columns=None):
@@ -28,3 +33,26 @@ def make_frame(data, *, index=None, columns=None):
             "`pip install pandas`, or read what it would hold from the attributes or output='dict'."
         ) from error
     return pandas.DataFrame(data, index=index, columns=columns)
+
+
+def warn_of_reordered_rows(**columns: Any) -> None:
+    """Warn where the indices of pandas name the same rows in another order.
+
+    Parameters
+    ----------
+    **columns : array-like or None
+        What is matched row by row; only tables and columns of pandas have an index.
+    """
+    indices = {
+        name: values.index
+        for name, values in columns.items()
+        if hasattr(getattr(values, "index", None), "equals")
+    }
+    for (first, index), (name, other) in pairwise(indices.items()):
+        reordered = len(index) == len(other) and not index.equals(other)
+        if reordered and set(index.tolist()) == set(other.tolist()):
+            warn(
+                f"{first} and {name} have the same index in another order, but are matched row by "
+                f"row: {index.tolist()[0]!r} with {other.tolist()[0]!r} first. If the index tells "
+                f"the face, bring them into one order: `{name}.loc[{first}.index]`."
+            )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fer_estimators._frame import warn_of_reordered_rows
 from fer_estimators._messages import name_some, warn
 from fer_estimators._probabilities import check_probabilities
 from fer_estimators._scale import find_blank, warn_of_blank
@@ -115,6 +116,7 @@ class ImagePredictor:
 
         self._check_is_fitted()
         warn_of_unknown_labels(y, self.classes_)
+        warn_of_reordered_rows(X=X, y=y, sample_weight=sample_weight)
         return accuracy_score(y, self.predict(X), sample_weight=sample_weight)
 
     def _check_is_fitted(self) -> None:

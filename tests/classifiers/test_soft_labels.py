@@ -108,3 +108,21 @@ def test_checkpoint_knows_the_probabilities(cnn, faces, tmp_path):
     cnn().fit(faces.images, faces.target, y_proba=y_proba, checkpoint=tmp_path / "there")
     with pytest.raises(CheckpointError, match="y_proba changed"):
         cnn().fit(faces.images, faces.target, checkpoint=tmp_path / "there")
+
+
+def test_rows_in_another_order_are_told_by_their_index(cnn, faces):
+    y = pd.Series(faces.target)
+    other = y.sample(frac=1, random_state=0).index
+    ones = pd.Series(1.0, index=y.index)
+    clf = cnn()
+    with pytest.warns(UserWarning, match="y and y_proba have the same index in another order"):
+        y_proba = pd.DataFrame(1 / 7, index=other, columns=np.unique(y))
+        clf.fit(faces.images, y, y_proba=y_proba)
+    with pytest.warns(UserWarning, match="y and sample_weight have the same index"):
+        clf.fit(faces.images, y, sample_weight=ones.loc[other])
+    with pytest.warns(UserWarning, match="y and sample_weight have the same index"):
+        clf.score(faces.images, y, sample_weight=ones.loc[other])
+    with pytest.warns(UserWarning, match="X_val and y_val have the same index"):
+        clf.fit(faces.images, y, X_val=pd.Series(list(faces.images)), y_val=y.loc[other])
+    # Rows of other names are matched by their places.
+    clf.fit(faces.images, y, sample_weight=pd.Series(1.0, index=y.index + 1000))

@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_consistent_length
 
 from fer_estimators._compat import check_sample_weight
+from fer_estimators._frame import warn_of_reordered_rows
 from fer_estimators._label_column import flatten_labels
 from fer_estimators._prediction import as_seen
 from fer_estimators._probabilities import as_ordered_columns, find_improper, find_permutation
@@ -199,6 +200,7 @@ def check_training_data(
     ValueError, TypeError
         If something is not as described.
     """
+    warn_of_reordered_rows(X=X, y=y, sample_weight=sample_weight, y_proba=y_proba)
     name = type(estimator).__name__
     labels = check_labels(y, estimator_name=name)
     if warm:
@@ -224,6 +226,7 @@ def _check_validation(estimator, validation, image_shape, classes):
             f"validation_data has type {type(validation).__name__}, but a pair (X, y) is expected."
         )
     X, y = validation
+    warn_of_reordered_rows(X_val=X, y_val=y)
     check_consistent_length(X, y)
     labels = check_labels(y, estimator_name=type(estimator).__name__)
     _, codes = encode_labels(labels, classes)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch, check_random_state
 
-from fer_estimators._frame import make_frame
+from fer_estimators._frame import make_frame, warn_of_reordered_rows
 from fer_estimators._messages import suggest
 from fer_estimators._prediction import ImagePredictor, as_seen
 from fer_estimators.evaluation._axes import LINE, draw_face, get_grid_axes, write_below
@@ -22,7 +22,6 @@ from fer_estimators.evaluation._labels import (
     check_same_length,
     find_answered,
     order_labels,
-    warn_of_reordered_rows,
 )
 from fer_estimators.images import has_several_shapes
 

@@ -2,7 +2,6 @@
 
 import numbers
 from collections.abc import Iterable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -111,23 +110,6 @@ def check_same_length(**arrays):
     if len(set(lengths.values())) > 1:
         received = ", ".join(f"{name} has {length}" for name, length in lengths.items())
         raise ValueError(f"{received}: expected one entry a face in each. Pass the same faces.")
-
-
-def warn_of_reordered_rows(**columns: Any) -> None:
-    """Warn where the indices of pandas name the same rows in another order."""
-    indices = {
-        name: values.index
-        for name, values in columns.items()
-        if hasattr(getattr(values, "index", None), "equals")
-    }
-    for (first, index), (name, other) in pairwise(indices.items()):
-        reordered = len(index) == len(other) and not index.equals(other)
-        if reordered and set(index.tolist()) == set(other.tolist()):
-            warn(
-                f"{first} and {name} have the same index in another order, but are compared row by "
-                f"row: {index.tolist()[0]!r} with {other.tolist()[0]!r} first. If the index tells "
-                f"the face, bring them into one order: `{name}.loc[{first}.index]`."
-            )
 
 
 def check_same_kind(y_true, y_pred):

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn import metrics
 from sklearn.utils.multiclass import check_classification_targets
 
-from fer_estimators._frame import make_frame
+from fer_estimators._frame import make_frame, warn_of_reordered_rows
 from fer_estimators._messages import suggest
 from fer_estimators._statistics import (
     effective_size,
@@ -29,7 +29,6 @@ from fer_estimators.evaluation._labels import (
     check_weights,
     find_answered,
     order_labels,
-    warn_of_reordered_rows,
     warn_of_unknown_predictions,
 )
 

@@ -4,8 +4,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
+from fer_estimators._frame import warn_of_reordered_rows
 from fer_estimators._statistics import expected_calibration_error
-from fer_estimators.evaluation._labels import check_proba, warn_of_reordered_rows
+from fer_estimators.evaluation._labels import check_proba
 
 
 def vote_scores(votes: ArrayLike, y_proba: ArrayLike, *, classes: ArrayLike) -> dict[str, float]:
