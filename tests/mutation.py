@@ -24,7 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "robustness.md"
-SECONDS = 120
+SECONDS = 300
 
 #: The tests of each module, those that tell most first.
 MODULES = {
@@ -45,9 +45,15 @@ MODULES = {
     ],
     "_files.writing": ["tests/_files/test_writing.py", "tests/datasets/test_cache.py"],
     "images": ["tests/test_images.py", "tests/test_preprocessing.py"],
-    "classifiers._data": ["tests/classifiers/test_bad_input.py"],
+    "classifiers._data": [
+        "tests/classifiers/test_bad_input.py",
+        "tests/classifiers/test_soft_labels.py",
+    ],
     "classifiers._checkpoint": ["tests/classifiers/test_checkpoint.py"],
 }
+
+# These train in processes of their own, where the module is as it always was.
+LEFT_OUT = "kills_at_random_moments or sigterm"
 
 _COMPARISONS = {
     ast.Lt: ast.LtE,
@@ -156,6 +162,7 @@ def _run_tests(module, path, code, tests):
         import pytest
 
         options = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--no-header"]
+        options += ["-k", f"not ({LEFT_OUT})"]
         os._exit(int(pytest.main([*options, *tests])))
     os._exit(1)
 
@@ -195,6 +202,7 @@ def main():
     arguments = parser.parse_args()
     # Once for all children.
     import joblib  # noqa: F401
+    import keras  # noqa: F401
     import numpy  # noqa: F401
     import PIL.Image  # noqa: F401
     import pytest  # noqa: F401

@@ -115,8 +115,8 @@ def test_rows_in_another_order_are_told_by_their_index(cnn, faces):
     other = y.sample(frac=1, random_state=0).index
     ones = pd.Series(1.0, index=y.index)
     clf = cnn()
+    y_proba = pd.DataFrame(1 / 7, index=other, columns=np.unique(y))
     with pytest.warns(UserWarning, match="y and y_proba have the same index in another order"):
-        y_proba = pd.DataFrame(1 / 7, index=other, columns=np.unique(y))
         clf.fit(faces.images, y, y_proba=y_proba)
     with pytest.warns(UserWarning, match="y and sample_weight have the same index"):
         clf.fit(faces.images, y, sample_weight=ones.loc[other])
