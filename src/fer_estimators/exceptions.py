@@ -4,11 +4,13 @@ Each derives from the built-in error that a caller would expect, so that ``excep
 keeps working without knowing these names.
 """
 
+from typing import Any
+
 
 class _PickledAsItIs:
     """Lets tblib, which Dask imports, pickle errors that are of two built-in kinds."""
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return super().__reduce__()
 
 

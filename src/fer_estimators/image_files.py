@@ -88,7 +88,7 @@ class ImageFiles:
         if image_size is None:
             raise ValueError("image_size=None, but one size for all is expected, such as 48.")
         self._reader = ImageReader(image_size, color=color).fit(paths)
-        self.paths = np.array([os.fspath(path) for path in paths])
+        self.paths: NDArray[np.str_] = np.array([os.fspath(path) for path in paths])
         if self.paths.dtype.kind != "U":
             raise TypeError(
                 "paths holds the contents of files as bytes, but file names are expected. Read "

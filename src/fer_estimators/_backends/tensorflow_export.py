@@ -5,6 +5,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import keras
 import numpy as np
@@ -75,7 +76,7 @@ def trace_network(
 
 
 def to_litert(
-    function: Callable, *, quantize: str | None, representative: Iterable[NDArray] | None
+    function: Callable, *, quantize: str | None, representative: Iterable[NDArray[Any]] | None
 ) -> bytes:
     """Convert a traced network to LiteRT.
 
@@ -165,7 +166,7 @@ def _name_operations(frozen, error, target):
     )
 
 
-def to_saved_model(function: Callable, model: keras.Model, folder: str | os.PathLike) -> None:
+def to_saved_model(function: Callable, model: keras.Model, folder: str | os.PathLike[str]) -> None:
     """Write a traced network as TensorFlow's SavedModel.
 
     Parameters
@@ -182,7 +183,7 @@ def to_saved_model(function: Callable, model: keras.Model, folder: str | os.Path
     tf.saved_model.save(module, os.fspath(folder), signatures=function.get_concrete_function())
 
 
-def run_saved_model(folder: str | os.PathLike) -> Callable[[NDArray], NDArray]:
+def run_saved_model(folder: str | os.PathLike[str]) -> Callable[[NDArray[Any]], NDArray[Any]]:
     """Load what :func:`to_saved_model` wrote.
 
     Parameters

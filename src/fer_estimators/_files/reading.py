@@ -12,7 +12,7 @@ _CAN_STEP = os.open in os.supports_dir_fd
 
 
 def open_regular(
-    path: str | os.PathLike, *, follow_links: bool = True, folder: int | None = None
+    path: str | os.PathLike[str], *, follow_links: bool = True, folder: int | None = None
 ) -> tuple[int, int]:
     """Open a regular file, and nothing else, without waiting for anyone.
 

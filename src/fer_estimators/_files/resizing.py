@@ -1,6 +1,7 @@
 """One filter, and one check of sizes, for whatever resizes images."""
 
 from numbers import Integral
+from typing import Any
 
 from PIL import Image
 
@@ -39,10 +40,8 @@ def height_and_width(image_size: int | tuple[int, int] | None) -> tuple[int, int
     """
     if image_size is None:
         return None
-    single = isinstance(image_size, Integral)
-    pair = (image_size, image_size) if single else image_size
-    is_pair = isinstance(pair, (tuple, list)) and len(pair) == 2
-    if not is_pair or not all(map(_is_side, pair)):
+    pair: Any = image_size if isinstance(image_size, (tuple, list)) else (image_size, image_size)
+    if len(pair) != 2 or not all(map(_is_side, pair)):
         raise ValueError(
             f"image_size={shorten(image_size)} is not a size; expected a number of pixels or "
             f"(height, width) in pixels, 1 to {MAX_SIDE} each. Pass for example "

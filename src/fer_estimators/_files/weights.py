@@ -12,7 +12,7 @@ import stat
 from collections.abc import Mapping
 from importlib.metadata import version
 from os import PathLike
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import ml_dtypes
 import numpy as np
@@ -25,7 +25,8 @@ from fer_estimators._files.reading import open_regular
 from fer_estimators._files.writing import check_writable, written_whole
 from fer_estimators.exceptions import ModelFileError, ModelFileNotFoundError
 
-JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
+#: What JSON can hold; that of a strange file is checked where it is used.
+JSON: TypeAlias = Any
 Kind: TypeAlias = Literal["model file", "checkpoint"]
 
 #: 1 was the zip archive that version 0.1.0 wrote.
@@ -58,7 +59,7 @@ _DTYPES = {
 
 def write_weights(
     path: str | PathLike[str],
-    arrays: Mapping[str, NDArray],
+    arrays: Mapping[str, NDArray[Any]],
     metadata: Mapping[str, JSON],
     *,
     kind: Kind = "model file",
@@ -116,7 +117,7 @@ def write_weights(
 
 def read_weights(
     path: str | PathLike[str], *, kind: Kind = "model file"
-) -> tuple[dict[str, NDArray], dict[str, JSON]]:
+) -> tuple[dict[str, NDArray[Any]], dict[str, JSON]]:
     """Read what :func:`write_weights` wrote, and check that it is whole.
 
     Nothing in the file can run, and what is read takes no more memory than twice its size.

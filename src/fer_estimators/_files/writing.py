@@ -13,7 +13,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 @contextmanager
-def written_whole(path: str | os.PathLike, *, prefix: str = ".") -> Iterator[BinaryIO]:
+def written_whole(path: str | os.PathLike[str], *, prefix: str = ".") -> Iterator[BinaryIO]:
     """Open a file that takes the place of `path` once it is whole and on the disk.
 
     Readers see the old file or the new one. After an error the old one is still there, and
@@ -69,7 +69,7 @@ def written_whole(path: str | os.PathLike, *, prefix: str = ".") -> Iterator[Bin
     _sync_folder(folder)
 
 
-def check_writable(path: str | os.PathLike) -> tuple[str, int | None]:
+def check_writable(path: str | os.PathLike[str]) -> tuple[str, int | None]:
     """Refuse what `written_whole` must not replace, without writing anything.
 
     Parameters

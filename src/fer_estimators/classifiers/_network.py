@@ -48,7 +48,7 @@ class NetworkState:
     # A network and what runs it.
     _compiled: tuple[keras.Model | None, Callable] | None = None
 
-    def _infer(self, batch: NDArray) -> NDArray:
+    def _infer(self, batch: NDArray[Any]) -> NDArray[Any]:
         """Run `model_`, also one that was put in the place of the one that was fitted."""
         network = getattr(self, "model_", None)
         if self._compiled is None or self._compiled[0] is not network:
@@ -64,7 +64,7 @@ class NetworkState:
         params = self.get_params(deep=False)
         return {name: params[name] for name in _NETWORK_PARAMETERS if name in params}
 
-    def _sample_answer(self) -> NDArray:
+    def _sample_answer(self) -> NDArray[Any]:
         """Return the probabilities of one drawn image, by which another network is noticed.
 
         Raises
@@ -85,7 +85,7 @@ class NetworkState:
         check_probabilities(answer)
         return answer[0]
 
-    def _network_weights(self) -> dict[str, NDArray]:
+    def _network_weights(self) -> dict[str, NDArray[Any]]:
         """Return the weights by name, the names sorted as the weights are.
 
         Raises
@@ -106,7 +106,7 @@ class NetworkState:
         """Tell which layers learn, after fine-tuning not all."""
         return [layer.trainable for layer in flatten_layers(self.model_)]
 
-    def _restore_network(self, weights: Mapping[str, NDArray], trainable: list[bool]) -> Self:
+    def _restore_network(self, weights: Mapping[str, NDArray[Any]], trainable: list[bool]) -> Self:
         """Build the network again and give it its weights.
 
         No memory is taken for the network of a named architecture before it is known that

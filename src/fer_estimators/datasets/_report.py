@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -46,34 +47,34 @@ class LoadReport:
     """
 
     def __init__(self) -> None:
-        self.entries = []
-        self._warnings = []
+        self.entries: list[ReportEntry] = []
+        self._warnings: list[tuple[str, str]] = []
 
-    def add(self, path, reason, action):
+    def add(self, path: str, reason: str, action: str) -> None:
         """Add one line."""
         self.entries.append(ReportEntry(path, reason, action))
 
-    def replace(self, path, reason, action):
+    def replace(self, path: str, reason: str, action: str) -> None:
         """Say something else about a file than before."""
         self.entries = [entry for entry in self.entries if entry.path != path]
         self.add(path, reason, action)
 
-    def warn(self, message, *, category=UserWarning):
+    def warn(self, message: str, *, category: type[Warning] = UserWarning) -> None:
         """Keep a warning until `emit`, so that a set read from the cache warns alike."""
         self._warnings.append((message, category.__name__))
 
-    def emit(self):
+    def emit(self) -> None:
         """Issue the warnings that were kept, in order."""
         for message, name in self._warnings:
             category = BadImageWarning if name == BadImageWarning.__name__ else UserWarning
             warn(message, category)
 
     @property
-    def skipped(self):
+    def skipped(self) -> list[str]:
         """Paths of the images that were left out because they could not be used."""
         return [entry.path for entry in self.entries if entry.action == "skipped"]
 
-    def counts(self):
+    def counts(self) -> dict[tuple[str, str], int]:
         """Return a dict from ``(action, reason)`` to the number of entries."""
         return dict(Counter((entry.action, entry.reason) for entry in self.entries))
 
@@ -81,12 +82,12 @@ class LoadReport:
         """Return the entries as a pandas DataFrame with columns path, reason and action."""
         return make_frame(self.entries, columns=list(ReportEntry._fields))
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Return plain lists that `from_dict` understands."""
         return {"entries": [list(entry) for entry in self.entries], "warnings": self._warnings}
 
     @classmethod
-    def from_dict(cls, state):
+    def from_dict(cls, state: dict[str, Any]) -> Self:
         """Return the report that `to_dict` described."""
         report = cls()
         report.entries = [ReportEntry(*entry) for entry in state["entries"]]
@@ -96,7 +97,7 @@ class LoadReport:
     def __len__(self) -> int:
         return len(self.entries)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[ReportEntry]:
         return iter(self.entries)
 
     def __str__(self) -> str:

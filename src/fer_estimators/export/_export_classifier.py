@@ -65,7 +65,7 @@ class ExportReport:
 
 def export_classifier(
     clf: Any,
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     *,
     format: Literal["litert", "onnx", "saved_model"] = "litert",
     quantize: Literal["float16", "int8"] | None = None,
@@ -223,7 +223,7 @@ def take_apart(clf: Any) -> tuple[Any, dict]:
     return classifier, facts
 
 
-def check_target(path: str | os.PathLike, overwrite: bool) -> Path:
+def check_target(path: str | os.PathLike[str], overwrite: bool) -> Path:
     """Refuse a place that cannot be written to, or holds what is not to be replaced."""
     path = Path(path)
     if not path.parent.is_dir():
@@ -325,7 +325,10 @@ def _convert(function, format, quantize, representative, facts):
 
 
 def _compare(
-    classifier: Any, images: NDArray, run: Callable[[NDArray], NDArray], limits: tuple[float, float]
+    classifier: Any,
+    images: NDArray[Any],
+    run: Callable[[NDArray[Any]], NDArray[Any]],
+    limits: tuple[float, float],
 ) -> tuple[int, float, float]:
     """Return the number of images and the differences, if they are small enough."""
     expected = classifier.predict_proba(images)

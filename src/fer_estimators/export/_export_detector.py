@@ -15,7 +15,7 @@ _TOLERANCE = 1e-2
 
 
 def export_detector(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     *,
     format: Literal["litert", "onnx"] = "onnx",
     quantize: Literal["float16"] | None = None,

@@ -86,7 +86,7 @@ class ExportedClassifier(ImagePredictor):
 
     def __init__(
         self,
-        path: str | os.PathLike,
+        path: str | os.PathLike[str],
         *,
         classes: ArrayLike | None = None,
         n_jobs: int | None = None,
@@ -137,7 +137,7 @@ class ExportedClassifier(ImagePredictor):
         """
         return self
 
-    def predict(self, X: ArrayLike) -> NDArray:
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Predict the most probable label, or the abstain label where it is not sure.
 
         Parameters
@@ -166,7 +166,7 @@ class ExportedClassifier(ImagePredictor):
         return self._open().run(batch)
 
     @property
-    def classes_(self) -> NDArray:
+    def classes_(self) -> NDArray[Any]:
         return np.asarray(self._open().facts.classes)
 
     @property

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -195,7 +196,7 @@ class LiteRTNetwork:
         self.image_shape: tuple[int, ...] = tuple(map(int, self._model.inputs[0]["shape"][1:]))
         self.n_classes = int(self._model.outputs[0]["shape"][1])
 
-    def __call__(self, batch: NDArray) -> NDArray[np.float32]:
+    def __call__(self, batch: NDArray[Any]) -> NDArray[np.float32]:
         """Compute the outputs of some images.
 
         Parameters

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,7 @@ class NetworkFile:
         ModelFileError
             If it cannot be run, or is not what it says of itself.
         """
+        kinds: dict[str, type[_litert.LiteRTNetwork] | type[_onnx.ONNXNetwork]]
         kinds = {"litert": _litert.LiteRTNetwork, "onnx": _onnx.ONNXNetwork}
         network = kinds[self.kind](self.content, self.name, n_threads)
         facts = self.facts
@@ -60,7 +62,7 @@ class NetworkFile:
         return network
 
 
-def read_network_file(path: str | os.PathLike) -> NetworkFile:
+def read_network_file(path: str | os.PathLike[str]) -> NetworkFile:
     """Read a LiteRT or ONNX file, and refuse what should not be run.
 
     Parameters
@@ -159,7 +161,7 @@ class OpenedNetwork:
         self.facts = _complete(file, self._network, classes)
         self._one_at_a_time = Lock()
 
-    def run(self, images: NDArray) -> NDArray[np.float32]:
+    def run(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Compute the probabilities of images.
 
         Parameters

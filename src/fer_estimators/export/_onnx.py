@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -208,7 +209,7 @@ class ONNXNetwork:
         self.image_shape = tuple(shape[1:])
         self.n_classes = outputs[0].shape[1]
 
-    def __call__(self, batch: NDArray) -> NDArray[np.float32]:
+    def __call__(self, batch: NDArray[Any]) -> NDArray[np.float32]:
         """Compute the outputs of some images.
 
         Parameters

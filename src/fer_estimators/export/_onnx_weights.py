@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -72,7 +73,9 @@ def _to_float(stored, name):
     return helper.make_node("Cast", [stored], [name], to=onnx.TensorProto.FLOAT)
 
 
-def quantize_static(model: onnx.ModelProto, representative: Iterable[NDArray]) -> onnx.ModelProto:
+def quantize_static(
+    model: onnx.ModelProto, representative: Iterable[NDArray[Any]]
+) -> onnx.ModelProto:
     """Compute with int8 throughout, of ranges that are measured on images.
 
     Parameters

@@ -88,7 +88,7 @@ def _head(x, per_cell, name):
     return layers.Concatenate(name=name)([logits, places])
 
 
-def anchor_centres(height: int, width: int) -> NDArray:
+def anchor_centres(height: int, width: int) -> NDArray[Any]:
     """Return the places of an input's anchors.
 
     Parameters

@@ -21,9 +21,9 @@ from fer_estimators.images import describe_shape
 class EmotionClassifier(Protocol):
     """Anything that tells emotions: a fitted classifier of any library."""
 
-    classes_: NDArray
+    classes_: NDArray[Any]
 
-    def predict_proba(self, X: NDArray, /) -> NDArray:
+    def predict_proba(self, X: NDArray[Any], /) -> NDArray[Any]:
         """Return the probability of each class."""
 
 
@@ -64,7 +64,7 @@ class CropClassifier:
     def classes(self) -> list[Any]:
         return np.asarray(self.classifier.classes_).tolist()
 
-    def predict_proba(self, crops: NDArray[np.uint8]) -> NDArray:
+    def predict_proba(self, crops: NDArray[np.uint8]) -> NDArray[Any]:
         """Return probabilities, ndarray of shape (n_crops, n_classes)."""
         classes = self.classes
         if len(crops) == 0:
@@ -84,7 +84,7 @@ class CropClassifier:
         _, as_rows = _choose_shape(self.classifier, self._given_shape)
         return crops.reshape(len(crops), -1) if as_rows else crops
 
-    def decide(self, proba: NDArray) -> Any:
+    def decide(self, proba: NDArray[Any]) -> Any:
         """Return the label of one row of probabilities; "not sure" below the threshold."""
         best = proba.argmax()
         decider = _find_decider(self.classifier)

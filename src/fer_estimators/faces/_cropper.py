@@ -9,6 +9,7 @@ from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import Tags
 
 from fer_estimators._compat import HasMethods, Interval, StrOptions
 from fer_estimators._image_transformer import ImageTransformer
@@ -73,7 +74,7 @@ class FaceCropper(ImageTransformer):
         color: bool = False,
         detector: Detector | Callable | None = None,
         on_missing: Literal["raise", "whole"] = "raise",
-        root: str | os.PathLike | None = None,
+        root: str | os.PathLike[str] | None = None,
     ):
         self.image_size = image_size
         self.color = color
@@ -161,7 +162,7 @@ class FaceCropper(ImageTransformer):
             )
         warn(f"{message} The square in their middle is taken.")
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         """Describe the transformer to scikit-learn."""
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True

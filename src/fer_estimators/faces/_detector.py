@@ -157,6 +157,6 @@ class FaceDetector(BaseEstimator):
         """
         return crop_faces(photo, faces, image_size=image_size, color=color)
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         """Tell scikit-learn that there is nothing to fit."""
         return True

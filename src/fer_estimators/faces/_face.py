@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ class Face:
     """
 
     box: tuple[float, float, float, float]
-    landmarks: NDArray | None = None
+    landmarks: NDArray[Any] | None = None
     score: float = 1.0
 
 

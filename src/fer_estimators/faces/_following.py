@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +71,7 @@ def _detect_near(region):
 
 
 def find_near(
-    frame: NDArray[np.uint8], face: Face, detect: Callable[[NDArray], Sequence[Face]]
+    frame: NDArray[np.uint8], face: Face, detect: Callable[[NDArray[Any]], Sequence[Face]]
 ) -> Face | None:
     """Look for a face around the place where it was.
 

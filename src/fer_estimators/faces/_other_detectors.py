@@ -21,7 +21,7 @@ class Detector(Protocol):
         """Return the faces in a photo."""
 
 
-def as_detector(detector: Detector | Callable[[NDArray], Any] | None = None) -> Detector:
+def as_detector(detector: Detector | Callable[[NDArray[Any]], Any] | None = None) -> Detector:
     """Make a detector of whatever finds faces.
 
     Parameters
@@ -115,7 +115,7 @@ class _CheckedDetector:
             )
         return tuple(box.tolist())
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"detector {getattr(self.detector, '__name__', None) or repr(self.detector)}"
 
 

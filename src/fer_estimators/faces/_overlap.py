@@ -1,5 +1,7 @@
 """From many overlapping candidates to one for each face."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +12,9 @@ _SAME_FACE = 0.3
 _PART_OF_FACE = 0.6
 
 
-def merge_candidates(numbers: NDArray, scores: NDArray) -> tuple[NDArray, NDArray]:
+def merge_candidates(
+    numbers: NDArray[Any], scores: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Average the candidates of each face, weighted by score (weighted non-maximum suppression).
 
     Parameters

@@ -98,7 +98,7 @@ class EmotionRecognizer:
     def __init__(
         self,
         classifier: EmotionClassifier | str | None = None,
-        detector: Detector | Callable[[NDArray], Any] | None = None,
+        detector: Detector | Callable[[NDArray[Any]], Any] | None = None,
         *,
         image_shape: tuple[int, ...] | None = None,
     ):
@@ -109,7 +109,7 @@ class EmotionRecognizer:
         self._detector = as_detector(detector)
 
     @property
-    def classes_(self) -> NDArray:
+    def classes_(self) -> NDArray[Any]:
         """Labels of the classifier, ndarray of shape (n_classes,)."""
         return np.asarray(self._classifier.classifier.classes_)
 
@@ -118,7 +118,7 @@ class EmotionRecognizer:
         """Height, width and channels of a crop, pixels."""
         return self._classifier.image_shape
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         classifier = type(self._classifier.classifier).__name__
         return f"EmotionRecognizer({classifier}, {self._detector!r})"
 

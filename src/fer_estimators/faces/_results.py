@@ -7,7 +7,7 @@ import html
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +97,7 @@ class RecognizedFace(Face):
             From column to value; see :meth:`Recognition.frame`.
         """
         left, top, width, height = self.box
-        row = {} if self.id is None else {"id": self.id}
+        row: dict[str, Any] = {} if self.id is None else {"id": self.id}
         row |= {"left": left, "top": top, "width": width, "height": height, "score": self.score}
         row |= {"emotion": self.emotion, "probability": self.probability}
         return row | {f"p_{name}": p for name, p in self.probabilities.items()}
@@ -148,6 +148,12 @@ class Recognition:
 
     def __iter__(self) -> Iterator[RecognizedFace]:
         return iter(self.faces)
+
+    @overload
+    def __getitem__(self, index: int) -> RecognizedFace: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[RecognizedFace, ...]: ...
 
     def __getitem__(self, index):
         return self.faces[index]
@@ -312,13 +318,19 @@ class Recognitions(Sequence[Recognition]):
         skipped: dict[str, str] | None = None,
         interrupted: bool = False,
     ):
-        self.results = list(results)
+        self.results: list[Recognition] = list(results)
         self.emotions = emotions
-        self.skipped = dict(skipped or {})
+        self.skipped: dict[str, str] = dict(skipped or {})
         self.interrupted = interrupted
 
     def __len__(self) -> int:
         return len(self.results)
+
+    @overload
+    def __getitem__(self, index: int) -> Recognition: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Recognition]: ...
 
     def __getitem__(self, index):
         return self.results[index]
@@ -350,7 +362,7 @@ class Recognitions(Sequence[Recognition]):
         photos = [one.to_dict() for one in self.results]
         return {"photos": photos, "skipped": self.skipped, "interrupted": self.interrupted}
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         n_faces = sum(map(len, self.results))
         skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
         interrupted = ", interrupted" if self.interrupted else ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,9 @@ _LEAST_SCORE = 0.1
 _CROPS_AT_ONCE = 32
 
 
-def search(pixels: NDArray[np.uint8], side: int, min_score: float) -> tuple[NDArray, NDArray]:
+def search(
+    pixels: NDArray[np.uint8], side: int, min_score: float
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Find candidates in a photo whose longest side is brought to `side` pixels.
 
     Parameters
@@ -62,8 +65,8 @@ def _round_up(length):
 
 
 def look_again(
-    pixels: NDArray[np.uint8], candidates: NDArray, scores: NDArray
-) -> tuple[NDArray, NDArray]:
+    pixels: NDArray[np.uint8], candidates: NDArray[Any], scores: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Look at each candidate from near, upright by its eyes, as it is and mirrored.
 
     Parameters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,7 +34,7 @@ class Square:
         dx, dy = np.subtract(left_eye, right_eye)
         return cls(tuple(centre), side, math.degrees(math.atan2(dy, dx)))
 
-    def to_photo(self, points: ArrayLike) -> NDArray:
+    def to_photo(self, points: ArrayLike) -> NDArray[Any]:
         """Bring points (n, 2), pixels from the centre along the sides, into the photo."""
         sine, cosine = math.sin(math.radians(self.angle)), math.cos(math.radians(self.angle))
         return np.asarray(points) @ [[cosine, sine], [-sine, cosine]] + self.centre

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ class Track:
     id: int
     face: Face
     time: float
-    probabilities: NDArray | None = None
+    probabilities: NDArray[Any] | None = None
 
 
 class Tracker:
@@ -65,7 +66,9 @@ class Tracker:
         self.tracks: list[Track] = []
         self._n_tracks, self._updated = 0, -math.inf
 
-    def update(self, faces: Sequence[Face], probabilities: NDArray, time: float) -> list[Track]:
+    def update(
+        self, faces: Sequence[Face], probabilities: NDArray[Any], time: float
+    ) -> list[Track]:
         """Return the track of each face, in order.
 
         Parameters
@@ -136,7 +139,7 @@ def _assign(cost, allowed):
     return {row: column for row, column in pairs if allowed[row, column]}
 
 
-def overlaps(a: NDArray, b: NDArray) -> NDArray:
+def overlaps(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     """Return the intersection over union of boxes.
 
     Parameters

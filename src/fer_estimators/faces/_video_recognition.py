@@ -110,7 +110,7 @@ class VideoRecognition(Iterator[Recognition]):
         """Return the iterator itself."""
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: object) -> None:
         """Close the video."""
         self.close()
 

@@ -8,7 +8,7 @@ import numpy as np
 import sklearn
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone, is_classifier
-from sklearn.utils import get_tags
+from sklearn.utils import Tags, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
@@ -97,6 +97,12 @@ class ResumableClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     True
     >>> folder.cleanup()
     """
+
+    estimator_: Any
+    loaded_: bool
+    classes_: NDArray[Any]
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
 
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "predict"])],
@@ -295,7 +301,7 @@ class ResumableClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def _sk_visual_block_(self):
         return inner_visual_block(self)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         """Describe the classifier to scikit-learn: it is what the wrapped one is."""
         tags = super().__sklearn_tags__()
         inner = get_tags(self.estimator)
