@@ -47,7 +47,7 @@ class LiteRTModel:
         Parameters
         ----------
         batch : ndarray
-            Converted to the dtype of the input.
+            Converted to the dtype of the input, fractions rounded where that is uint8.
 
         Returns
         -------
@@ -60,6 +60,8 @@ class LiteRTModel:
                 self._interpreter.resize_tensor_input(source["index"], batch.shape)
                 self._interpreter.allocate_tensors()
                 self._shape = batch.shape
+            if batch.dtype.kind == "f" and source["dtype"] == np.uint8:
+                batch = np.rint(batch)
             batch = np.ascontiguousarray(batch, source["dtype"])
             self._interpreter.set_tensor(source["index"], batch)
             self._interpreter.invoke()

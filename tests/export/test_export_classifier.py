@@ -2,15 +2,22 @@
 
 import copy
 import json
+import pickle
 
 import keras
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 
-from fer_estimators import AbstainingClassifier, CNNClassifier, TransferClassifier
+from fer_estimators import (
+    AbstainingClassifier,
+    CNNClassifier,
+    ResumableClassifier,
+    TransferClassifier,
+)
 from fer_estimators.backbones import Backbone
 from fer_estimators.export import ExportedClassifier, _extras, export_classifier
 
@@ -211,6 +218,30 @@ def test_what_is_not_a_fitted_image_classifier_is_refused(tmp_path):
         export_classifier(CNNClassifier(), tmp_path / "faces")
     with pytest.raises(NotFittedError):
         export_classifier(AbstainingClassifier(CNNClassifier()), tmp_path / "faces")
+
+
+@pytest.mark.parametrize("abstains", [False, True])
+def test_what_only_passes_answers_on_is_looked_through(fitted, faces, tmp_path, abstains):
+    clf = ResumableClassifier(clone(fitted).set_params(epochs=1), tmp_path / "kept")
+    clf = FrozenEstimator(clf.fit(faces.images, faces.target))
+    if abstains:
+        clf = AbstainingClassifier(clf, threshold=0.15).fit(faces.images, faces.target)
+    export_classifier(FrozenEstimator(clf), tmp_path / "faces.tflite")
+    again = ExportedClassifier(tmp_path / "faces.tflite")
+    assert again.predict(faces.images).tolist() == clf.predict(faces.images).tolist()
+
+
+def test_parameters_that_were_set_since_are_checked(fitted, tmp_path):
+    clf = pickle.loads(pickle.dumps(fitted)).set_params(tta="flips")
+    with pytest.raises(ValueError, match=r"'tta'.*'flips'"):
+        export_classifier(clf, tmp_path / "faces.tflite")
+
+
+def test_labels_that_no_file_can_hold_are_named(faces, tmp_path):
+    days = np.array(["2020-01-01", "2020-01-02"], "M8[D]")[(faces.target == "happy").astype(int)]
+    clf = CNNClassifier("tiny", augmentation=None, epochs=1, random_state=0)
+    with pytest.raises(ValueError, match="are not text, numbers or truth values"):
+        export_classifier(clf.fit(faces.images, days), tmp_path / "faces.tflite")
 
 
 def test_a_missing_folder_is_said(fitted, tmp_path):

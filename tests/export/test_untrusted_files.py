@@ -7,6 +7,7 @@ import onnx
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from onnx import TensorProto, helper
+from sklearn.metrics import get_scorer, log_loss
 
 from fer_estimators.exceptions import ModelFileError
 from fer_estimators.export import ExportedClassifier
@@ -224,8 +225,29 @@ def test_a_file_without_a_record_is_run_with_given_classes(exported, fitted, fac
         open_file(path)
     clf = ExportedClassifier(path, classes=fitted.classes_)
     assert clf.predict(faces.images).tolist() == fitted.predict(faces.images).tolist()
-    with pytest.raises(ValueError, match=r"has 2 labels, but .* has 7 outputs"):
-        open_file_with(path, ["happy", "sad"])
+    for classes in (
+        ["happy", "sad"],
+        [1, "1", "a", "b", "c", "d", "e"],
+        [None, "1", "a", "b", "c", "d", "e"],
+        [np.nan, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+        ["a"] * 7,
+        "abcdefg",
+    ):
+        with pytest.raises(ValueError, match="is not a list of 7 different labels"):
+            open_file_with(path, classes)
+
+
+def test_outputs_in_another_order_give_sorted_classes(exported, fitted, faces, tmp_path):
+    """The order that scikit-learn's scorers take for granted."""
+    clf = ExportedClassifier(
+        without_record(exported, tmp_path / "bare"), classes=fitted.classes_[[3, 0, 6, 1, 2, 5, 4]]
+    )
+    assert clf.classes_.tolist() == fitted.classes_.tolist()
+    expected = fitted.predict_proba(faces.images)[:, np.argsort([3, 0, 6, 1, 2, 5, 4])]
+    np.testing.assert_allclose(clf.predict_proba(faces.images), expected, atol=1e-5)
+    assert get_scorer("neg_log_loss")(clf, faces.images, faces.target) == pytest.approx(
+        -log_loss(faces.target, expected, labels=fitted.classes_), rel=1e-4
+    )
 
 
 def open_file_with(path, classes):

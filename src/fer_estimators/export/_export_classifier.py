@@ -85,7 +85,8 @@ def export_classifier(
     Parameters
     ----------
     clf : CNNClassifier, TransferClassifier or AbstainingClassifier
-        Fitted; an AbstainingClassifier around one of the others.
+        Fitted; an AbstainingClassifier around one of the others. A search, a ResumableClassifier or
+        a FrozenEstimator stands for the classifier in it.
     path : str or path-like
         Where to: a file, usually ``.tflite`` or ``.onnx``; a folder for ``format="saved_model"``.
     format : {"litert", "onnx", "saved_model"}, default="litert"
@@ -199,20 +200,21 @@ def take_apart(clf: Any) -> tuple[Any, dict]:
     from fer_estimators.abstaining import AbstainingClassifier
     from fer_estimators.classifiers import CNNClassifier, TransferClassifier
 
-    classifier, facts = clf, {}
-    if isinstance(clf, AbstainingClassifier):
-        check_is_fitted(clf)
-        classifier = clf.estimator_
-        facts = {"threshold": clf.threshold_, "abstain_label": clf.abstain_label_}
-    if isinstance(classifier, FrozenEstimator):
-        classifier = classifier.estimator
+    classifier, facts = _unwrap(clf), {}
+    if isinstance(classifier, AbstainingClassifier):
+        check_is_fitted(classifier)
+        facts = {"threshold": classifier.threshold_, "abstain_label": classifier.abstain_label_}
+        classifier = _unwrap(classifier.estimator_)
     if not isinstance(classifier, (CNNClassifier, TransferClassifier)):
         raise TypeError(
             f"clf={clf!r:.200} has type {type(clf).__name__}, but a CNNClassifier, a "
-            "TransferClassifier or an AbstainingClassifier around one is expected. Of a pipeline, "
+            "TransferClassifier, or an AbstainingClassifier, ResumableClassifier, FrozenEstimator "
+            "or search around one, is expected. Of a pipeline, "
             "pass the last step; for others, see skl2onnx."
         )
     check_is_fitted(classifier)
+    # Some may have been set since.
+    classifier._validate_params()
     facts |= {
         "classes": classifier.classes_.tolist(),
         "image_shape": tuple(map(int, classifier.image_shape_)),
@@ -221,6 +223,21 @@ def take_apart(clf: Any) -> tuple[Any, dict]:
         "n_views": len(_view_indices(classifier.image_shape_[:2], classifier.tta)),
     }
     return classifier, facts
+
+
+def _unwrap(estimator):
+    """Return the estimator whose answers a frozen one, a kept fit or a search passes on."""
+    from fer_estimators.resumable import ResumableClassifier
+
+    while True:
+        if isinstance(estimator, FrozenEstimator):
+            estimator = estimator.estimator
+        elif isinstance(estimator, ResumableClassifier) and hasattr(estimator, "estimator_"):
+            estimator = estimator.estimator_
+        elif hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        else:
+            return estimator
 
 
 def check_target(path: str | os.PathLike[str], overwrite: bool) -> Path:

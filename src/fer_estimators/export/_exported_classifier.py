@@ -42,7 +42,7 @@ class ExportedClassifier(ImagePredictor):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels.
+        The labels, sorted, whatever the order of the outputs.
     handle_other_shapes : {"error", "convert"}
         What is done with images of other shapes.
     image_shape_ : tuple of int
@@ -255,8 +255,7 @@ class ExportedClassifier(ImagePredictor):
             raise TypeError(
                 f"path={shorten(self.path)} is not a path. Pass that of a .tflite or .onnx file."
             )
-        classes = None if self.classes is None else np.asarray(self.classes).tolist()
-        return os.fspath(self.path), classes, self.n_jobs
+        return os.fspath(self.path), _as_plain(self.classes), self.n_jobs
 
     @staticmethod
     def _start(file: NetworkFile, classes: list | None, n_jobs: int | None) -> OpenedNetwork:
@@ -316,6 +315,14 @@ class ExportedClassifier(ImagePredictor):
         from sklearn.utils import estimator_html_repr
 
         return estimator_html_repr(self)
+
+
+def _as_plain(classes):
+    """Return labels as a list of Python's own types; leave what is not several labels as it is."""
+    if classes is None or isinstance(classes, (str, bytes)):
+        return classes
+    # Not as one array, which would make text of numbers beside text.
+    return [label.item() if isinstance(label, np.generic) else label for label in classes]
 
 
 def _count_threads(n_jobs):

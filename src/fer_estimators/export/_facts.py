@@ -80,7 +80,13 @@ class Facts:
         ValueError
             If :func:`parse_facts` would refuse them.
         """
-        text = json.dumps(asdict(self))
+        try:
+            text = json.dumps(asdict(self))
+        except TypeError as error:
+            raise ValueError(
+                f"The classifier cannot be exported: its classes {shorten(self.classes)} are not "
+                "text, numbers or truth values. Fit it on such labels."
+            ) from error
         try:
             parse_facts(text, "The exported file")
         except ModelFileError as error:
@@ -130,7 +136,7 @@ def parse_facts(text: str | bytes, name: str) -> Facts:
 def _find_fault(facts: Facts) -> str | None:
     texts = ("tta", "quantize", "card", "licence", "digest", "library_version")
     good = {
-        "classes": _are_labels(facts.classes),
+        "classes": are_labels(facts.classes),
         "image_shape": is_image_shape(facts.image_shape),
         "handle_other_shapes": facts.handle_other_shapes in ("error", "convert"),
         "n_views": isinstance(facts.n_views, int) and 1 <= facts.n_views <= _MAX_VIEWS,
@@ -151,16 +157,27 @@ def _is_abstain_label(facts: Facts) -> bool:
     if label is None or facts.threshold is None:
         return label is None and facts.threshold is None
     kinds = (str, int)
-    return isinstance(label, kinds) and _are_labels(facts.classes) and label not in facts.classes
+    return isinstance(label, kinds) and are_labels(facts.classes) and label not in facts.classes
 
 
-def _are_labels(classes: Any) -> bool:
+def are_labels(classes: Any) -> bool:
+    """Tell whether these are different labels of one kind: text, numbers or truth values.
+
+    Parameters
+    ----------
+    classes : object
+
+    Returns
+    -------
+    bool
+    """
     if not isinstance(classes, list) or not 2 <= len(classes) <= _MAX_CLASSES:
         return False
     kinds = {type(label) for label in classes}
-    return (
-        len(kinds) == 1 and kinds <= {str, int, float, bool} and len(set(classes)) == len(classes)
-    )
+    is_one_kind = len(kinds) == 1 and kinds <= {str, int, float, bool}
+    # NaN is not equal to itself.
+    is_each_once = is_one_kind and len(set(classes)) == len(classes)
+    return is_each_once and all(label == label for label in classes)
 
 
 def is_image_shape(shape: Iterable) -> bool:

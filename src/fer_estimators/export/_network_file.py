@@ -1,7 +1,7 @@
 """Open an exported file: what kind it is, whether it may be run, and what runs it."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -13,7 +13,7 @@ from fer_estimators._files.kinds import recognise
 from fer_estimators.exceptions import ModelFileError
 from fer_estimators.export import _litert, _onnx
 from fer_estimators.export._extras import require
-from fer_estimators.export._facts import Facts, check_sizes, damaged
+from fer_estimators.export._facts import Facts, are_labels, check_sizes, damaged
 
 _MAX_FILE_BYTES = 2**30
 # What is between the layers fits into the processor's caches; more images at once are slower.
@@ -144,7 +144,8 @@ class OpenedNetwork:
     ----------
     file : NetworkFile
     classes : list or None
-        Labels in the order of the outputs, of a file that does not tell them.
+        Labels in the order of the outputs, of a file that does not tell them. `facts` has them
+        sorted, as the columns of the probabilities are.
     n_threads : int
 
     Raises
@@ -158,7 +159,10 @@ class OpenedNetwork:
     def __init__(self, file: NetworkFile, *, classes: list | None = None, n_threads: int = 1):
         self.file = file
         self._network = file.start(n_threads)
-        self.facts = _complete(file, self._network, classes)
+        facts = _complete(file, self._network, classes)
+        # scikit-learn's tools take the columns of probabilities for those of the sorted classes.
+        self._columns = sorted(range(len(facts.classes)), key=facts.classes.__getitem__)
+        self.facts = replace(facts, classes=[facts.classes[column] for column in self._columns])
         self._one_at_a_time = Lock()
 
     def run(self, images: NDArray[Any]) -> NDArray[np.float32]:
@@ -172,6 +176,7 @@ class OpenedNetwork:
         Returns
         -------
         ndarray of shape (n, n_classes), dtype float32
+            In the order of the sorted classes.
         """
         probabilities = np.empty((len(images), len(self.facts.classes)), np.float32)
         step = max(1, _BATCH // self.facts.n_views)
@@ -182,7 +187,7 @@ class OpenedNetwork:
         if self.facts.quantize == "int8":
             # A softmax of 256 steps misses one by a percent.
             probabilities /= probabilities.sum(axis=1, keepdims=True)
-        return probabilities
+        return probabilities[:, self._columns]
 
 
 def _complete(file, network, classes):
@@ -200,9 +205,10 @@ def _complete(file, network, classes):
             f"Pass classes=, the labels of its {network.n_classes} outputs in their order; its "
             "network must take pixels in 0..255 and return probabilities."
         )
-    if len(classes) != network.n_classes or len(set(classes)) != len(classes):
+    if not are_labels(classes) or len(classes) != network.n_classes:
         raise ValueError(
-            f"classes={classes!r:.200} has {len(classes)} labels, but {file.name} has "
-            f"{network.n_classes} outputs. Pass a different label for each output, in their order."
+            f"classes={classes!r:.200} is not a list of {network.n_classes} different labels, all "
+            f"text or all numbers, but {file.name} has as many outputs. Pass one for each output, "
+            "in their order."
         )
     return Facts(classes=classes, image_shape=network.image_shape)
