@@ -26,6 +26,7 @@ from fer_estimators import _frozen_network
 from fer_estimators.backbones import Backbone
 from fer_estimators.exceptions import WeightsNotFoundError
 from fer_estimators.features import BackboneFeatures
+from fer_estimators.image_files import ImageFiles
 from fer_estimators.images import resize_images
 from fer_estimators.preprocessing import ImageReader, ImageResizer
 
@@ -293,6 +294,17 @@ def test_memory_tells_parameters_and_weights_apart(faces, tmp_path, weights_file
     assert not np.array_equal(first, changed)
     make(weights=weights_file, memory=memory, pooling="max").fit_transform(faces.images)
     assert len(runs) == 3
+
+
+def test_memory_notices_that_files_changed_under_their_names(faces, image_files, tmp_path):
+    paths = [tmp_path / name for name in image_files]
+    files = ImageFiles(paths, faces.images.shape[1:])
+    memory = str(tmp_path / "memory")
+    before = make(memory=memory).fit_transform(files)
+    Image.fromarray(255 - faces.images[0]).save(paths[0])
+    after = make(memory=memory).fit_transform(files)
+    np.testing.assert_array_equal(after, make().fit_transform(np.asarray(files)))
+    assert (after[0] != before[0]).any()
 
 
 def test_search_over_backbones_and_layers(faces):

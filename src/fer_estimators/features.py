@@ -15,8 +15,9 @@ from sklearn.utils.validation import check_is_fitted, check_memory
 from fer_estimators._backends.device import device_scope, resolve_device, same_device_here
 from fer_estimators._backends.process_state import DTYPE_POLICIES
 from fer_estimators._compat import HasMethods, Interval, StrOptions
-from fer_estimators._fingerprint import digest
+from fer_estimators._fingerprint import digest, digest_array
 from fer_estimators._frozen_network import BUILDING, POOLING, Recipe, digest_weights, get_network
+from fer_estimators._lazy import LazyImages
 from fer_estimators.backbones import Backbone, find_backbone
 from fer_estimators.images import check_image_shape, check_input_images, height_and_width
 
@@ -230,8 +231,12 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """
         check_is_fitted(self)
         images = self._check_like_fitted(X)
-        compute = check_memory(self.memory).cache(_compute_features, ignore=["network"])
-        return compute(images, self._recipe.key(), self._stream)
+        compute = check_memory(self.memory).cache(_compute_features, ignore=["images", "network"])
+        content = images
+        if self.memory is not None and isinstance(images, LazyImages):
+            # joblib would tell files by their names, and datasets of HDF5 not at all.
+            content = digest_array(images)
+        return compute(content, self._recipe.key(), images, self._stream)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Name the features, such as ``"backbonefeatures0"``.
@@ -323,6 +328,6 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         return tags
 
 
-def _compute_features(images, recipe, network):
-    """Compute features; `images` and `recipe` tell a cache what they depend on."""
+def _compute_features(content, recipe, images, network):
+    """Compute features; `content` and `recipe` tell a cache what they depend on."""
     return network(images)
