@@ -48,3 +48,12 @@ def test_a_pipeline_on_flat_rows_is_converted(faces):
 def test_too_old_an_operator_set_is_refused(fitted, faces):
     with pytest.raises(ValueError, match="target_opset=18 or more"):
         skl2onnx.to_onnx(fitted, faces.images[:1].astype(np.float32), target_opset=12)
+
+
+def test_images_of_another_size_are_refused(fitted):
+    from skl2onnx.common.data_types import FloatTensorType
+
+    model = skl2onnx.to_onnx(fitted, initial_types=[("X", FloatTensorType([None, None]))])
+    assert run(model, np.zeros((3, 256), np.float32))[0].shape == (3,)
+    with pytest.raises(Exception, match="cannot be reshaped"):
+        run(model, np.zeros((3, 512), np.float32))

@@ -70,7 +70,8 @@ def _convert(scope, operator, container):
     container.add_node(
         "Cast", [operator.inputs[0].full_name], [images], op_version=13, to=TensorProto.FLOAT
     )
-    container.add_initializer(shape, TensorProto.INT64, [4], [-1, *clf.image_shape_])
+    # 0 keeps the number of images: with -1, one of twice the size would become two.
+    container.add_initializer(shape, TensorProto.INT64, [4], [0, *clf.image_shape_])
     container.add_node("Reshape", [images, shape], [source], op_version=14)
     probabilities = operator.outputs[1].full_name
     _add_graph(scope, container, model.graph, source, probabilities)
