@@ -4,7 +4,6 @@ Nothing is fetched while building: no inventories of other projects, no badges, 
 """
 
 import os
-import re
 import sys
 import warnings
 
@@ -17,12 +16,12 @@ os.environ.pop("PHOTO", None)
 
 # The gallery looks up what the examples import, and scikit-learn hides its experimental names.
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-from sphinx.util.inspect import signature as signature_of
-from sphinx.util.inspect import stringify_signature
 
 import fer_estimators
 
 sys.path.append(os.path.dirname(__file__))
+import api_pages
+import executed_code
 import gallery_figures
 import try_it_files
 
@@ -116,32 +115,9 @@ sphinx_gallery_conf = {
 warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")
 
 
-def adapt_docstring(app, what, name, obj, options, lines):
-    """Let docstrings pass that were not written for this site.
-
-    Inherited ones refer to pages of scikit-learn, and a trailing underscore in a type would be
-    taken for a reference.
-    """
-    text = "\n".join(lines)
-    text = re.sub(r":ref:`([^`<]*?)\s*<[^`>]*>`", r"\1", text)
-    text = re.sub(r":ref:`[^`]*`", "the documentation of scikit-learn", text)
-    text = text.replace("(n_features_in_,)", "(`n_features_in_`,)")
-    lines[:] = text.split("\n")
-
-
-def show_constructor(app, what, name, obj, options, signature, return_annotation):
-    """Give Keras' layers the signature of their ``__init__``; a ``__new__`` of Keras hides it."""
-    if what != "class" or signature != "(*args, **kwargs)":
-        return None
-    constructor = signature_of(obj.__init__, bound_method=True)
-    return stringify_signature(constructor), return_annotation
-
-
 def setup(app):
-    """Connect what is above, the thumbnails, and the page *Try it*."""
-    # After the gallery.
-    app.connect("builder-inited", gallery_figures.use_thumbnails, priority=900)
+    """Connect what the reference, the gallery and the page *Try it* need."""
     app.connect("build-finished", try_it_files.after_build)
-    # Before numpydoc, which has the default priority.
-    app.connect("autodoc-process-docstring", adapt_docstring, priority=400)
-    app.connect("autodoc-process-signature", show_constructor)
+    api_pages.connect(app)
+    executed_code.connect(app)
+    gallery_figures.connect(app)
