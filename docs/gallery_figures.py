@@ -1,34 +1,45 @@
-"""The gallery's figures: each for the light and for the dark theme, and thumbnails without words.
+"""The gallery's figures for the light and for the dark theme, and thumbnails without words."""
 
-An example draws a figure once. Its dark copy has light ink on no background; pictures in it, and
-what is drawn on them, stay as they are.
-"""
-
-import pickle
 import re
 import shutil
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-from matplotlib.collections import Collection, QuadMesh
-from matplotlib.colors import to_rgba
+from dark_figures import save_dark
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from matplotlib.text import Text
 from sphinx_gallery.scrapers import matplotlib_scraper
 
-# What black and white become: text and background of the theme.
-INK, PAPER = (0.81, 0.84, 0.87), (0.08, 0.09, 0.12)
-# The colours of each kind of artist.
-COLOURS = {
-    Line2D: ("color", "markeredgecolor", "markerfacecolor"),
-    Patch: ("edgecolor", "facecolor"),
-    Collection: ("edgecolor", "facecolor"),
-    Text: ("color",),
-}
 # Width and height of a thumbnail, inches at 100 dots; cards show it at less than half the size.
 THUMBNAIL = (4.0, 2.8)
+
+
+def connect(app):
+    """Show figures on pages beside the gallery, and thumbnails."""
+    app.connect("source-read", show_on_pages)
+    # After the gallery.
+    app.connect("builder-inited", use_thumbnails, priority=900)
+
+
+def show_on_pages(app, docname, source):
+    """Show the dark copy of each figure that a page in Markdown shows, where there is one."""
+    names = r"\S*/sphx_glr_\S+" if not docname.startswith("model_cards/") else r"\S+"
+    pattern = rf"^```\{{(?:figure|image)\}} {names}\.png$.*?^```$"
+    source[0] = re.sub(pattern, show_on_page, source[0], flags=re.M | re.S)
+
+
+def show_on_page(match):
+    """Write a directive twice, each for one theme."""
+    light, dark = match[0], match[0].replace(".png", "_dark.png", 1)
+    return f"{add_class(light, 'only-light')}\n\n{add_class(dark, 'only-dark')}"
+
+
+def add_class(directive, name):
+    """Give the picture of a directive one more class."""
+    if "\n:class: " in directive:
+        return re.sub(r"\n(:class: .+)", rf"\n\1 {name}", directive, count=1)
+    return directive.replace("\n", f"\n:class: {name}\n", 1)
 
 
 def scrape_figures(block, block_vars, gallery_conf):
@@ -39,7 +50,7 @@ def scrape_figures(block, block_vars, gallery_conf):
     wanted = block_vars["file_conf"].get("thumbnail_number", 1)
     for number in range(len(paths) - len(figures), len(paths)):
         figure, path = figures.pop(0), Path(paths[number])
-        save_dark(pickle.loads(pickle.dumps(figure)), path.with_stem(f"{path.stem}_dark"))
+        save_dark(figure, path.with_stem(f"{path.stem}_dark"))
         if number + 1 == wanted:
             save_thumbnail(figure, path.with_name(re.sub(r"\d{3}\.png$", "icon.png", path.name)))
     return re.sub(r"^ *\.\. image-sg::.*?:class: \S+$", for_both_themes, rst, flags=re.M | re.S)
@@ -50,57 +61,6 @@ def for_both_themes(match):
     light = f"{match[0]} only-light"
     dark = f"{match[0].replace('.png', '_dark.png')} only-dark"
     return f"{light}\n\n{dark}"
-
-
-def save_dark(figure, path):
-    """Draw a figure on no background with light ink."""
-    figure.canvas.draw()
-    for ax in figure.axes:
-        pictures = [image.get_window_extent() for image in ax.images]
-        pictures += [mesh.get_window_extent() for mesh in ax.collections if is_mesh(mesh)]
-        for artist in ax.findobj():
-            if not lies_on(artist, ax, pictures):
-                lighten(artist)
-    for artist in (*figure.texts, *figure.legends):
-        for part in artist.findobj():
-            lighten(part)
-    figure.savefig(path, transparent=True)
-
-
-def is_mesh(artist):
-    """Tell a strip of coloured cells."""
-    return isinstance(artist, QuadMesh)
-
-
-def lies_on(artist, ax, pictures):
-    """Tell whether an artist is part of a picture or drawn over one."""
-    if not pictures or artist in (ax.patch, *ax.spines.values()):
-        return False
-    if isinstance(artist, Text):
-        box = artist.get_window_extent()
-        middle = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
-        return any(picture.contains(*middle) for picture in pictures)
-    return artist in (*ax.lines, *ax.collections, *ax.patches)
-
-
-def lighten(artist):
-    """Exchange black and white; colours stay."""
-    for kind, names in COLOURS.items():
-        if isinstance(artist, kind):
-            for name in names:
-                colours = getattr(artist, f"get_{name}")()
-                if kind is Collection:
-                    getattr(artist, f"set_{name}")([exchange(colour) for colour in colours])
-                elif not (isinstance(colours, str) and colours in ("none", "auto")):
-                    getattr(artist, f"set_{name}")(exchange(colours))
-
-
-def exchange(colour):
-    """Return the colour of the dark theme for one of the light theme."""
-    red, green, blue, alpha = to_rgba(colour)
-    if not red == green == blue:
-        return colour
-    return *(ink + red * (paper - ink) for ink, paper in zip(INK, PAPER, strict=True)), alpha
 
 
 def save_thumbnail(figure, path):
@@ -120,6 +80,7 @@ def save_thumbnail(figure, path):
     figure.set_layout_engine("none")
     figure.set_size_inches(THUMBNAIL)
     ax.set_position((0.03, 0.04, 0.94, 0.92))
+    ax.set_anchor("C")
     figure.savefig(path, dpi=100)
 
 

@@ -5,18 +5,15 @@ import importlib
 import inspect
 import pkgutil
 import re
-import shutil
 import types
-import zipfile
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pytest
+from page_data import write_page_data
 from PIL import Image
 
 import fer_estimators
-from fer_estimators.datasets import make_faces
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -159,45 +156,10 @@ def test_examples_have_numbers_of_their_own():
 
 @pytest.fixture
 def folder_with_data(tmp_path, monkeypatch):
-    """Work in a folder with the small sets that the pages load.
-
-    They are ``fer2013.zip``, votes on it in ``votes.csv``, class folders in ``photos``,
-    numbered ones in ``raf-db``, and ``photo.jpg``, in which there is no face.
-    """
-    faces = make_faces(70, random_state=0)
-    # Every emotion in every split.
-    order = np.argsort(faces.target, kind="stable")
-    with zipfile.ZipFile(tmp_path / "fer2013.zip", "w") as archive:
-        for number, index in enumerate(order):
-            file = tmp_path / f"{number}.png"
-            Image.fromarray(faces.images[index]).save(file)
-            split = ("train", "train", "train", "val", "test")[number % 5]
-            archive.write(file, f"{split}/{faces.target[index]}/{file.name}")
-            label = ("calm", "smiling")[number % 2]
-            (tmp_path / "photos" / label).mkdir(parents=True, exist_ok=True)
-            raf_db = tmp_path / "raf-db" / "train" / str(1 + number % 7)
-            raf_db.mkdir(parents=True, exist_ok=True)
-            shutil.copy(file, raf_db)
-            file.rename(tmp_path / "photos" / label / file.name)
-    Image.new("RGB", (320, 240), "grey").save(tmp_path / "photo.jpg")
-    write_votes(tmp_path)
+    """Work in a folder with the small sets that the pages load; in the photo there is no face."""
+    write_page_data(tmp_path, Image.new("RGB", (320, 240), "grey"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def write_votes(folder):
-    """Let eight of ten people see the emotion of each image, and two contempt."""
-    answers = [
-        *("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"),
-        *("unknown", "NF"),
-    ]
-    emotions = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear")
-    rows = [["file", *answers]]
-    with zipfile.ZipFile(folder / "fer2013.zip") as archive:
-        for name in archive.namelist():
-            votes = [8 * (name.split("/")[1] == emotion) for emotion in emotions]
-            rows.append([name, *votes, 2, 0, 0])
-    (folder / "votes.csv").write_text("\n".join(",".join(map(str, row)) for row in rows))
 
 
 # Networks that were trained for a moment never say some of the emotions.
