@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import card_pictures
 import fer_estimators
 import hard_images
 import model_cards
@@ -169,6 +170,20 @@ def test_card_says_what_was_measured(published, fer2013, votes):
     assert re.search(r"SHA-256 of the weights: `[0-9a-f]{64}`", card)
     assert "python training/pretrained.py ..." in card
     assert "Then it rested." in card
+
+
+def test_folder_for_the_hub_holds_metadata_card_weights_and_pictures(published, fer2013, tmp_path):
+    hub, pictures = tmp_path / "hub", tmp_path / "pictures"
+    folders = ["--weights", str(published), "--pictures", str(pictures), "--hub", str(hub)]
+    card_pictures.main(["tiny", fer2013, *folders])
+    _, metadata, text = (hub / "README.md").read_text(encoding="utf-8").split("---\n", 2)
+    assert re.search(r"type: accuracy\n      value: [01]\.\d{4}\n", metadata)
+    assert (published / "tiny.md").read_text(encoding="utf-8").rstrip() in text
+    shown = set(re.findall(r"\]\((\w+\.png)\)", text))
+    assert {path.name for path in hub.iterdir()} == {"README.md", "tiny.fer", *shown}
+    drawn = {f"tiny_{name}" for name in shown}
+    drawn |= {name.replace(".png", "_dark.png") for name in drawn}
+    assert {path.name for path in pictures.iterdir()} == drawn
 
 
 def test_wider_crops_show_more_and_tilted_ones_turn_each_way():
