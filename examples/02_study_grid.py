@@ -108,7 +108,8 @@ places = np.arange(len(names))
 ax.barh(places, test, 0.6, color="#56B4E9", edgecolor="black", label="on other faces")
 for k in range(search.n_splits_):
     fold = results[f"split{k}_test_accuracy"]
-    ax.plot(fold, places, "o", color="black", markersize=4, label="each fold" if k == 0 else None)
+    label = "each fold" if k == 0 else None
+    ax.plot(fold, places, "o", color="black", markeredgecolor="white", markersize=6, label=label)
 ax.plot(train, places, "D", color="#D55E00", markersize=8, label="on its training faces")
 ax.axvline(1 / len(set(faces.target)), color="0.3", linestyle=":", label="guessing")
 ax.set_yticks(places, names)

@@ -110,7 +110,7 @@ rates = np.array(fine_tuned.history_["learning_rate"])
 rates[rates < 1e-6] = np.nan
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
 bars = left.barh(list(accuracies), list(accuracies.values()), color="#56B4E9", edgecolor="black")
-left.bar_label(bars, fmt="%.2f", padding=3)
+left.bar_label(bars, fmt="%.2f", padding=9)
 left.axvline(0.5, color="0.3", linestyle=":", label="guessing")
 left.set(xlabel="accuracy on faces not seen", xlim=(0, 1))
 left.invert_yaxis()
