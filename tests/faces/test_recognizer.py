@@ -128,6 +128,17 @@ def test_labels_are_text_in_html(recognizer):
     assert "<script>" not in EmotionRecognizer(clf, find_squares).recognize(TWO_FACES)._repr_html_()
 
 
+@pytest.mark.parametrize(("n_photos", "rest"), [(0, ""), (3, "</table>"), (7, "and 4 more</p>")])
+def test_notebooks_show_the_first_faces_of_many_photos(recognizer, tmp_path, n_photos, rest):
+    paths = [tmp_path / f"<b>{number}.png" for number in range(n_photos)]
+    for path in paths:
+        Image.fromarray(TWO_FACES).save(path)
+    shown = recognizer.recognize_files(paths)._repr_html_()
+    assert f"{2 * n_photos} faces in {n_photos} photos" in shown
+    assert (shown.count("<td>"), "<b>" in shown) == (3 * min(2 * n_photos, 10), False)
+    assert shown.endswith(rest)
+
+
 def test_codes_as_labels_go_through_json(recognizer):
     clf = ImageClassifier((8, 8))
     clf.classes_ = np.array([3, 4])

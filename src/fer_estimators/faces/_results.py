@@ -285,6 +285,8 @@ class Recognition:
 # the longest side of what notebooks show.
 _MIN_SIDE = 480
 _MAX_SHOWN = 900
+# Faces of many photos that notebooks show.
+_N_ROWS = 10
 
 
 class Recognitions(Sequence[Recognition]):
@@ -367,3 +369,16 @@ class Recognitions(Sequence[Recognition]):
         skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
         interrupted = ", interrupted" if self.interrupted else ""
         return f"<Recognitions: {n_faces} faces in {len(self)} photos{skipped}{interrupted}>"
+
+    def _repr_html_(self) -> str:
+        """Return a table of the first faces for notebooks."""
+        found = [(one.source, face) for one in self.results for face in one]
+        rows = "".join(
+            f"<tr><td>{html.escape(str(source))}</td><td>{html.escape(str(face.emotion))}</td>"
+            f"<td>{face.probability:.0%}</td></tr>"
+            for source, face in found[:_N_ROWS]
+        )
+        heads = "".join(f"<th>{name}</th>" for name in ("file", "emotion", "probability"))
+        table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+        more = f"<p>and {len(found) - _N_ROWS:,} more</p>" if len(found) > _N_ROWS else ""
+        return f"<p>{html.escape(repr(self)[1:-1])}</p>{table if found else ''}{more}"
