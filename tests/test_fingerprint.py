@@ -104,7 +104,7 @@ def test_tables_are_told_by_every_value_and_name():
 def test_dates_are_digested():
     dates = np.arange("2020-01-01", "2020-02-01", dtype="datetime64[D]")
     assert digest_array(dates) == digest_array(dates.copy())
-    assert digest_array(dates) != digest_array(dates + 1)
+    assert digest_array(dates) != digest_array(dates + np.timedelta64(1, "D"))
 
 
 def make_class(factor, n_steps):

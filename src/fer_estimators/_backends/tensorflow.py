@@ -86,7 +86,9 @@ def compile_inference(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
 
     def run(batch):
         if batch.dtype not in graphs:
-            function = tf.function(lambda images: model(images, training=False))
+            # Keras converts no code of its networks, either; AutoGraph fails where warnings are
+            # errors, on Python 3.13.
+            function = tf.function(lambda images: model(images, training=False), autograph=False)
             spec = tf.TensorSpec(model.input_shape, batch.dtype)
             graphs[batch.dtype] = function.get_concrete_function(spec)
         return graphs[batch.dtype](tf.constant(batch)).numpy()

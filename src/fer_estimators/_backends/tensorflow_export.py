@@ -71,7 +71,9 @@ def trace_network(
     """
     spec = tf.TensorSpec((None, *image_shape), tf.float32, name=source)
     return tf.function(
-        lambda images: {target: tf.cast(network(images), tf.float32)}, input_signature=[spec]
+        lambda images: {target: tf.cast(network(images), tf.float32)},
+        input_signature=[spec],
+        autograph=False,
     )
 
 
