@@ -202,12 +202,13 @@ def main():
     arguments = parser.parse_args()
     # Once for all children.
     import joblib  # noqa: F401
-    import keras  # noqa: F401
     import numpy  # noqa: F401
     import PIL.Image  # noqa: F401
     import pytest  # noqa: F401
     import sklearn.utils  # noqa: F401
 
+    if any(name.startswith("classifiers.") for name in arguments.modules):
+        import keras  # noqa: F401
     for name in arguments.modules:
         n_tried, n_noticed = measure(name, arguments.sample, arguments.seed)
         print(f"{name}: {n_noticed} of {n_tried} mutants were noticed")

@@ -1,9 +1,13 @@
 """Words that every message needs: the nearest name, lists of names, and the user's own line."""
 
+import inspect
 import reprlib
 import sys
 import warnings
 from difflib import get_close_matches
+from typing import TypeVar
+
+T = TypeVar("T")
 
 #: How many faults an error message or a warning names before it says "and n more".
 MAX_NAMED = 10
@@ -94,6 +98,25 @@ def warn(message, category=UserWarning):
             stacklevel = depth
         frame = frame.f_back
     warnings.warn(message, category, stacklevel=stacklevel)
+
+
+def name_methods_alone(cls: type[T]) -> type[T]:
+    """Let Python's errors about arguments say ``fit()``, not the name of a base class.
+
+    Parameters
+    ----------
+    cls : type
+        Whose public methods its subclasses inherit.
+
+    Returns
+    -------
+    type
+        `cls` itself.
+    """
+    for name, method in vars(cls).items():
+        if inspect.isfunction(method) and not name.startswith("_"):
+            method.__qualname__ = name
+    return cls
 
 
 def printable(path):

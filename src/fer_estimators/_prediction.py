@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fer_estimators._frame import warn_of_reordered_rows
-from fer_estimators._messages import name_some, warn
+from fer_estimators._messages import name_methods_alone, name_some, warn
 from fer_estimators._probabilities import check_probabilities
 from fer_estimators._scale import find_blank, warn_of_blank
 from fer_estimators.images import (
@@ -20,6 +20,7 @@ from fer_estimators.images import (
 )
 
 
+@name_methods_alone
 class ImagePredictor:
     """Predict with a network that a subclass has, and runs in :meth:`_predict_batch`.
 

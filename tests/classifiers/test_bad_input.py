@@ -118,7 +118,8 @@ def test_classes_too_small_to_split_are_named(cnn, faces):
 @pytest.mark.parametrize(
     ("validation_data", "message"),
     [
-        ("val", r"pair \(X, y\)"),
+        ("val", r"is a str, but a pair \(X, y\)"),
+        ((np.zeros((3, 16, 16), np.uint8),), r"is a tuple of length 1, but a pair \(X, y\)"),
         ((np.zeros((3, 16, 16), np.uint8), ["sad"]), "inconsistent numbers of samples"),
         ((np.zeros((1, 16, 16), np.uint8), ["glad"]), r"labels \['glad'\].*knows"),
         ((np.zeros((1, 8, 8), np.uint8), ["sad"]), r"image shape \(8, 8\)"),
@@ -127,6 +128,12 @@ def test_classes_too_small_to_split_are_named(cnn, faces):
 def test_bad_validation_data_are_refused(cnn, faces, validation_data, message):
     with pytest.raises(ValueError, match=message):
         cnn().fit(faces.images, faces.target, validation_data=validation_data)
+
+
+def test_missing_arguments_do_not_name_a_base_class(cnn):
+    for method in ("fit", "partial_fit", "predict", "predict_proba", "score"):
+        with pytest.raises(TypeError, match=rf"^{method}\(\) missing"):
+            getattr(cnn(), method)()
 
 
 def test_negative_or_empty_weights_are_refused(cnn, faces):

@@ -25,7 +25,7 @@ from fer_estimators._backends.process_state import (
 )
 from fer_estimators._compat import Interval, StrOptions
 from fer_estimators._fingerprint import describe
-from fer_estimators._messages import warn
+from fer_estimators._messages import name_methods_alone, warn
 from fer_estimators._prediction import ImagePredictor
 from fer_estimators._probabilities import check_probabilities
 from fer_estimators._views import VIEWS, average_over_views
@@ -36,6 +36,7 @@ from fer_estimators.classifiers._network import NetworkState, check_network
 from fer_estimators.classifiers._training import Phase, Rule, Trainer
 
 
+@name_methods_alone
 class BaseImageClassifier(
     CallbackSupportMixin, NetworkState, ImagePredictor, ClassifierMixin, BaseEstimator
 ):

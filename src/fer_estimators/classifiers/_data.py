@@ -222,8 +222,10 @@ def check_training_data(
 
 def _check_validation(estimator, validation, image_shape, classes):
     if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+        size = f" of length {len(validation)}" if isinstance(validation, (tuple, list)) else ""
         raise ValueError(
-            f"validation_data has type {type(validation).__name__}, but a pair (X, y) is expected."
+            f"validation_data is a {type(validation).__name__}{size}, but a pair (X, y) is "
+            "expected. Pass (images, labels), or X_val and y_val."
         )
     X, y = validation
     warn_of_reordered_rows(X_val=X, y_val=y)
