@@ -103,7 +103,7 @@ def check(driver, address, photo):
     pixels = np.asarray(Image.open(photo))
     detector = FaceDetector()
     faces = detector.detect(pixels)
-    probabilities = load_pretrained("fer2013-compact").predict_proba(detector.crop(pixels, faces))
+    probabilities = load_pretrained("ferplus-compact").predict_proba(detector.crop(pixels, faces))
 
     def part(name):
         return driver.find_element(By.ID, f"try-{name}")

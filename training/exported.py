@@ -18,8 +18,10 @@ def main(arguments=None):
     """Export every network."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("output", type=Path, help="folder of the package")
-    output = parser.parse_args(arguments).output
-    for name in sorted(PRETRAINED):
+    parser.add_argument("names", nargs="*", help="of the networks; all by default")
+    arguments = parser.parse_args(arguments)
+    output = arguments.output
+    for name in arguments.names or sorted(PRETRAINED):
         report = export_classifier(
             load_pretrained(name),
             output / "export" / f"{name}.tflite",

@@ -139,7 +139,9 @@ def describe_votes(clf, val, y_proba):
         f"Its cross-entropy with the votes is {scores['cross_entropy']:.3f}; that of the votes "
         f"themselves, which nothing can be below, is {scores['lowest_cross_entropy']:.3f}. Of "
         f"the people asked about a face, {100 * scores['agreement']:.1f} % agree with its answer, "
-        f"and {100 * scores['highest_agreement']:.1f} % with the majority.\n"
+        f"and {100 * scores['highest_agreement']:.1f} % with the majority. Where people disagree, "
+        "it is less sure than it is right about the majority, which is why its calibration error "
+        "against the majority, above, is larger than that against the votes, below.\n"
     )
 
 

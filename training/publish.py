@@ -17,7 +17,6 @@ from pathlib import Path
 import fer_estimators
 from fer_estimators._files.kinds import file_digest
 from fer_estimators._views import VIEWS
-from fer_estimators.architectures import ARCHITECTURES
 from fer_estimators.datasets import load_fer2013
 from temperature import fit_temperature, label_shares, log_probabilities
 
@@ -38,9 +37,9 @@ def main(arguments=None):
     arguments = parser.parse_args(arguments)
 
     val = load_fer2013(arguments.fer2013, split="val", fer_plus=arguments.votes)
-    clf = fer_estimators.load(arguments.model)
-    trained_with = clf.get_params()
-    compute_in_single_precision(clf)
+    trained_with = fer_estimators.load(arguments.model).get_params()
+    # Single precision is fast on any processor.
+    clf = fer_estimators.load(arguments.model, dtype_policy="float32")
     clf.set_params(verbose=0, tta=arguments.tta, handle_other_shapes="convert")
     temperature = fit_temperature(log_probabilities(clf, val.images), label_shares(clf, val))
     scale_logits(clf, 1 / temperature)
@@ -62,14 +61,6 @@ def main(arguments=None):
         },
     )
     print(f'"{arguments.name}": "{file_digest(path)}",')
-
-
-def compute_in_single_precision(clf):
-    """Give the weights to a network that computes in float32, which is fast on any processor."""
-    network = ARCHITECTURES[clf.architecture](clf.image_shape_, len(clf.classes_))
-    network.set_weights(clf.model_.get_weights())
-    clf.model_ = network
-    clf.set_params(dtype_policy="float32")
 
 
 def scale_logits(clf, factor):

@@ -76,8 +76,8 @@ def digest_of(model):
 GRAPHS = {
     "compact": "25d1e4bd0367853a",
     "residual": "f89ab29a91dd6cbe",
-    "residual_se": "c22429ea51843105",
-    "residual_se_small": "b705d01a3a5d025c",
+    "residual_se": "160c3f44ad08f323",
+    "residual_se_small": "24d1e2cc671818ee",
     "residual_small": "ecc841e787fe43c6",
     "study_cnn": "9c954e56d55c9fe1",
     "tiny": "c8a3cae73ed2fd79",

@@ -97,7 +97,8 @@ def build_residual_se_small(
 def _weigh_channels(x, name):
     """Multiply each channel by a number in 0..1 that depends on the means of all channels."""
     n_channels = x.shape[-1]
-    weights = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(x)
+    weights = layers.GlobalAveragePooling2D(name=f"{name}_squeeze")(x)
     weights = layers.Dense(n_channels // _REDUCTION, "relu", name=f"{name}_reduce")(weights)
     weights = layers.Dense(n_channels, "sigmoid", name=f"{name}_excite")(weights)
+    weights = layers.Reshape((1, 1, n_channels), name=f"{name}_spread")(weights)
     return layers.Multiply(name=f"{name}_weigh")([x, weights])

@@ -97,13 +97,16 @@ class ExportedClassifier(ImagePredictor):
 
     @classmethod
     def from_pretrained(
-        cls, name: Literal["fer2013-base", "fer2013-compact"], *, n_jobs: int | None = None
+        cls,
+        name: Literal["fer2013-base", "fer2013-compact", "ferplus-compact"],
+        *,
+        n_jobs: int | None = None,
     ) -> Self:
         """Open a classifier that ships with the library, as ``load_pretrained`` does.
 
         Parameters
         ----------
-        name : {"fer2013-base", "fer2013-compact"}
+        name : {"fer2013-base", "fer2013-compact", "ferplus-compact"}
             The first is the more accurate one, the second the faster one.
         n_jobs : int, default=None
             Number of threads.

@@ -33,7 +33,7 @@ class CropClassifier:
     Parameters
     ----------
     classifier : object with `classes_` and `predict_proba`, str or None
-        A name is one of :func:`~fer_estimators.pretrained.load_pretrained`, None "fer2013-compact";
+        A name is one of :func:`~fer_estimators.pretrained.load_pretrained`, None "ferplus-compact";
         without Keras, the exported network of that name.
     image_shape : tuple of int or None
         Height and width (and channels), pixels, where the classifier does not tell.
@@ -48,7 +48,7 @@ class CropClassifier:
 
     def __init__(self, classifier, image_shape=None):
         if classifier is None or isinstance(classifier, str):
-            classifier = _load_shipped(classifier or "fer2013-compact")
+            classifier = _load_shipped(classifier or "ferplus-compact")
         _check_classifier(classifier)
         self.classifier = classifier
         self._given_shape = image_shape

@@ -90,10 +90,10 @@ def _parse(arguments):
     form.add_argument("--csv", action="store_true", help="write comma-separated values")
     parser.add_argument(
         "--classifier",
-        default="fer2013-compact",
+        default="ferplus-compact",
         metavar="NAME",
-        help="fer2013-compact (the default), fer2013-base, or a file that `save` or "
-        "`export_classifier` wrote",
+        help="ferplus-compact (the default), fer2013-compact, fer2013-base, or a file that `save` "
+        "or `export_classifier` wrote",
     )
     parser.add_argument(
         "--min-face",

@@ -44,7 +44,7 @@ class EmotionRecognizer:
         :class:`~fer_estimators.AbstainingClassifier` (whose "not sure" comes through), an exported
         classifier, a scikit-learn pipeline. It gets crops of faces as pixels in 0..255, grey or RGB
         and of the size that it was fitted on. A string names a network of
-        :func:`~fer_estimators.load_pretrained`; None is "fer2013-compact". Where Keras is not
+        :func:`~fer_estimators.load_pretrained`; None is "ferplus-compact". Where Keras is not
         installed, they stand for :meth:`ExportedClassifier.from_pretrained`.
     detector : object with a method `detect`, callable or None, default=None
         As for :func:`as_detector`. None is a :class:`FaceDetector`: its default search for photos

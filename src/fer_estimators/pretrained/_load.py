@@ -19,27 +19,31 @@ _FOLDER = Path(__file__).parent
 PRETRAINED = {
     "fer2013-base": "3c61aaa0d02d2f9e1dab00601f4a42db452cbe1b6de125c922fc6c113a1d0ff6",
     "fer2013-compact": "94915bad5b54d0934b3175d7bbb7f73490cf4dc3dd9ad388026e7d2d09604f9d",
+    "ferplus-compact": "55e0ac6bbe40cd49cc624cc852f9bf91103354654d97f1992543a54f8455a1ae",
 }
 
 
 def load_pretrained(name: str) -> CNNClassifier:
-    """Load a classifier of this library that was trained on FER2013.
+    """Load a classifier of this library that was trained on FER2013's photographs.
 
     Nothing is downloaded: the weights are part of the package.
 
     Parameters
     ----------
-    name : {"fer2013-base", "fer2013-compact"}
-        The first is the more accurate one, the second the faster one, which learned from it; their
-        model cards tell by how much.
+    name : {"fer2013-base", "fer2013-compact", "ferplus-compact"}
+        "ferplus-compact" tells what most of ten people see in a face, and is the one to choose
+        for people; it bears with faces that are tilted or cut out more widely. The other two tell
+        FER2013's labels, which are less certain: "fer2013-base" is the more accurate of them,
+        "fer2013-compact" the faster. Their model cards tell by how much.
 
     Returns
     -------
     CNNClassifier
-        Fitted, of the seven emotions of FER2013. Its temperature was chosen on validation data, so
-        that its probabilities can be taken at their word. Faces that are not 48 x 48 grey pixels
-        are converted: colour to grey (Pillow's ``L``), then the size, with Pillow's antialiased
-        bilinear filter. Cut the face out first, as FER2013's faces are.
+        Fitted, of the seven emotions of FER2013, or of these and contempt. Its temperature
+        was chosen on validation data, so that its probabilities can be taken at their word. Faces
+        that are not 48 x 48 grey pixels are converted: colour to grey (Pillow's ``L``), then the
+        size, with Pillow's antialiased bilinear filter. Cut the face out first, as FER2013's
+        faces are.
 
     Raises
     ------
@@ -62,7 +66,7 @@ def load_pretrained(name: str) -> CNNClassifier:
     Examples
     --------
     >>> from fer_estimators import load_pretrained, make_faces
-    >>> clf = load_pretrained("fer2013-compact")
+    >>> clf = load_pretrained("ferplus-compact")
     >>> clf.predict(make_faces(3, random_state=0).images).shape
     (3,)
     """
@@ -93,7 +97,7 @@ def load_model_card(name: str) -> ModelCard:
 
     Parameters
     ----------
-    name : {"fer2013-base", "fer2013-compact"}
+    name : {"fer2013-base", "fer2013-compact", "ferplus-compact"}
 
     Returns
     -------
