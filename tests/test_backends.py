@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from fer_estimators import (
     BackboneFeatures,
     CNNClassifier,
+    EmotionRecognizer,
     ExportedClassifier,
     TransferClassifier,
     export_classifier,
@@ -203,3 +204,10 @@ def test_exports_say_that_they_need_tensorflow(faces, tmp_path):
 def test_exported_classifiers_run_beside_any_backend():
     clf = ExportedClassifier.from_pretrained("fer2013-compact")
     assert clf.predict(make_faces(3, random_state=0).images).shape == (3,)
+
+
+def test_faces_are_found_with_any_backend():
+    photo = np.full((480, 640), 128, dtype=np.uint8)
+    photo[100:240, 200:340] = make_faces(1, image_size=140, random_state=0).images[0]
+    (face,) = EmotionRecognizer().recognize(photo)
+    np.testing.assert_allclose(face.box, (213, 136, 103, 103), atol=10)

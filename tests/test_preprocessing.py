@@ -22,6 +22,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from fer_estimators.datasets import load_image_folder
 from fer_estimators.exceptions import DatasetError, ImageReadError
+from fer_estimators.faces import FaceCropper, FaceDetector
 from fer_estimators.images import resize_images
 from fer_estimators.preprocessing import ImageReader, ImageResizer
 
@@ -54,8 +55,9 @@ def test_resizer_passes_the_checks_of_scikit_learn(estimator, check):
     ],
     ids=lambda check: check.__name__,
 )
-def test_reader_passes_the_checks_of_scikit_learn_that_need_no_table(check):
-    check("ImageReader", ImageReader())
+@pytest.mark.parametrize("estimator", [ImageReader(), FaceCropper(), FaceDetector()], ids=str)
+def test_readers_pass_the_checks_of_scikit_learn_that_need_no_table(estimator, check):
+    check(type(estimator).__name__, estimator)
 
 
 @pytest.fixture(scope="module")

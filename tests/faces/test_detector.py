@@ -37,6 +37,17 @@ def test_a_face_keeps_its_place_in_a_larger_photo(portrait):
     np.testing.assert_allclose(np.subtract(moved.box, face.box), (300, 100, 0, 0), atol=12)
 
 
+def test_a_photo_of_any_size_gives_the_same_face(portrait):
+    from PIL import Image
+
+    (face,) = FaceDetector().detect(portrait)
+    large = np.asarray(Image.fromarray(portrait).resize((4100, 4100)))
+    (found,) = FaceDetector().detect(large)
+    scale = 4100 / len(portrait)
+    np.testing.assert_allclose(np.divide(found.box, scale), face.box, atol=6)
+    np.testing.assert_allclose(found.landmarks / scale, face.landmarks, atol=6)
+
+
 @pytest.mark.parametrize("turns", [-1, 1])
 def test_tilted_faces_are_found(portrait, turns):
     from PIL import Image

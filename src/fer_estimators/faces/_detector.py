@@ -7,6 +7,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from sklearn.base import BaseEstimator
 
 from fer_estimators._compat import Interval
@@ -15,7 +16,7 @@ from fer_estimators.faces._crops import crop_faces
 from fer_estimators.faces._face import Face
 from fer_estimators.faces._overlap import merge_candidates
 from fer_estimators.faces._photo import Photo, read_photo
-from fer_estimators.faces._search import look_again, search
+from fer_estimators.faces._search import look_again, search, to_faces
 
 # Height of a face, in pixels of the network's input, from which on it is found reliably.
 _RELIABLE = 40
@@ -26,6 +27,13 @@ _COARSEST, _FINEST = 128, 2048
 
 # Less than this, in pixels of the photo, shows no face.
 _TINY = 8
+
+# A photo whose longest side is at least twice this multiple of the largest input's is made smaller
+# first: the second look needs no more pixels, and copies of a large photo take seconds.
+_ENOUGH = 2
+
+# Pixels that are made smaller at once.
+_STRIP = 2**22
 
 # Score from which on a face is worth a second look.
 _CANDIDATE_SCORE = 0.5
@@ -102,15 +110,13 @@ class FaceDetector(BaseEstimator):
         self._validate_params()
         pixels = read_photo(photo)
         sides = self._input_sides(*pixels.shape[:2])
+        pixels, reduced = _reduce(pixels, _ENOUGH * sides[0])
         found = [search(pixels, side, _CANDIDATE_SCORE) for side in sides]
         candidates = merge_candidates(*map(np.concatenate, zip(*found, strict=True)))
         candidates, scores = look_again(pixels, *candidates)
         is_face = scores >= self.min_score
-        merged = merge_candidates(candidates[is_face], scores[is_face])
-        return [
-            Face(tuple(row[:4].tolist()), row[4:].reshape(-1, 2), float(score))
-            for row, score in zip(*merged, strict=True)
-        ]
+        merged, scores = merge_candidates(candidates[is_face], scores[is_face])
+        return to_faces(merged * reduced, scores)
 
     def _input_sides(self, height, width):
         """Return the longest side of each input, pixels, the largest first."""
@@ -160,3 +166,15 @@ class FaceDetector(BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         """Tell scikit-learn that there is nothing to fit."""
         return True
+
+
+def _reduce(pixels, side):
+    """Return a photo whose longest side is less than twice `side`, and by how much it shrank."""
+    height, width = pixels.shape[:2]
+    factor = max(height, width) // side
+    if factor < 2:
+        return pixels, 1
+    # In strips, as Pillow copies what it is given.
+    rows = factor * max(1, _STRIP // (factor * width))
+    strips = (Image.fromarray(pixels[top : top + rows]) for top in range(0, height, rows))
+    return np.concatenate([np.asarray(strip.reduce(factor)) for strip in strips]), factor

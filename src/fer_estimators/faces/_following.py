@@ -12,7 +12,7 @@ from fer_estimators.faces._detector import FaceDetector
 from fer_estimators.faces._face import Face
 from fer_estimators.faces._other_detectors import Detector
 from fer_estimators.faces._overlap import merge_candidates
-from fer_estimators.faces._search import search
+from fer_estimators.faces._search import search, to_faces
 from fer_estimators.faces._tracking import overlaps
 
 # Side of the square that is looked through around a face, in face sizes; side of the network's
@@ -63,11 +63,7 @@ class FaceFinder:
 
 def _detect_near(region):
     """Find faces in a small region with one run of the network."""
-    numbers, scores = merge_candidates(*search(region, _INPUT_SIDE, _MIN_SCORE))
-    return [
-        Face(tuple(row[:4].tolist()), row[4:].reshape(-1, 2), float(score))
-        for row, score in zip(numbers, scores, strict=True)
-    ]
+    return to_faces(*merge_candidates(*search(region, _INPUT_SIDE, _MIN_SCORE)))
 
 
 def find_near(

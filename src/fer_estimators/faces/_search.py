@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from fer_estimators.faces._blazeface import INPUT_MULTIPLE, anchor_centres, start_blazeface
-from fer_estimators.faces._face import MIRRORED
+from fer_estimators.faces._face import MIRRORED, Face
 from fer_estimators.faces._overlap import merge_candidates
 from fer_estimators.faces._square import Square
 
@@ -98,6 +98,14 @@ def look_again(
                 numbers[row] = np.mean([candidates[row], *_to_candidates(np.stack(points))], axis=0)
                 again[row] = expit(np.mean(logit([scores[row], *seen_scores])))
     return numbers, again
+
+
+def to_faces(candidates: NDArray, scores: NDArray) -> list[Face]:
+    """Return a Face for each row of `candidates` (n, 16)."""
+    return [
+        Face(tuple(row[:4].tolist()), row[4:].reshape(-1, 2), float(score))
+        for row, score in zip(candidates, scores, strict=True)
+    ]
 
 
 def _around(candidate):

@@ -89,6 +89,8 @@ class Square:
 def _region(pixels, left, top, right, bottom):
     """Return a part of a photo, whose outermost pixels go on beyond its edge."""
     height, width = pixels.shape[:2]
+    if min(left, top) >= 0 and right <= width and bottom <= height:
+        return pixels[top:bottom, left:right]
     rows = np.clip(np.arange(top, bottom), 0, height - 1)
     columns = np.clip(np.arange(left, right), 0, width - 1)
     inside = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
