@@ -88,9 +88,7 @@ from sklearn.pipeline import make_pipeline
 
 from fer_estimators import CNNClassifier, ImageReader
 
-train, test, y_train, y_test = train_test_split(
-    names, y, test_size=0.3, stratify=y, random_state=0
-)
+train, test, y_train, y_test = train_test_split(names, y, test_size=0.3, stratify=y, random_state=0)
 for first in (cropper, ImageReader(32, root=folder)):
     pipeline = make_pipeline(first, CNNClassifier(epochs=15, batch_size=16, random_state=0))
     score = pipeline.fit(train, y_train).score(test, y_test)

@@ -16,7 +16,7 @@ from fer_estimators.faces._crops import crop_faces
 from fer_estimators.faces._face import Face
 from fer_estimators.faces._overlap import merge_candidates
 from fer_estimators.faces._photo import Photo, read_photo
-from fer_estimators.faces._search import look_again, search, to_faces
+from fer_estimators.faces._search import look_again, lower_by_clutter, search, to_faces
 
 # Height of a face, in pixels of the network's input, from which on it is found reliably.
 _RELIABLE = 40
@@ -36,7 +36,7 @@ _ENOUGH = 2
 _STRIP = 2**22
 
 # Score from which on a face is worth a second look.
-_CANDIDATE_SCORE = 0.5
+_CANDIDATE_SCORE = 0.4
 
 
 class FaceDetector(BaseEstimator):
@@ -48,7 +48,7 @@ class FaceDetector(BaseEstimator):
         Height of the smallest faces to look for, from the brows to the chin: a float is a share of
         the photo's height, an int is in pixels of the photo. Time grows with the square of its
         inverse; for one person before a camera, 0.25 will do.
-    min_score : float, default=0.65
+    min_score : float, default=0.58
         Score from which on something counts as a face, 0.5 to 1. Lower finds more faces, and more
         of what is not a face.
 
@@ -63,8 +63,9 @@ class FaceDetector(BaseEstimator):
     with this library. Where ai-edge-litert is installed, it runs on LiteRT and imports no Keras;
     elsewhere it runs on any backend of Keras, with the same results. The photo is searched at
     several sizes, each half the one before, so that each face is between 40 and 80 pixels high in
-    one of them. What may be a face is then looked at from near, upright by its eyes, as it is and
-    mirrored; box and landmarks are averages of the three looks, and the score that of their logits.
+    one of them. What may be a face is then looked at twice from near, upright by its eyes, the
+    second time mirrored; box and landmarks are averages of the three looks, and the score is that
+    of their logits, less where much else in the photo looks somewhat like a face.
 
     There is nothing to fit, and `detect` may be called from several threads.
 
@@ -85,7 +86,7 @@ class FaceDetector(BaseEstimator):
         "min_score": [Interval(Real, 0.5, 1, closed="left")],
     }
 
-    def __init__(self, min_face: float | int = 0.12, *, min_score: float = 0.65):
+    def __init__(self, min_face: float | int = 0.12, *, min_score: float = 0.58):
         self.min_face = min_face
         self.min_score = min_score
 
@@ -112,8 +113,9 @@ class FaceDetector(BaseEstimator):
         sides = self._input_sides(*pixels.shape[:2])
         pixels, reduced = _reduce(pixels, _ENOUGH * sides[0])
         found = [search(pixels, side, _CANDIDATE_SCORE) for side in sides]
-        candidates = merge_candidates(*map(np.concatenate, zip(*found, strict=True)))
-        candidates, scores = look_again(pixels, *candidates)
+        first = merge_candidates(*map(np.concatenate, zip(*found, strict=True)))
+        candidates, scores = look_again(pixels, *first)
+        scores = lower_by_clutter(scores, first[1])
         is_face = scores >= self.min_score
         merged, scores = merge_candidates(candidates[is_face], scores[is_face])
         return to_faces(merged * reduced, scores)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from fer_estimators.faces._detector import FaceDetector
 from fer_estimators.faces._face import Face
 from fer_estimators.faces._other_detectors import Detector
-from fer_estimators.faces._overlap import merge_candidates
 from fer_estimators.faces._search import search, to_faces
 from fer_estimators.faces._tracking import overlaps
 
@@ -63,7 +62,7 @@ class FaceFinder:
 
 def _detect_near(region):
     """Find faces in a small region with one run of the network."""
-    return to_faces(*merge_candidates(*search(region, _INPUT_SIDE, _MIN_SCORE)))
+    return to_faces(*search(region, _INPUT_SIDE, _MIN_SCORE))
 
 
 def find_near(

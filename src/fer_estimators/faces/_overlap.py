@@ -13,7 +13,7 @@ _PART_OF_FACE = 0.6
 
 
 def merge_candidates(
-    numbers: NDArray[Any], scores: NDArray[Any]
+    numbers: NDArray[Any], scores: NDArray[Any], min_score: float = 0.0
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Average the candidates of each face, weighted by score (weighted non-maximum suppression).
 
@@ -22,6 +22,8 @@ def merge_candidates(
     numbers : ndarray of shape (n_candidates, n_numbers)
         Left, top, width, height, and any further numbers that are to be averaged.
     scores : ndarray of shape (n_candidates,), values 0..1
+    min_score : float, default=0
+        Score that the best candidate of a face has at least.
 
     Returns
     -------
@@ -32,7 +34,7 @@ def merge_candidates(
     """
     merged, best = [], []
     left = np.argsort(-scores, kind="stable")
-    while len(left):
+    while len(left) and scores[left[0]] >= min_score:
         shared, sizes = _intersect(numbers[left[0]], numbers[left])
         same = shared >= _SAME_FACE * (sizes[0] + sizes - shared)
         group = left[same]

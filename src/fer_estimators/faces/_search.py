@@ -19,18 +19,23 @@ from fer_estimators.faces._face import MIRRORED, Face
 from fer_estimators.faces._overlap import merge_candidates
 from fer_estimators.faces._square import Square
 
-# The second look: side of the network's input in pixels and as a multiple of the box, and how far
-# from its middle, as a share of the box, a face may be to be the one that is looked for.
-_SIDE, _WIDER, _NEAR_MIDDLE = 128, 2.0, 0.4
-# What says more than nothing about where the face is, in the second look.
+# The second looks: side of the network's input in pixels, and as a multiple of the box in the two
+# looks; and how far from the middle, as a share of the box, a face may be to be the one that is
+# looked for.
+_SIDE, _WIDER, _NEAR_MIDDLE = 128, (1.5, 2.0), 0.4
+# What says more than nothing about where a face is.
 _LEAST_SCORE = 0.1
 _CROPS_AT_ONCE = 32
+
+# A candidate of a lower score may well be none, and by how much the logits of the others fall with
+# the logarithm of the number of such candidates. Chosen on validation faces of FER2013.
+_DOUBTFUL, _CLUTTER = 0.73, 0.2
 
 
 def search(
     pixels: NDArray[np.uint8], side: int, min_score: float
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Find candidates in a photo whose longest side is brought to `side` pixels.
+    """Find what may be faces in a photo whose longest side is brought to `side` pixels.
 
     Parameters
     ----------
@@ -55,9 +60,9 @@ def search(
     canvas = np.zeros((1, *map(_round_up, size[::-1]), 3), dtype=np.uint8)
     canvas[0, : size[1], : size[0]] = small
     (places,), (logits,) = _run(canvas)
-    found = logits >= logit(min_score)
+    found = logits >= logit(_LEAST_SCORE)
     places = places[found] * (np.array([width, height]) / size)
-    return _to_candidates(places), expit(logits[found])
+    return merge_candidates(_to_candidates(places), expit(logits[found]), min_score)
 
 
 def _round_up(length):
@@ -67,7 +72,7 @@ def _round_up(length):
 def look_again(
     pixels: NDArray[np.uint8], candidates: NDArray[Any], scores: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Look at each candidate from near, upright by its eyes, as it is and mirrored.
+    """Look at each candidate from near, upright by its eyes, and from further away, mirrored.
 
     Parameters
     ----------
@@ -84,23 +89,37 @@ def look_again(
     """
     numbers, again = candidates.copy(), np.zeros_like(scores)
     for start in range(0, len(candidates), _CROPS_AT_ONCE):
-        part = slice(start, start + _CROPS_AT_ONCE)
-        squares = [_around(candidate) for candidate in candidates[part]]
-        crops = np.stack([square.cut(pixels, (_SIDE, _SIDE)) for square in squares])
-        places, logits = _run(np.concatenate([crops, crops[:, :, ::-1]]))
-        places[len(crops) :] = _mirror(places[len(crops) :])
-        for row, square in enumerate(squares, start=start):
-            looks = (row - start, row - start + len(crops))
-            seen = [_see_middle(places[look], logits[look]) for look in looks]
-            if all(seen):
-                points, seen_scores = zip(*seen, strict=True)
-                points = [_to_photo(square, one) for one in points]
+        part = candidates[start : start + _CROPS_AT_ONCE]
+        seen = _look_twice(pixels, part)
+        for row, looks in enumerate(seen, start=start):
+            if all(looks):
+                points, logits = zip(*looks, strict=True)
                 numbers[row] = np.mean([candidates[row], *_to_candidates(np.stack(points))], axis=0)
-                again[row] = expit(np.mean(logit([scores[row], *seen_scores])))
+                again[row] = expit(np.mean([logit(scores[row]), *logits]))
     return numbers, again
 
 
-def to_faces(candidates: NDArray, scores: NDArray) -> list[Face]:
+def lower_by_clutter(scores: NDArray[Any], first_scores: NDArray[Any]) -> NDArray[Any]:
+    """Lower scores by how much else in the photo looks somewhat like a face.
+
+    Where there is much of it (foliage, crowds of small things), something will reach any score by
+    chance.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_candidates,)
+    first_scores : ndarray of shape (n_candidates,)
+        Of the search.
+
+    Returns
+    -------
+    ndarray of shape (n_candidates,)
+    """
+    doubtful = first_scores < _DOUBTFUL
+    return expit(logit(scores) - _CLUTTER * np.log1p(doubtful.sum() - doubtful))
+
+
+def to_faces(candidates: NDArray[Any], scores: NDArray[Any]) -> list[Face]:
     """Return a Face for each row of `candidates` (n, 16)."""
     return [
         Face(tuple(row[:4].tolist()), row[4:].reshape(-1, 2), float(score))
@@ -108,12 +127,25 @@ def to_faces(candidates: NDArray, scores: NDArray) -> list[Face]:
     ]
 
 
-def _around(candidate):
+def _look_twice(pixels, candidates):
+    """Return for each candidate what either look sees: places in the photo, and a logit."""
+    squares = [_around(candidate, wider) for wider in _WIDER for candidate in candidates]
+    crops = np.stack([square.cut(pixels, (_SIDE, _SIDE)) for square in squares])
+    mirrored = slice(len(candidates), None)
+    crops[mirrored] = crops[mirrored, :, ::-1].copy()
+    places, logits = _run(crops)
+    places[mirrored] = _mirror(places[mirrored])
+    wider = np.repeat(_WIDER, len(candidates))
+    seen = [_see_middle(*look) for look in zip(squares, wider, places, logits, strict=True)]
+    return zip(seen[: len(candidates)], seen[mirrored], strict=True)
+
+
+def _around(candidate, wider):
     """Return the square in which the face is looked at again."""
     left, top, width, height = candidate[:4]
     (right_eye, left_eye) = candidate[4:8].reshape(2, 2)
     return Square.upright(
-        (left + width / 2, top + height / 2), _WIDER * max(width, height), right_eye, left_eye
+        (left + width / 2, top + height / 2), wider * max(width, height), right_eye, left_eye
     )
 
 
@@ -124,14 +156,14 @@ def _mirror(places):
     return mirrored
 
 
-def _see_middle(places, logits):
-    """Return the place and the score of the face in the middle of the input, if there is one."""
+def _see_middle(square, wider, places, logits):
+    """Return places and logit of the face in the middle of the input, None if there is none."""
     distance = np.hypot(*(places[:, 0] - _SIDE / 2).T)
-    near = (distance < _NEAR_MIDDLE * _SIDE / _WIDER) & (logits >= logit(_LEAST_SCORE))
+    near = (distance < _NEAR_MIDDLE * _SIDE / wider) & (logits >= logit(_LEAST_SCORE))
     if not near.any():
         return None
     merged, scores = merge_candidates(_to_candidates(places[near]), expit(logits[near]))
-    return _to_places(merged[0]), min(scores[0], 1 - 1e-6)
+    return _to_photo(square, _to_places(merged[0])), logit(min(scores[0], 1 - 1e-6))
 
 
 def _to_photo(square, places):
