@@ -7,6 +7,7 @@ import pytest
 from sklearn.base import clone
 
 from fer_estimators.faces import Face, FaceDetector, as_detector, read_photo
+from fer_estimators.faces._search import lower_by_clutter
 
 PHOTO = np.zeros((40, 60, 3), dtype=np.uint8)
 
@@ -27,7 +28,7 @@ def test_a_face_is_found_with_its_box_landmarks_and_score(portrait):
     right_eye, left_eye, nose, mouth, *_ = face.landmarks
     assert right_eye[0] < left_eye[0]
     assert right_eye[1] < nose[1] < mouth[1]
-    assert 0.65 <= face.score <= 1
+    assert 0.8 <= face.score <= 1
 
 
 def test_a_face_keeps_its_place_in_a_larger_photo(portrait):
@@ -53,9 +54,25 @@ def test_tilted_faces_are_found(portrait, turns):
     from PIL import Image
 
     tilted = Image.fromarray(portrait).rotate(25 * turns)
-    (face,) = FaceDetector().detect(tilted)
+    face = FaceDetector().detect(tilted)[0]
     dx, dy = face.landmarks[1] - face.landmarks[0]
     assert np.degrees(np.arctan2(dy, dx)) == pytest.approx(-25 * turns, abs=12)
+
+
+def test_faces_far_below_the_smallest_are_left_out(portrait):
+    (face,) = FaceDetector(0.12).detect(portrait)
+    share = face.box[3] / len(portrait)
+    assert len(FaceDetector(share / 0.8).detect(portrait)) == 1
+    assert FaceDetector(share / 0.6).detect(portrait) == []
+
+
+def test_much_that_looks_like_a_face_lowers_the_scores():
+    scores = np.array([0.9, 0.6, 0.6])
+    alone = lower_by_clutter(scores, np.array([0.9, 0.9, 0.9]))
+    np.testing.assert_allclose(alone, scores)
+    among_many = lower_by_clutter(scores, np.array([0.9, 0.5, 0.5]))
+    assert (among_many < alone).all()
+    assert among_many[0] > 0.85
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (48, 48), (300, 20)])

@@ -28,6 +28,9 @@ _COARSEST, _FINEST = 128, 2048
 # Less than this, in pixels of the photo, shows no face.
 _TINY = 8
 
+# What is smaller than this share of the smallest faces to look for is seldom one.
+_SMALLEST = 0.7
+
 # A photo whose longest side is at least twice this multiple of the largest input's is made smaller
 # first: the second look needs no more pixels, and copies of a large photo take seconds.
 _ENOUGH = 2
@@ -46,8 +49,9 @@ class FaceDetector(BaseEstimator):
     ----------
     min_face : float or int, default=0.12
         Height of the smallest faces to look for, from the brows to the chin: a float is a share of
-        the photo's height, an int is in pixels of the photo. Time grows with the square of its
-        inverse; for one person before a camera, 0.25 will do.
+        the photo's height, an int is in pixels of the photo. Some smaller ones are found as well,
+        but none below 0.7 of it. Time grows with the square of its inverse; for one person before
+        a camera, 0.25 will do.
     min_score : float, default=0.58
         Score from which on something counts as a face, 0.5 to 1. Lower finds more faces, and more
         of what is not a face.
@@ -110,21 +114,26 @@ class FaceDetector(BaseEstimator):
         """
         self._validate_params()
         pixels = read_photo(photo)
-        sides = self._input_sides(*pixels.shape[:2])
+        height, width = pixels.shape[:2]
+        sides = self._input_sides(height, width)
         pixels, reduced = _reduce(pixels, _ENOUGH * sides[0])
         found = [search(pixels, side, _CANDIDATE_SCORE) for side in sides]
         first = merge_candidates(*map(np.concatenate, zip(*found, strict=True)))
         candidates, scores = look_again(pixels, *first)
         scores = lower_by_clutter(scores, first[1])
-        is_face = scores >= self.min_score
+        large_enough = candidates[:, 3] * reduced >= _SMALLEST * self._smallest_face(height)
+        is_face = (scores >= self.min_score) & large_enough
         merged, scores = merge_candidates(candidates[is_face], scores[is_face])
         return to_faces(merged * reduced, scores)
 
+    def _smallest_face(self, height):
+        """Return the height of the smallest faces to look for, pixels of the photo."""
+        is_share = not isinstance(self.min_face, Integral)
+        return max(self.min_face * height, _TINY) if is_share else self.min_face
+
     def _input_sides(self, height, width):
         """Return the longest side of each input, pixels, the largest first."""
-        is_share = not isinstance(self.min_face, Integral)
-        smallest = max(self.min_face * height, _TINY) if is_share else self.min_face
-        side = _RELIABLE / smallest * max(height, width)
+        side = _RELIABLE / self._smallest_face(height) * max(height, width)
         if side > _FINEST:
             warn(
                 f"min_face={self.min_face!r} in a photo of {width} x {height} pixels asks for a "
