@@ -188,7 +188,7 @@ def test_a_folder_is_used_by_one_training_at_a_time(cnn, faces, tmp_path):
         cnn().fit(faces.images, faces.target, checkpoint=tmp_path)
 
     clf = cnn(callbacks=[At(1, train_there_too)])
-    with pytest.raises(CheckpointError, match="in use by another training"):
+    with pytest.raises(CheckpointError, match="in use by another training run"):
         clf.fit(faces.images, faces.target, checkpoint=tmp_path)
 
 
@@ -243,7 +243,7 @@ def test_a_warm_start_goes_on_after_a_kill(cnn, faces, tmp_path):
 
 def test_a_warm_start_does_not_take_the_checkpoint_of_the_first_training(cnn, faces, tmp_path):
     clf = cnn(**PARAMS, warm_start=True).fit(faces.images, faces.target, checkpoint=tmp_path)
-    with pytest.raises(CheckpointError, match=r"other weights.*or name another folder"):
+    with pytest.raises(CheckpointError, match=r"other weights.*or pass another folder"):
         clf.fit(faces.images, faces.target, checkpoint=tmp_path)
     clf.fit(faces.images, faces.target, checkpoint=tmp_path / "second")
     assert clf.n_epochs_ > PARAMS["epochs"]

@@ -484,5 +484,5 @@ def test_validation_images_and_labels_come_together(cnn, faces):
     X, y = faces.images, faces.target
     with pytest.raises(ValueError, match="y_val is missing"):
         cnn().fit(X, y, X_val=X)
-    with pytest.raises(ValueError, match="pass one of them"):
+    with pytest.raises(ValueError, match="Pass only one"):
         cnn().fit(X, y, X_val=X, y_val=y, validation_data=(X, y))

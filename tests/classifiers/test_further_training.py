@@ -86,5 +86,5 @@ def test_partial_fit_after_fit_goes_on_learning(cnn, faces):
 
 
 def test_partial_fit_cannot_balance(cnn, faces):
-    with pytest.raises(ValueError, match="cannot be known from a part"):
+    with pytest.raises(ValueError, match="cannot be computed from a part"):
         cnn(class_weight="balanced").partial_fit(faces.images, faces.target, faces.target_names)

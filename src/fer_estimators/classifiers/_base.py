@@ -1,4 +1,4 @@
-"""What all classifiers of images share: training, step by step."""
+"""The training and prediction that all image classifiers share."""
 
 from contextlib import contextmanager, nullcontext
 from numbers import Integral, Real
@@ -78,7 +78,7 @@ class BaseImageClassifier(
         "verbose": ["verbose"],
     }
 
-    # Set by `load`: whoever fits or clones such a classifier may not know what is lost.
+    # Set by `load`, so that `fit` and `clone` can warn that the weights will be lost.
     _weights_came_from_a_file = False
 
     def fit(
@@ -106,25 +106,26 @@ class BaseImageClassifier(
             Weight of each image in the loss, not negative. An image of weight zero counts as
             absent. The validation accuracy counts each image once.
         y_proba : array-like of shape (n, n_classes), default=None
-            Probability of each class, sorted, for each image, to train on in place of `y`: the
-            shares of several people's votes, or what a larger network predicts (knowledge
-            distillation [1]_). `y` still tells the classes, their weights and what is held out, and
-            the validation accuracy is that of its labels. The columns of a data frame must be the
-            classes.
+            Probabilities of the sorted classes for each image, to train on instead of `y`: for
+            example, the shares of several people's votes, or the predictions of a larger network
+            (knowledge distillation [1]_). `y` still determines the classes, their weights and the
+            images held out, and the validation accuracy refers to it. The columns of a data frame
+            must be named after the classes.
         X_val : array-like of shape (n_val, height, width[, channels]) or (n_val, n_pixels), \
 default=None
-            Images to choose the best epoch on, in place of `validation_fraction`. Behind the steps
-            of a :class:`~sklearn.pipeline.Pipeline`, its ``transform_input=["X_val"]`` transforms
-            them as `X`.
+            Images on which to choose the best epoch, instead of `validation_fraction`. In a
+            :class:`~sklearn.pipeline.Pipeline`, pass ``transform_input=["X_val"]`` to it so that
+            they are transformed like `X`.
         y_val : array-like of shape (n_val,), default=None
-            Their labels.
+            Labels of `X_val`.
         validation_data : tuple (X, y), default=None
-            `X_val` and `y_val` as a pair, as Keras takes them.
+            `X_val` and `y_val` as a pair, as in Keras.
         checkpoint : path-like, default=None
-            A folder in which to keep the training's state after each epoch. Called again with
-            the same folder, parameters and data (and, for a warm start, the same classifier as it
-            was at first), :meth:`fit` goes on from there, to the same weights (to the bit on the
-            same CPU with as many threads). State of your own `callbacks` is not kept.
+            Folder in which to save the state of the training after each epoch. When called again
+            with the same folder, parameters and data (and, for a warm start, the classifier in
+            its original state), :meth:`fit` resumes from there and reaches the same weights (to
+            the bit on the same CPU with the same number of threads). The state of your own
+            `callbacks` is not saved.
 
         Returns
         -------
@@ -134,8 +135,8 @@ default=None
         Raises
         ------
         ValueError, TypeError
-            If the images, the labels or a parameter are not as described. The classifier is then
-            what it was before, as after every other error but KeyboardInterrupt.
+            If the images, the labels or a parameter are not as described. After this and every
+            other error except KeyboardInterrupt, the classifier is as it was before.
         WeightsNotFoundError
             If pretrained weights cannot be found or downloaded.
         CheckpointError
@@ -146,8 +147,8 @@ default=None
         OutOfMemoryError
             If a batch does not fit into memory.
         KeyboardInterrupt
-            At Ctrl-C, after the current batch; the best weights of whole epochs, if there was
-            one, are kept. At SIGTERM it is SystemExit.
+            At Ctrl-C, after the current batch; the best weights of the complete epochs, if any,
+            are kept. SIGTERM raises SystemExit instead.
 
         References
         ----------
@@ -176,9 +177,9 @@ default=None
         """Train for one more epoch on images and their labels.
 
         The learning rate is constant, no image is held out for validation, and weights are not
-        averaged. The optimizer's state is kept from call to call, as long as `optimizer`,
-        `learning_rate`, `label_smoothing` and `augmentation` stay as they are, though not in
-        pickles and copies.
+        averaged. The state of the optimizer is kept between calls as long as `optimizer`,
+        `learning_rate`, `label_smoothing` and `augmentation` do not change, but not in pickles
+        and copies.
 
         Parameters
         ----------
@@ -187,7 +188,7 @@ default=None
         y : array-like of shape (n,)
             Labels.
         classes : array-like of shape (n_classes,), default=None
-            All labels that will ever come; needed at the first call.
+            All labels that will ever occur. Required in the first call.
         sample_weight : array-like of shape (n,), default=None
             Weight of each image in the loss, not negative.
 
@@ -211,22 +212,22 @@ default=None
         if self._weights_came_from_a_file:
             warn(
                 f"A clone of this {type(self).__name__} has its parameters, but not the weights "
-                "that it was loaded with: fitted, it learns from the beginning. To keep them, wrap "
-                "it in sklearn.frozen.FrozenEstimator."
+                "that it was loaded with, so fitting the clone starts from the beginning. To keep "
+                "the weights, wrap the classifier in sklearn.frozen.FrozenEstimator."
             )
         return super().__sklearn_clone__()
 
     def _check_classes(self, classes, warm):
-        """Check what only :meth:`partial_fit` has to be told."""
+        """Check what only :meth:`partial_fit` needs."""
         if self.class_weight == "balanced":
             raise ValueError(
-                "class_weight='balanced' cannot be known from a part of the images. Pass a dict of "
-                "weights, or sample_weight."
+                "class_weight='balanced' cannot be computed from a part of the images. Pass a dict "
+                "of weights, or sample_weight."
             )
         if not warm and classes is None:
             raise ValueError(
                 "classes must be passed on the first call to partial_fit: all labels that will "
-                "ever come, such as np.unique(y)."
+                "ever occur, such as np.unique(y)."
             )
         if warm and classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(
@@ -270,7 +271,7 @@ default=None
         classes=None,
         incremental=False,
     ):
-        """Check everything, build, train; `incremental` for one epoch with the same optimizer."""
+        """Check the input, build the network and train it; `incremental` trains for one epoch."""
         self._validate_params()
         self._warn_of_lost_weights(warm)
         data = check_training_data(
@@ -325,8 +326,8 @@ default=None
     def _warn_of_lost_weights(self, warm):
         if not warm and self._weights_came_from_a_file:
             warn(
-                f"fit replaces the weights that this {type(self).__name__} was loaded with, and "
-                "learns from the beginning. To continue from them, set warm_start=True and a low "
+                f"fit replaces the weights that this {type(self).__name__} was loaded with and "
+                "starts from the beginning. To continue from them, set warm_start=True and a low "
                 "learning_rate, or call partial_fit."
             )
 
@@ -347,7 +348,7 @@ default=None
 
     def _draw_seed(self, warm, checkpoint):
         if warm:
-            # Another split would validate on what it has learned.
+            # Another split would validate on images that it was trained on.
             return self._seed
         if checkpoint is not None and checkpoint.state is not None:
             return checkpoint.state["seed"]
@@ -355,7 +356,7 @@ default=None
         return int(random_state.randint(np.iinfo(np.int32).max))
 
     def _make_network(self, data: TrainingData, seed: int, warm: bool):
-        """Build the network, and see that it gives probabilities before it is trained."""
+        """Build the network, and check that it returns probabilities before training it."""
         if warm:
             return self.model_, self._compiled
         free_dropped_networks()
@@ -367,7 +368,7 @@ default=None
         return network, (network, infer)
 
     def _make_trainer(self, network, seed, incremental):
-        """Return what trains the network, for :meth:`partial_fit` that of the last call."""
+        """Return a trainer; :meth:`partial_fit` uses that of the last call again."""
         signature = None
         if incremental:
             rule = [self.optimizer, self.learning_rate, self.label_smoothing, self.augmentation]
@@ -375,7 +376,7 @@ default=None
             before = getattr(self, "_trainer", None)
             if before and before.signature == signature and before.network is network:
                 return before
-        # A warm start is not to see the changes of the training before again.
+        # A warm start draws other random changes than the fit before.
         seed += getattr(self, "n_epochs_", 0)
         with isolated_random_state(seed), dtype_policy(self.dtype_policy):
             return Trainer(network, self.augmentation, signature)
@@ -388,7 +389,7 @@ default=None
 
     @contextmanager
     def _restored_on_failure(self, warm):
-        """Restore everything if training fails, so that no mixture of two fits is left."""
+        """Restore all attributes if training fails, so that two fits are never mixed."""
         before = dict(vars(self))
         weights = self.model_.get_weights() if warm else None
         try:
@@ -398,7 +399,7 @@ default=None
             vars(self).update(before)
             if warm:
                 self.model_.set_weights(weights)
-                # The optimizer has moved on: `partial_fit` is to make another.
+                # The optimizer's state no longer fits: `partial_fit` makes a new one.
                 self._trainer = None
             raise
 
@@ -422,7 +423,7 @@ default=None
 
 def _pair(X_val, y_val, validation_data):
     if validation_data is not None:
-        raise ValueError("Both validation_data and X_val, y_val were passed; pass one of them.")
+        raise ValueError("Both validation_data and X_val, y_val were passed. Pass only one.")
     if X_val is None or y_val is None:
         missing = "X_val" if X_val is None else "y_val"
         raise ValueError(f"{missing} is missing: X_val and y_val are passed together.")

@@ -1,4 +1,4 @@
-"""What happens between the batches and the epochs of a training run, and what ends one early."""
+"""Callbacks that record, guard and end a training run."""
 
 import copy
 import signal
@@ -15,7 +15,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Diverged(Exception):
-    """The loss or the weights are not finite any more."""
+    """The loss or the weights are no longer finite."""
 
     def __init__(self, epoch, learning_rate):
         super().__init__(epoch, learning_rate)
@@ -24,7 +24,7 @@ class Diverged(Exception):
 
 
 class LogLearningRate(keras.callbacks.Callback):
-    """Write the learning rate at each epoch's end into the history."""
+    """Log the learning rate at the end of each epoch."""
 
     def on_epoch_end(self, epoch, logs=None):
         """Add ``learning_rate`` to the logs."""
@@ -49,12 +49,12 @@ class DetectDivergence(keras.callbacks.Callback):
         self._epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        """Look at the mean loss since the epoch's start, which stays NaN once it was."""
+        """Check the mean loss of this epoch so far, which stays NaN once it is NaN."""
         if not np.isfinite(float(logs["loss"])):
             self._stop()
 
     def on_epoch_end(self, epoch, logs=None):
-        """Look at the weights, which the last batch may have ruined."""
+        """Check the weights, which the last batch may have ruined."""
         if not all(np.isfinite(values).all() for values in self._network.get_weights()):
             self._stop()
 
@@ -63,7 +63,7 @@ class DetectDivergence(keras.callbacks.Callback):
 
 
 class KeepBestWeights(keras.callbacks.Callback):
-    """Remember the best epoch's weights, and stop when no better one comes.
+    """Keep the weights of the best epoch, and stop when there is no improvement.
 
     The best epoch has the highest validation accuracy; of equals, the lowest validation loss.
     One instance can watch several phases of one training run.
@@ -73,20 +73,20 @@ class KeepBestWeights(keras.callbacks.Callback):
     network : keras.Model
         The network that is trained.
     patience : int or None
-        Epochs without a better one after which a phase stops, not counting those in which the
-        learning rate still rises. None takes each epoch for better than those before it.
+        Epochs without improvement after which a phase stops, not counting those in which the
+        learning rate still rises. None treats each epoch as better than those before it.
 
     Attributes
     ----------
     best_epoch : int or None
         Counted from 1.
     best_score : list of float or None
-        What it was chosen by.
+        Score of the best epoch.
     best_weights : list of ndarray or None
     waited : int
         Epochs of this phase since the best one.
     learning_rate : float
-        Of the last epoch of this phase.
+        Learning rate of the last epoch of this phase.
     """
 
     def __init__(self, network, patience):
@@ -99,12 +99,12 @@ class KeepBestWeights(keras.callbacks.Callback):
         self.begin_phase()
 
     def begin_phase(self):
-        """Forget how long the phase before has waited."""
+        """Start counting the epochs without improvement again."""
         self.waited = 0
         self.learning_rate = 0.0
 
     def keep(self):
-        """Take the network's weights for the best."""
+        """Keep the current weights as the best."""
         self.best_weights = self._network.get_weights()
 
     def restore(self):
@@ -138,17 +138,17 @@ _STATE_OF_BEST = ("best_epoch", "best_score", "waited", "learning_rate")
 class Progress(keras.callbacks.Callback):
     """Record each whole epoch, in memory and in a checkpoint.
 
-    Comes last among the callbacks, so that it sees what they wrote into the logs.
+    It is the last of the callbacks, so that it sees everything that they log.
 
     Parameters
     ----------
     history : dict of str to list of float
-        Of the epochs before this training.
+        History of the epochs before this training run.
     best : KeepBestWeights
-        Asked for what it keeps, for the checkpoint.
+        Its state is part of the checkpoint.
     checkpoint : Checkpoint or None
     seed : int
-        Written into the checkpoint.
+        Seed of this training run; part of the checkpoint.
 
     Attributes
     ----------
@@ -176,24 +176,24 @@ class Progress(keras.callbacks.Callback):
 
     @property
     def phase(self):
-        """Number of the phase in which the training is."""
+        """Number of the current phase."""
         return self._phase
 
     def begin_phase(self, model, number, epochs):
-        """Put a model, compiled for a phase, where the training stands.
+        """Bring a model that was compiled for a phase to the state that was reached.
 
         Parameters
         ----------
         model : keras.Model
         number : int
-            Of the phase.
+            Number of the phase.
         epochs : int
-            Of the phase, at most.
+            Maximum number of epochs of the phase.
 
         Returns
         -------
         int
-            Epochs left in this phase.
+            Number of epochs left in this phase.
         """
         if self._resumed and number < self._phase:
             return 0
@@ -213,7 +213,7 @@ class Progress(keras.callbacks.Callback):
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
         self._epochs_in_phase += 1
-        # By patience, or by a callback of the user's own.
+        # Because of patience, or by a callback of the user's.
         self._stopped = bool(self.model.stop_training)
         if self._checkpoint is not None:
             self._write(self.model)
@@ -252,7 +252,7 @@ _SETS_THE_RATE = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceL
 
 
 def check_callbacks(callbacks, optimizer):
-    """Refuse callbacks that could not do their work, before the first batch.
+    """Refuse callbacks that could not work, before the first batch.
 
     Parameters
     ----------
@@ -264,7 +264,7 @@ def check_callbacks(callbacks, optimizer):
     TypeError
         If one is not a Keras callback.
     ValueError
-        If one sets the learning rate, but a schedule does, too.
+        If one sets the learning rate, but the optimizer follows a schedule.
     """
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     scheduled = isinstance(
@@ -279,17 +279,17 @@ def check_callbacks(callbacks, optimizer):
         if scheduled and isinstance(callback, _SETS_THE_RATE):
             raise ValueError(
                 f"callbacks holds a {type(callback).__name__}, which sets the learning rate, but "
-                "the optimizer follows a schedule of its own. Pass "
+                "the optimizer follows a schedule. Pass "
                 "learning_rate_schedule='constant', or leave the callback out."
             )
 
 
 @contextmanager
 def left_copyable(callbacks):
-    """Let go of the network and of open files that callbacks hold after a training run.
+    """Release the network and the open files that callbacks hold after a training run.
 
-    Otherwise the estimator's parameters would hold them, and could be neither copied nor pickled.
-    What a callback recorded stays.
+    As part of the estimator's parameters, they would prevent copying and pickling. What a callback
+    recorded is kept.
 
     Parameters
     ----------
@@ -312,27 +312,26 @@ def left_copyable(callbacks):
 def _can_be_copied(value):
     try:
         copy.deepcopy(value)
-    except Exception:  # whatever a stranger's object raises
+    except Exception:  # objects of any kind may raise any error
         return False
     return True
 
 
 class Interrupted(Exception):
-    """A signal came while the network was trained."""
+    """A signal arrived during training."""
 
 
 class Interruption(keras.callbacks.Callback):
-    """Raise `Interrupted` after the batch during which the first signal came.
+    """Raise `Interrupted` after the batch during which the first signal arrived.
 
-    A second signal is not waited for: the first one puts the handlers back that were there
-    before.
+    The first signal restores the previous handlers, so a second one takes effect at once.
 
     Attributes
     ----------
     signal : signal.Signals or None
-        The one that came.
+        The signal that arrived.
     ended_training : bool
-        Whether it came in time to end the training.
+        Whether it arrived in time to end the training.
     """
 
     def __init__(self):
@@ -342,18 +341,18 @@ class Interruption(keras.callbacks.Callback):
         self._handlers = {}
 
     def on_train_batch_end(self, batch, logs=None):
-        """Stop if a signal has come."""
+        """Stop if a signal has arrived."""
         if self.signal is not None:
             self.ended_training = True
             raise Interrupted
 
     @contextmanager
     def listening(self):
-        """Handle signals meanwhile; in the main thread, the only one that gets any."""
+        """Handle signals in this context, if this is the main thread."""
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
                 handler = signal.getsignal(number)
-                # A signal that is ignored, or handled outside of Python, stays so.
+                # Leave signals alone that are ignored or handled outside of Python.
                 if handler not in (None, signal.SIG_IGN):
                     self._handlers[number] = handler
                     signal.signal(number, self._remember)
@@ -363,12 +362,12 @@ class Interruption(keras.callbacks.Callback):
             self._put_back()
 
     def raise_as_usual(self):
-        """Do what the signal would have done; nothing if none came."""
+        """Do what the signal would have done; nothing if there was none."""
         if self.signal is None:
             return
         handler = signal.getsignal(self.signal)
         if handler is signal.SIG_DFL:
-            # The process was to end; this way, `finally` and `atexit` get their turn.
+            # End the process so that `finally` and `atexit` run.
             raise SystemExit(128 + self.signal)
         handler(self.signal, None)
 
@@ -377,7 +376,7 @@ class Interruption(keras.callbacks.Callback):
         self._put_back()
 
     def _put_back(self):
-        # A signal may come in the middle of this, and do the same.
+        # A signal may arrive during this loop and run it, too.
         for number in _SIGNALS:
             handler = self._handlers.pop(number, None)
             if handler is not None:
@@ -390,13 +389,13 @@ class TellScikitLearn(keras.callbacks.Callback):
     Parameters
     ----------
     estimator : estimator
-        The classifier whose ``fit`` runs.
+        The classifier that is being fitted.
     context : sklearn.callback.CallbackContext
-        Of that ``fit``.
+        The context of this fit.
     X, y : array-like
-        What it was called with.
+        The arguments of this fit.
     fitted : dict of str to object
-        The attributes with which a copy of the estimator predicts.
+        Attributes that a copy of the estimator needs to predict.
     """
 
     def __init__(self, estimator: BaseEstimator, context: Any, X: Any, y: Any, fitted: dict):
@@ -412,7 +411,7 @@ class TellScikitLearn(keras.callbacks.Callback):
         self._tell(self._task.call_on_fit_task_begin)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """End it; the network predicts with the weights of this epoch."""
+        """End the subtask; callbacks may predict with the weights of this epoch."""
         if self._tell(self._task.call_on_fit_task_end):
             self.model.stop_training = True
 

@@ -1,4 +1,4 @@
-"""Where a training stands, kept in a folder after each epoch so that it resumes if killed."""
+"""Checkpoints, from which a training run resumes after being killed."""
 
 import re
 from contextlib import contextmanager
@@ -15,11 +15,11 @@ from fer_estimators.exceptions import CheckpointError, ModelFileError
 
 _FILE = "checkpoint.safetensors"
 _LOCK = "lock"
-# What a killed process leaves of a file that it was writing.
+# Files that a killed process was writing.
 _LEFT_BY_A_KILL = re.compile(r"\.[0-9a-f]{16}\.tmp")
 _WEIGHTS_BEFORE = "the weights before"
-# They may change from call to call: all but callbacks change nothing that is learned, and the state
-# of those is the user's own affair.
+# May change between calls: all but callbacks do not affect training, and the state of callbacks is
+# not part of a checkpoint.
 _MAY_CHANGE = {
     "verbose",
     "callbacks",
@@ -31,14 +31,14 @@ _MAY_CHANGE = {
 
 
 def fingerprint(estimator, data, *, first_weights=None):
-    """Describe everything on which a training depends.
+    """Describe everything on which a training run depends.
 
     Parameters
     ----------
     estimator : BaseImageClassifier
     data : TrainingData
     first_weights : list of ndarray, default=None
-        Of the network that a warm start continues from.
+        Weights of the network from which a warm start continues.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def fingerprint(estimator, data, *, first_weights=None):
     described = {
         name: describe(value)
         for name, value in vars(estimator).items()
-        # Those of a base class, too, that a subclass does not show.
+        # This includes parameters of a base class that a subclass does not expose.
         if name not in _MAY_CHANGE and not name.startswith("_") and not name.endswith("_")
     }
     if isinstance(estimator.random_state, np.random.RandomState):
@@ -65,14 +65,14 @@ def fingerprint(estimator, data, *, first_weights=None):
 
 @contextmanager
 def open_checkpoint(folder, described):
-    """Open a folder's checkpoint for one training, and keep other processes out.
+    """Open the checkpoint in a folder for one training run, and keep other processes out.
 
     Parameters
     ----------
     folder : path-like or None
-        Made if absent. None gives None.
+        Created if it does not exist. None yields None.
     described : dict of str to str
-        The training's fingerprint.
+        Fingerprint of the training run.
 
     Yields
     ------
@@ -81,7 +81,8 @@ def open_checkpoint(folder, described):
     Raises
     ------
     CheckpointError
-        If another process trains there, the file is damaged, or of another training.
+        If another process uses the folder, or the file is damaged or belongs to another training
+        run.
     OSError
         If the folder cannot be written.
     """
@@ -95,8 +96,8 @@ def open_checkpoint(folder, described):
         lock.acquire(blocking=False)
     except Timeout:
         raise CheckpointError(
-            f"checkpoint={str(folder)!r} is in use by another training. Wait for it, or name "
-            "another folder."
+            f"checkpoint={str(folder)!r} is in use by another training run. Wait for it, or "
+            "pass another folder."
         ) from None
     except OSError as error:
         raise _not_writable(folder, error) from error
@@ -107,26 +108,26 @@ def open_checkpoint(folder, described):
 
 
 class Checkpoint:
-    """The state of one training, written whole or not at all.
+    """The state of one training run, written whole or not at all.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Locked by the caller.
+        Must be locked by the caller.
     described : dict of str to str
-        The training's fingerprint.
+        Fingerprint of the training run.
 
     Attributes
     ----------
     state : dict or None
-        Plain values, as they were last written.
+        Plain values, as last written.
     arrays : dict of str to list of ndarray
         Weights and other variables, in the order of the lists that were written.
 
     Raises
     ------
     CheckpointError
-        If the file that is there is damaged, or of another training.
+        If the existing file is damaged or belongs to another training run.
     """
 
     def __init__(self, folder, described):
@@ -140,11 +141,11 @@ class Checkpoint:
         if (folder / _FILE).exists():
             written, self.state, self.arrays = _read(folder / _FILE)
             self._compare(written)
-            # There is a whole one already: a full disk need not end the training.
+            # A valid checkpoint exists, so a full disk does not have to end the training.
             self._may_fail = True
 
     def restore(self, name, variables):
-        """Assign one list of arrays to variables, and let go of it.
+        """Assign one list of arrays to variables, and release the list.
 
         Parameters
         ----------
@@ -154,19 +155,19 @@ class Checkpoint:
         Raises
         ------
         CheckpointError
-            If they are not those that were written.
+            If their number or shapes differ from what was written.
         """
         values = self.arrays.pop(name, [])
         if [tuple(v.shape) for v in variables] != [v.shape for v in values]:
             raise CheckpointError(
                 f"checkpoint={str(self._folder)!r} holds {len(values)} arrays of the {name}, but "
-                f"this training has {len(variables)} of other shapes. Name another folder."
+                f"this training run has {len(variables)} of other shapes. Pass another folder."
             )
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
 
     def write(self, state, arrays):
-        """Replace what the folder holds.
+        """Replace the content of the folder.
 
         Parameters
         ----------
@@ -177,8 +178,8 @@ class Checkpoint:
         Raises
         ------
         OSError
-            If the first one cannot be written. The failure of a later one is a warning: training
-            goes on, and the last whole checkpoint stays.
+            If the first checkpoint cannot be written. If a later one fails, there is a warning,
+            training continues, and the last valid checkpoint is kept.
         """
         numbered = {
             f"{name}/{index:05d}": value
@@ -187,7 +188,7 @@ class Checkpoint:
         }
         metadata = {"fingerprint": self._described, "state": state}
         try:
-            # Somebody may have deleted it meanwhile.
+            # It may have been deleted in the meantime.
             self._folder.mkdir(parents=True, exist_ok=True)
             write_weights(self._folder / _FILE, numbered, metadata, kind="checkpoint")
         except OSError as error:
@@ -195,7 +196,7 @@ class Checkpoint:
                 raise _not_writable(self._folder, error) from error
             warn(
                 f"checkpoint={str(self._folder)!r} could not be written ({error.strerror}); "
-                "training goes on, and the last whole checkpoint stays. Free space there."
+                "training continues, and the last valid checkpoint is kept. Free some space."
             )
         self._may_fail = True
 
@@ -206,16 +207,16 @@ class Checkpoint:
             return
         if changed == [_WEIGHTS_BEFORE]:
             raise CheckpointError(
-                f"checkpoint={str(self._folder)!r} is of a training that began with other weights. "
-                "Call fit on the classifier as it was then (a copy, a saved file, or a new one), "
-                "or name another folder to go on from the weights that it has now."
+                f"checkpoint={str(self._folder)!r} belongs to a training run that began with other "
+                "weights. Call fit on the classifier as it was then (a copy, a saved file or a new "
+                "one), or pass another folder to continue from its present weights."
             )
         name = changed[0]
         was, now = (_shorten(d.get(name)) for d in (written, self._described))
         raise CheckpointError(
-            f"checkpoint={str(self._folder)!r} is of another training: {', '.join(changed)} "
-            f"changed ({name} was {was}, now {now}). Fit with the same parameters and data to go "
-            "on, or name another folder to begin again."
+            f"checkpoint={str(self._folder)!r} belongs to another training run: "
+            f"{', '.join(changed)} changed ({name} was {was}, now {now}). Fit with the same "
+            "parameters and data to resume, or pass another folder to start again."
         )
 
 
@@ -229,7 +230,7 @@ def _read(path):
         written, state = metadata["fingerprint"], metadata["state"]
     except (ModelFileError, KeyError) as error:
         raise CheckpointError(
-            f"{str(path)!r} is not a checkpoint that can be resumed: {error} Delete it to begin "
+            f"{str(path)!r} is not a checkpoint that can be resumed: {error} Delete it to start "
             "again."
         ) from error
     arrays = {}
@@ -241,6 +242,6 @@ def _read(path):
 def _not_writable(folder, error):
     return type(error)(
         error.errno,
-        f"checkpoint={str(folder)!r} cannot be written ({error.strerror}). Free space there, or "
-        "name another folder",
+        f"checkpoint={str(folder)!r} cannot be written ({error.strerror}). Free some space, or "
+        "pass another folder",
     )

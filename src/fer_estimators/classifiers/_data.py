@@ -1,4 +1,4 @@
-"""What a training learns from: images and labels, checked once, numbered, weighed and split."""
+"""The training data: images and labels, checked once, encoded, weighted and split."""
 
 import math
 from dataclasses import dataclass
@@ -31,15 +31,15 @@ class TrainingData:
     images : ndarray of shape (n_samples, height, width, channels)
         Pixels in 0..255, in the dtype in which they came.
     codes : ndarray of shape (n_samples,), dtype int64
-        Place of each label in `classes`.
+        Index of each label in `classes`.
     classes : ndarray of shape (n_classes,)
-        Sorted.
+        Sorted labels.
     soft : ndarray of shape (n_samples, n_classes) or None
-        Probabilities to train on in place of the labels.
+        Probabilities to train on instead of the labels.
     weights : ndarray of shape (n_samples,) or None
-        Of the images, times those of their classes.
+        Weight of each image times the weight of its class.
     validation : tuple of ndarray (images, codes) or None
-        To choose the best epoch on; None if it is to be held out.
+        Images on which to choose the best epoch; None if they are to be held out.
     """
 
     images: NDArray[Any]
@@ -55,7 +55,7 @@ class TrainingData:
         return self.images.shape[1:]
 
     def arrays(self) -> dict[str, NDArray[Any] | None]:
-        """Return all that is learned from, by name."""
+        """Return all arrays by name."""
         arrays = {"X": self.images, "y": self.codes, "y_proba": self.soft, "weights": self.weights}
         if self.validation is not None:
             arrays["validation X"], arrays["validation y"] = self.validation
@@ -67,12 +67,12 @@ class TrainingData:
         Parameters
         ----------
         fraction : float or None
-            Share of the images to hold out if a validation set is missing.
+            Fraction of the images to hold out if there is no validation set.
         batch_size : int
         dtype : str
-            Of targets and weights.
+            Dtype of targets and weights.
         seed : int
-            Of the split and of each epoch's order.
+            Seed of the split and of the order of each epoch.
 
         Returns
         -------
@@ -105,7 +105,7 @@ class TrainingData:
 class ImageBatches(keras.utils.PyDataset):
     """Batches of images, one-hot classes and weights, drawn from arrays that are never copied.
 
-    The order of an epoch depends on `seed` and the epoch alone, so that training can go on from
+    The order of an epoch depends on `seed` and the epoch alone, so that training can resume from
     any epoch.
 
     Parameters
@@ -116,7 +116,7 @@ class ImageBatches(keras.utils.PyDataset):
         Column of each image's class.
     n_classes : int
     soft : ndarray of shape (n_samples, n_classes) or None
-        Probability of each class, in place of the one-hot class.
+        Probability of each class, instead of the one-hot class.
     weights : ndarray of shape (n_samples,) or None
     rows : ndarray of int or None
         The rows that belong to this set; None for all.
@@ -125,7 +125,7 @@ class ImageBatches(keras.utils.PyDataset):
     dtype : str
         Floating dtype of the one-hot classes and weights.
     shuffle : bool, default=False
-        Draw a new order for each epoch.
+        Whether to draw a new order for each epoch.
     seed : int, default=0
     """
 
@@ -177,7 +177,7 @@ class ImageBatches(keras.utils.PyDataset):
 def check_training_data(
     estimator, X, y, *, sample_weight, y_proba=None, validation=None, classes=None, warm=False
 ) -> TrainingData:
-    """Check all that a classifier learns from, before any work is done.
+    """Check all training data before any work is done.
 
     Parameters
     ----------
@@ -187,9 +187,9 @@ def check_training_data(
         As for :meth:`BaseImageClassifier.fit`.
     validation : tuple (X, y) or None
     classes : ndarray of shape (n_classes,) or None
-        Sorted; None takes those found in `y`.
+        Sorted labels; None takes those found in `y`.
     warm : bool, default=False
-        Whether the images have to be like those of the training before.
+        Whether the images must match those of the previous fit.
 
     Returns
     -------
@@ -247,7 +247,7 @@ def check_labels(y, *, estimator_name):
     y : array-like of shape (n_samples,)
         Names or integers.
     estimator_name : str
-        For the error where `y` is missing.
+        Used in the error if `y` is missing.
 
     Returns
     -------
@@ -278,7 +278,7 @@ def check_labels(y, *, estimator_name):
 
 
 def encode_labels(y, classes=None):
-    """Turn labels into numbers, their places in the sorted classes.
+    """Encode labels as indices of the sorted classes.
 
     Parameters
     ----------
@@ -308,7 +308,7 @@ def encode_labels(y, classes=None):
     if unknown:
         raise ValueError(
             f"y holds the labels {unknown}, but this estimator knows {classes.tolist()}. Fit it on "
-            "all of them, or drop the images that carry others."
+            "all labels, or drop the images with unknown ones."
         )
     return classes, np.searchsorted(classes, y)
 
@@ -331,7 +331,7 @@ def check_soft_labels(y_proba, codes, classes):
     Raises
     ------
     ValueError
-        If they are not probabilities, or clearly not those of these images and classes.
+        If they are not probabilities, or clearly belong to other images or classes.
     """
     if y_proba is None:
         return None
@@ -366,7 +366,7 @@ def check_soft_labels(y_proba, codes, classes):
 
 
 def weigh(images, codes, classes, sample_weight, class_weight):
-    """Multiply the weights of images with those of their classes.
+    """Multiply the weights of images by those of their classes.
 
     Parameters
     ----------
@@ -375,12 +375,12 @@ def weigh(images, codes, classes, sample_weight, class_weight):
     classes : ndarray of shape (n_classes,)
     sample_weight : array-like of shape (n_samples,) or None
     class_weight : dict, "balanced" or None
-        Images of weight zero do not count for "balanced".
+        "balanced" ignores images of weight zero.
 
     Returns
     -------
     ndarray of shape (n_samples,), dtype float64, or None
-        None where nothing is weighed.
+        None if there are no weights.
     """
     if sample_weight is None and class_weight is None:
         return None
@@ -410,16 +410,16 @@ def _check_class_weight(class_weight):
 
 
 def split_rows(codes, classes, fraction, *, weights, seed):
-    """Hold a stratified part of the images out for validation.
+    """Hold out a stratified part of the images for validation.
 
     Parameters
     ----------
     codes : ndarray of shape (n_samples,), dtype int
     classes : ndarray of shape (n_classes,)
     fraction : float or None
-        Share of the images, above 0 and below 1; None holds nothing out.
+        Fraction of the images, above 0 and below 1; None holds nothing out.
     weights : ndarray of shape (n_samples,) or None
-        Images of weight zero are in neither part, as if they were not there.
+        Images of weight zero are in neither part.
     seed : int
 
     Returns

@@ -1,7 +1,7 @@
-"""A fitted network as its weights: how classifiers go into pickles, copies and model files.
+"""Check a network, and store and restore it in pickles, copies and model files.
 
-The graph is not kept. It is built again by the parameters that built it, so that nothing but
-names, numbers and weights is stored, and custom layers need no registration with Keras.
+The graph is not stored. It is built again from the parameters, so only names, numbers and weights
+are stored, and custom layers need no registration with Keras.
 """
 
 import math
@@ -29,34 +29,34 @@ from fer_estimators._compat import flatten_layers
 from fer_estimators._messages import warn
 from fer_estimators._probabilities import check_probabilities
 
-# Neither pickled nor saved: what goes with the network in this process alone.
+# Attributes that belong to the network in this process: neither pickled nor saved.
 REBUILT = ("_compiled", "_trainer")
-# Parameters that may change what the network consists of.
+# Parameters that determine the network.
 _NETWORK_PARAMETERS = (*("architecture", "backbone", "head", "image_size", "dtype_policy"),)
 _VERSION = "_fer_estimators_version"
-#: Numbers in the output of one layer for one image: 512 MiB in float32. VGG16 on images of 1024
-#: pixels has half of it.
+#: Largest output of one layer for one image, in numbers: 512 MiB in float32. VGG16 on images of
+#: 1024 pixels needs half of it.
 MAX_OUTPUT = 2**27
-# Keras numbers the layers without names of their own, starting again in each process.
+# Keras numbers unnamed layers, starting again in each process.
 _AUTOMATIC_NUMBER = re.compile(r"_\d+(?=/|$)")
 
 
 class NetworkState:
-    """What of a fitted classifier can be stored, and how it comes back."""
+    """Store and restore the network of a fitted classifier."""
 
     model_: keras.Model
-    # A network and what runs it.
+    # A network and its compiled function.
     _compiled: tuple[keras.Model | None, Callable] | None = None
 
     def _infer(self, batch: NDArray[Any]) -> NDArray[Any]:
-        """Run `model_`, also one that was put in the place of the one that was fitted."""
+        """Run `model_`, even if it was replaced after the fit."""
         network = getattr(self, "model_", None)
         if self._compiled is None or self._compiled[0] is not network:
             self._compiled = network, compile_inference(network)
         return self._compiled[1](batch)
 
     def _record_network(self, network: keras.Model) -> None:
-        """Remember what a network was built with, whatever is set later."""
+        """Record the parameters and weights of a network, which later changes do not affect."""
         self._built_with = self._network_parameters()
         self._built = _describe_weights(network)
 
@@ -65,12 +65,12 @@ class NetworkState:
         return {name: params[name] for name in _NETWORK_PARAMETERS if name in params}
 
     def _sample_answer(self) -> NDArray[Any]:
-        """Return the probabilities of one drawn image, by which another network is noticed.
+        """Return the probabilities for one fixed image, which identify the network.
 
         Raises
         ------
         ValueError
-            If the network takes too much memory, or does not give probabilities.
+            If the network needs too much memory, or does not return probabilities.
         """
         large = _find_large_output(self.model_)
         if large:
@@ -78,7 +78,7 @@ class NetworkState:
                 f"a layer gives {large} numbers for one image of {self.image_shape_}, more than "
                 f"{MAX_OUTPUT:,}"
             )
-        # A ramp, folded again and again.
+        # A ramp, modulo 256.
         image = (np.arange(np.prod(self.image_shape_)) * 7 % 256).astype(np.uint8)
         with device_scope(self.device_):
             answer = self._infer(image.reshape(1, *self.image_shape_))
@@ -86,7 +86,7 @@ class NetworkState:
         return answer[0]
 
     def _network_weights(self) -> dict[str, NDArray[Any]]:
-        """Return the weights by name, the names sorted as the weights are.
+        """Return the weights by name, in the order of the network.
 
         Raises
         ------
@@ -103,14 +103,13 @@ class NetworkState:
         return {f"{index:05d} {weight.path}": value for index, (weight, value) in enumerate(pairs)}
 
     def _trainable_layers(self) -> list[bool]:
-        """Tell which layers learn, after fine-tuning not all."""
+        """Tell which layers are trainable; after fine-tuning, not all are."""
         return [layer.trainable for layer in flatten_layers(self.model_)]
 
     def _restore_network(self, weights: Mapping[str, NDArray[Any]], trainable: list[bool]) -> Self:
-        """Build the network again and give it its weights.
+        """Build the network again and set its weights.
 
-        No memory is taken for the network of a named architecture before it is known that
-        there are as many weights.
+        For a named architecture, no memory is allocated before the weights are known to match.
 
         Parameters
         ----------
@@ -122,17 +121,17 @@ class NetworkState:
         Raises
         ------
         ValueError
-            If they are not those of the network that the parameters build.
+            If they do not match the network that the parameters describe.
         """
         self.device_ = same_device_here(self.device_)
-        # A thread of its own: Keras lists the variables that are not initialised yet by thread,
-        # and after an error they must not be found, and allocated, by somebody else.
+        # Keras keeps a list of uninitialised variables for each thread. In a separate thread, later
+        # code cannot find and allocate them after an error.
         with ThreadPoolExecutor(1) as thread:
             network = thread.submit(self._rebuild, weights).result()
         layers = flatten_layers(network)
         if len(trainable) != len(layers):
             raise ValueError(f"{len(trainable)} layers, but the network has {len(layers)}")
-        # A model passes its own on to its layers, which come after it.
+        # A model sets this attribute of its layers, which come after it in the list.
         for layer, value in zip(layers, trainable, strict=True):
             layer.trainable = value
         self._record_network(network)
@@ -143,9 +142,9 @@ class NetworkState:
         built_with = getattr(self, "_built_with", None) or self._network_parameters()
         params = {**self.get_params(deep=False), **built_with}
         if "weights" in params:
-            # They would be downloaded or read for nothing.
+            # Avoid downloading or reading weights that are replaced.
             params["weights"] = None
-        # Functions of the user's own may do what is not possible without memory.
+        # A user's function may need the values of the variables.
         named = all(isinstance(value, _PLAIN) for value in built_with.values())
         with (
             device_scope(self.device_),
@@ -183,7 +182,7 @@ class NetworkState:
         _fill_in(type(self), state, written_by)
         super().__setstate__(state)
         if network is not None and is_broken_fork():
-            # An error here would end a worker that its pool waits for.
+            # An error here would end a worker process while its pool waits for it.
             self._compiled = None, _refuse
         elif network is not None:
             self._restore_network(*network)
@@ -197,12 +196,12 @@ _PLAIN = (str, int, float, tuple, list, type(None))
 
 
 def _fill_in(cls, state, written_by):
-    """Give the parameters that a class has gained since their defaults."""
+    """Set parameters that were added since to their defaults."""
     defaults = {name: p.default for name, p in signature(cls).parameters.items()}
     missing = {name: default for name, default in defaults.items() if name not in state}
     state.update(missing)
     if written_by != version("fer-estimators"):
-        gained = f" Parameters it did not know get their defaults: {missing}." if missing else ""
+        gained = f" Parameters added since have their defaults: {missing}." if missing else ""
         warn(
             f"This {cls.__name__} was pickled by fer-estimators {written_by}, and this is "
             f"{version('fer-estimators')}.{gained} `fer_estimators.save` writes files for other "
@@ -215,12 +214,12 @@ def _memory_for_weights_deferred():
     with keras.StatelessScope(initialize_variables=False):
         yield
     with keras.StatelessScope():
-        # On leaving it, Keras initialises the variables, now that their sizes are known.
+        # On leaving this scope, Keras initialises the variables, whose sizes are now known.
         pass
 
 
 def _find_large_output(model):
-    """Return the shape of an output of a layer that takes too much memory, or None."""
+    """Return the shape of a layer's output that needs too much memory, or None."""
     for operation in getattr(model, "operations", ()):
         if isinstance(operation, keras.Model) and (found := _find_large_output(operation)):
             return found
@@ -231,7 +230,7 @@ def _find_large_output(model):
 
 
 def _check_weights(network, weights):
-    """Compare the weights with those that a network needs, by name, shape and dtype."""
+    """Compare names, shapes and dtypes of the weights with those of a network."""
     needed = _describe_weights(network)
     given = [
         (_fixed_name(name.partition(" ")[2]), array.shape, array.dtype.name)
@@ -256,7 +255,7 @@ def _fixed_name(path):
 def check_network(
     network: keras.Model, image_shape: tuple[int, ...], n_classes: int
 ) -> keras.Model:
-    """Check what an architecture returned, and make sure that it answers however it is called.
+    """Check what an architecture returned, and that its output does not depend on how it is called.
 
     Parameters
     ----------
@@ -274,8 +273,8 @@ def check_network(
     Raises
     ------
     TypeError, ValueError
-        If it is not a model, does not give one number for each class, changes its images at random
-        unless told not to, or has weights that are not finite.
+        If it is not a model, does not return one number for each class, changes images at random
+        by default, or has weights that are not finite.
     """
     if not isinstance(network, keras.Model):
         raise TypeError(
@@ -300,14 +299,14 @@ def check_network(
     return network if isinstance(network, type(functional)) else functional
 
 
-# Keras derives them from the random ones, with their arguments.
+# Keras derives these from random layers, so they have the same arguments.
 _NOT_RANDOM = (keras.layers.CenterCrop, keras.layers.Resizing)
 
 
 def _refuse_random_changes(network):
     """Refuse layers such as RandomFlip, which put the whole network into training mode.
 
-    Keras does so wherever the network is called without ``training=False``, also in exports.
+    Keras does this whenever the network is called without ``training=False``, even in exports.
     """
     active = [
         layer.name
@@ -318,9 +317,9 @@ def _refuse_random_changes(network):
     ]
     if active:
         raise ValueError(
-            f"The network's layers {active} change images at random unless they are told not to, "
-            "so that its answers would depend on how it is called. Leave them out of the "
-            "architecture, and pass a function that returns them as `augmentation`."
+            f"The network's layers {active} change images at random by default, so its "
+            "predictions would depend on how it is called. Leave them out of the architecture, and "
+            "pass a function that returns them as `augmentation`."
         )
 
 
@@ -333,6 +332,6 @@ def _refuse_ruined_weights(network):
     if ruined:
         raise ValueError(
             f"{len(ruined)} of the network's weights hold NaN or infinity, the first is "
-            f"{ruined[0]!r}, so its answers would mean nothing. Look at the initialisers, or at "
+            f"{ruined[0]!r}, so its predictions would be meaningless. Check the initialisers, or "
             "the weights file."
         )

@@ -10,7 +10,7 @@ from fer_estimators._compat import flatten_layers
 from fer_estimators._messages import look_up
 
 _WARM_UP = 0.15
-# Statistics over some six thousand images are exact enough, at a tenth of an epoch's cost.
+# About six thousand images give exact statistics for a tenth of the cost of an epoch.
 _N_BATCHES = 100
 
 
@@ -59,7 +59,7 @@ SCHEDULES = {"constant": _constant, "cosine": _cosine}
 
 
 def make_optimizer(optimizer, learning_rate, schedule, n_steps):
-    """Make a fresh optimizer for one phase of training.
+    """Create a new optimizer for one phase of training.
 
     Parameters
     ----------
@@ -67,18 +67,18 @@ def make_optimizer(optimizer, learning_rate, schedule, n_steps):
         A name, a function of the learning rate, or an instance, whose configuration, its
         learning rate included, is copied.
     learning_rate : float
-        At its highest.
+        Highest learning rate.
     schedule : str or callable
         A name, or a function of the learning rate and the number of steps.
     n_steps : int
-        Batches in the whole phase.
+        Number of batches in the whole phase.
 
     Returns
     -------
     keras.optimizers.Optimizer
     """
     if isinstance(optimizer, keras.optimizers.Optimizer):
-        # Its exclusions from weight decay are not part of the configuration.
+        # The configuration does not include the exclusions from weight decay.
         return copy.deepcopy(optimizer)
     make = look_up(optimizer, OPTIMIZERS, parameter="optimizer")
     rate = look_up(schedule, SCHEDULES, parameter="learning_rate_schedule")(learning_rate, n_steps)
@@ -96,26 +96,26 @@ def averages_weights(optimizer):
     -------
     bool
     """
-    # In half precision, Keras wraps it in one that scales the loss.
+    # In half precision, Keras wraps it in an optimizer that scales the loss.
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     return bool(getattr(optimizer, "use_ema", False))
 
 
 def take_average(model, batches):
-    """Give a model its averaged weights, and batch normalisation the statistics that go with them.
+    """Set the averaged weights, and estimate the statistics of batch normalisation for them.
 
-    Statistics of the weights before are wrong for their average: with them, the average can be
-    the worse network.
+    The statistics of the last weights are wrong for the average, and can make it the worse
+    network.
 
     Parameters
     ----------
     model : keras.Model
-        Compiled with an optimizer that averages.
+        Compiled with an optimizer that averages weights.
     batches : ImageBatches
-        Of the training, with at least one batch.
+        Training batches, at least one.
     """
     model.optimizer.finalize_variable_values(model.trainable_variables)
-    # The same order however often the training was interrupted.
+    # Use the same order whether or not training was interrupted.
     batches.set_epoch(0)
     layers = [
         layer
@@ -126,7 +126,7 @@ def take_average(model, batches):
     try:
         for index in range(min(len(batches), _N_BATCHES) if layers else 0):
             for layer in layers:
-                # The mean over the batches so far.
+                # Makes the statistics the mean over the batches so far.
                 layer.momentum = index / (index + 1)
             with get_backend().without_gradients():
                 model(batches[index][0], training=True)

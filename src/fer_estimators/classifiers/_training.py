@@ -27,26 +27,26 @@ from fer_estimators.exceptions import TrainingDivergedError
 
 
 def _as_it_is(network):
-    """Prepare nothing."""
+    """Leave the network unchanged."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training with one optimizer.
+    """A part of the training with one optimizer.
 
     Parameters
     ----------
     epochs : int
-        At most.
+        Maximum number of epochs.
     learning_rate : float
-        At its highest.
+        Highest learning rate.
     schedule : str or callable
-        As the classifiers' ``learning_rate_schedule``.
+        See the parameter `learning_rate_schedule` of the classifiers.
     prepare : callable, default=_as_it_is
-        Gets the network before the phase begins, to freeze or unfreeze layers.
+        Called with the network before the phase begins, to freeze or unfreeze layers.
     averages : bool, default=True
-        Whether the phase ends with averaged weights where the optimizer keeps them; a phase that is
-        one of many, each from where the last one ended, would hardly move.
+        Whether the phase ends with averaged weights if the optimizer averages. In a series of short
+        phases, each starting from the average of the last one, the weights would hardly change.
     """
 
     epochs: int
@@ -58,7 +58,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Rule:
-    """How a network learns in every phase; the fields are the classifiers' parameters."""
+    """How a network learns in every phase; the fields are parameters of the classifiers."""
 
     optimizer: Any
     label_smoothing: float
@@ -68,19 +68,19 @@ class Rule:
 
 @dataclass
 class Trainer:
-    """A network and what trains it: random changes in front of it, and an optimizer.
+    """Train a network with random changes of the images.
 
-    Only the training sees the random changes. The network itself is never compiled, and
-    answers the same however it is called.
+    The augmentation belongs to an outer model that is used in training only. The network itself is
+    never compiled, and its predictions do not depend on how it is called.
 
     Parameters
     ----------
     network : keras.Model
         From pixels to probabilities; trained in place.
     augmentation : str, callable or None
-        As the classifiers' parameter.
+        See the parameter of the classifiers.
     signature : str, default=None
-        What tells whether a later call may go on with this one's optimizer.
+        A later call uses this optimizer again if its signature is the same.
     """
 
     network: keras.Model
@@ -96,7 +96,7 @@ class Trainer:
     ) -> Interruption:
         """Train the network in place.
 
-        An optimizer that is there from an earlier call goes on in the first phase.
+        The first phase continues with the optimizer of an earlier call, if there is one.
 
         Parameters
         ----------
@@ -105,7 +105,7 @@ class Trainer:
         batches, validation : ImageBatches
             `validation` may be None.
         progress : Progress
-            Where the training stands; gets each epoch.
+            The state of the training; records each epoch.
 
         Returns
         -------
@@ -116,14 +116,14 @@ class Trainer:
         TrainingDivergedError
             If the loss is not finite before the first epoch is over.
         ValueError
-            If the optimizer averages weights, but one epoch's are to be kept, or a callback cannot
-            work with the optimizer.
+            If the optimizer averages weights, but `patience` keeps those of one epoch, or a
+            callback cannot work with the optimizer.
         """
         best, interruption = progress.best, Interruption()
         shuffle = keras.callbacks.LambdaCallback(
             on_epoch_begin=lambda epoch, logs: batches.set_epoch(epoch)
         )
-        # The user's callbacks see what the library's wrote into the logs.
+        # The user's callbacks see what the library's callbacks logged.
         guards = [shuffle, LogLearningRate(), DetectDivergence(self.network), best]
         watching = [*guards, *rule.callbacks, progress, interruption]
         make_dataset = get_backend().make_dataset
@@ -134,7 +134,7 @@ class Trainer:
                     self._run_phase(number, phase, rule, batches, data, progress, watching)
             except Interrupted:
                 if best.best_epoch is None:
-                    # Nothing was learned yet: leave as if the signal had come before the training.
+                    # No epoch is complete: behave as if the signal had arrived before training.
                     interruption.raise_as_usual()
                     raise KeyboardInterrupt("the first epoch was interrupted") from None
                 _end_early(best, rule.callbacks)
@@ -169,7 +169,7 @@ class Trainer:
 
 
 def _end_early(best, callbacks):
-    """Do what Keras does at the end of a training that was not broken off."""
+    """Do what Keras does at the normal end of training."""
     best.restore()
     for callback in callbacks:
         callback.on_train_end()
@@ -181,11 +181,11 @@ def _tell_of_divergence(diverged: Diverged, best: KeepBestWeights):
         f"rate of {diverged.learning_rate:.3g}"
     )
     advice = (
-        "Lower learning_rate, take optimizer='adamw' with learning_rate_schedule='cosine', or "
+        "Lower learning_rate, use optimizer='adamw' with learning_rate_schedule='cosine', or "
         "look for extreme values in sample_weight and class_weight."
     )
     if best.best_epoch is None:
-        raise TrainingDivergedError(f"{what}, before there were weights to keep. {advice}")
+        raise TrainingDivergedError(f"{what}, before any epoch was complete. {advice}")
     warn(
         f"{what}; training ends with the weights of epoch {best.best_epoch}. {advice}",
         ConvergenceWarning,
@@ -209,16 +209,16 @@ def compile_training(
     Parameters
     ----------
     model : keras.Model
-        With the random changes in front of it.
+        Includes the augmentation.
     optimizer : keras.optimizers.Optimizer
-        A fresh one.
+        A new optimizer.
     label_smoothing : float in [0, 1)
     """
     options = get_backend().prepare_training(model, optimizer)
     dtype = model.output.dtype
     model.compile(
         optimizer=optimizer,
-        # With this reduction a weight of two is the same as the image twice.
+        # With this reduction, a weight of two has the same effect as using the image twice.
         loss=keras.losses.CategoricalCrossentropy(
             label_smoothing=label_smoothing, reduction="mean_with_sample_weight", dtype=dtype
         ),
