@@ -94,7 +94,7 @@ def kind_of(label: Any) -> str:
 
 
 def is_missing(label: Any) -> bool:
-    """Tell None, NaN and pandas' NA and NaT, of which NA is neither equal nor unequal to itself.
+    """Tell whether a label is None, NaN, or pandas' NA or NaT.
 
     Parameters
     ----------

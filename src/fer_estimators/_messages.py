@@ -1,4 +1,4 @@
-"""Words that every message needs: the nearest name, lists of names, and the user's own line."""
+"""Parts of messages: the closest name, lists of names, and warnings at the user's line."""
 
 import inspect
 import reprlib
@@ -12,10 +12,10 @@ T = TypeVar("T")
 #: How many faults an error message or a warning names before it says "and n more".
 MAX_NAMED = 10
 
-# scikit-learn's pipelines and searches call on behalf of whoever called them.
+# scikit-learn's pipelines and searches call the library on the user's behalf.
 _NOT_THE_USER = {"fer_estimators", "sklearn"}
 
-# Cuts containers while it writes them: the whole text of a large one is never made.
+# Shortens containers while formatting them, without formatting a large one as a whole.
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 200
 
@@ -33,7 +33,7 @@ def suggest(word, known):
     Returns
     -------
     str
-        ``" Did you mean 'x'?"``, to be put behind a full stop, or an empty string.
+        ``" Did you mean 'x'?"``, to be added after a full stop, or an empty string.
     """
     names = {str(name).casefold(): str(name) for name in known}
     close = get_close_matches(str(word).casefold(), names, n=1)
@@ -48,11 +48,11 @@ def look_up(choice, registry, *, parameter, other="a callable"):
     choice : str or callable
         What the user passed.
     registry : dict
-        Names and what they stand for.
+        Maps names to values.
     parameter : str
         The parameter's name, for the error.
     other : str, default="a callable"
-        What may be passed in place of a name, for the error.
+        What may be passed instead of a name, for the error.
 
     Returns
     -------
@@ -81,10 +81,10 @@ def look_up(choice, registry, *, parameter, other="a callable"):
 
 
 def warn(message, category=UserWarning):
-    """Warn, and name the line that called the library as the place.
+    """Warn at the line of the user's code that called the library.
 
-    Of all calls that led here, the first one counts that went into this library or scikit-learn:
-    between it and the warning may lie others, such as Keras when it calls back.
+    This is the outermost call into this library or scikit-learn. Between it and the warning there
+    may be calls by others, such as callbacks of Keras.
 
     Parameters
     ----------

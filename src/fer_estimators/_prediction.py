@@ -1,4 +1,4 @@
-"""What a fitted classifier of images does, with Keras or without: predict and score."""
+"""Prediction and scoring with a fitted image classifier, with or without Keras."""
 
 from contextlib import AbstractContextManager, nullcontext
 from numbers import Integral
@@ -47,7 +47,7 @@ class ImagePredictor:
             If the classifier was not fitted.
         ValueError
             If the images differ from those of `fit` in shape or scale, or the network does not
-            give probabilities.
+            return probabilities.
         OutOfMemoryError
             If a batch does not fit into memory.
         """
@@ -56,7 +56,7 @@ class ImagePredictor:
         probabilities = np.empty((len(images), len(self.classes_)), dtype=self._output_dtype())
         step = self.batch_size
         if not isinstance(step, Integral) or step < 1:
-            # It was set after the training.
+            # It was set after `fit`.
             raise ValueError(f"batch_size={step!r}, but a whole number of at least 1 is expected.")
         blank = []
         with self._prediction_scope():
@@ -99,7 +99,7 @@ class ImagePredictor:
         X : array-like of shape (n, height, width), (n, height, width, channels) or (n, n_pixels)
             Images of the shape and scale on which the classifier was fitted.
         y : array-like of shape (n,)
-            Labels. One that was not in the training counts as a mistake, with a warning.
+            Labels. One that is not in `classes_` counts as a mistake, with a warning.
         sample_weight : array-like of shape (n,), default=None
             Weight of each image in the mean.
 
@@ -135,7 +135,7 @@ class ImagePredictor:
             if self.handle_other_shapes == "error":
                 check_image_shape(images, self.image_shape_, estimator=self)
             if self.handle_other_shapes != "convert":
-                # It was set after the training.
+                # It was set after `fit`.
                 raise ValueError(
                     f"handle_other_shapes={self.handle_other_shapes!r} is unknown; expected "
                     "'error' or 'convert'."
@@ -143,14 +143,14 @@ class ImagePredictor:
         return images
 
     def _one_image_as_batch(self, X):
-        """Take what has the very shape of an image for one, if rows cannot have it."""
+        """Treat an array of the shape of one image as one image, unless it may be rows."""
         shape = (X.height, X.width) if hasattr(X, "getbands") else getattr(X, "shape", None)
         height, _, channels = self.image_shape_
         is_one = shape == self.image_shape_ or (channels == 1 and shape == self.image_shape_[:2])
         return np.asarray(X)[np.newaxis] if is_one and height > 1 else X
 
     def _as_fitted(self, images):
-        """Convert images to the shape of those of the training, where they have another."""
+        """Convert images to the shape of the training images, if necessary."""
         if isinstance(images, list):
             return np.concatenate(
                 [convert_to_shape(image[np.newaxis], self.image_shape_) for image in images]
@@ -183,7 +183,7 @@ def as_seen(classifier: ImagePredictor, X: ArrayLike) -> NDArray[Any]:
     Returns
     -------
     ndarray of shape (n, height, width) or (n, height, width, channels)
-        Of the shape on which the classifier was fitted, converted where it converts.
+        Images of the shape on which the classifier was fitted, converted if it converts.
 
     Raises
     ------

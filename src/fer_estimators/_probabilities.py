@@ -1,4 +1,4 @@
-"""What rows of probabilities must be, and which class each of their columns stands for."""
+"""Checks of rows of probabilities, and of the classes that their columns stand for."""
 
 from math import lgamma, log, sqrt
 from typing import Any
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 # Chance of refusing columns in the right order, if the probabilities had nothing to do with the
 # labels. Columns that follow their labels are never refused.
 _FALSE_ALARM = 1e-4
-# Wide enough for networks that compute in half precision: bfloat16 keeps eight bits.
+# Wide enough for networks that compute in half precision: bfloat16 has eight significant bits.
 _SUM_TOLERANCE = 1e-2
 
 
@@ -63,7 +63,7 @@ def as_ordered_columns(y_proba: ArrayLike, classes: NDArray[Any], *, name: str) 
 
 
 def find_improper(y_proba: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Tell which rows are not probabilities: NaN, negative, or of another sum than one.
+    """Tell which rows are not probabilities: NaN, negative, or not summing to one.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def check_probabilities(probabilities: NDArray[np.floating]) -> None:
     if not np.isfinite(probabilities[first]).all():
         raise ValueError(
             f"The network's output for X[{first}] is not finite: {row}, so nothing can be "
-            "predicted. Its weights diverged in training: fit again with a lower learning_rate."
+            "predicted. Its weights diverged in training. Fit again with a lower learning_rate."
         )
     raise ValueError(
         f"The network's output for X[{first}] is {row}, but probabilities that sum to one are "
@@ -107,7 +107,7 @@ def check_probabilities(probabilities: NDArray[np.floating]) -> None:
 
 
 def find_permutation(codes: NDArray[np.integer], y_proba: NDArray[Any]) -> list[int] | None:
-    """Find out whether the columns clearly belong to other classes than supposed.
+    """Find out whether the columns clearly belong to other classes than assumed.
 
     Each class is compared with each column: how much more probable is the column among the
     faces of that class than among all? The best matching is taken for the truth if it is beyond
@@ -116,14 +116,14 @@ def find_permutation(codes: NDArray[np.integer], y_proba: NDArray[Any]) -> list[
     Parameters
     ----------
     codes : ndarray of shape (n_samples,), dtype int
-        Supposed column of each sample's label.
+        Assumed column of the label of each sample.
     y_proba : ndarray of shape (n_samples, n_classes)
         Probabilities.
 
     Returns
     -------
     list of int, or None
-        For each class the column that belongs to it; None if the supposed order may be right.
+        The column that belongs to each class; None if the assumed order may be right.
     """
     from scipy.optimize import linear_sum_assignment
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-# Of the side: two pixels of FER2013's 48.
+# Fraction of the side: two pixels of FER2013's 48.
 _SHIFT = 1 / 24
 
 
@@ -21,17 +21,17 @@ def _crops(batch):
         yield from _flipped(padded[:, top : top + height, left : left + width])
 
 
-# Each yields batches of the same shape and dtype as the one that it gets.
+# Each takes a batch and yields batches of the same shape and dtype.
 VIEWS = {"flip": _flipped, "crops": _crops}
 
 
 def average_over_views(infer, batch, tta):
-    """Average what a network makes of several views of each image.
+    """Average the output of a network over several views of each image.
 
     Parameters
     ----------
     infer : callable
-        From a batch to probabilities.
+        Maps a batch to probabilities.
     batch : ndarray of shape (n, height, width, channels)
     tta : {"flip", "crops"} or None
         "flip": the image and its mirror image; "crops": those two, and the same of the image
@@ -55,7 +55,7 @@ def average_over_views(infer, batch, tta):
     if tta is None:
         return infer(batch)
     if tta not in VIEWS:
-        # It may have been set after the training, which checks all parameters.
+        # It may have been set after `fit`, which checks all parameters.
         raise ValueError(f"tta={tta!r} is unknown; expected None or one of {sorted(VIEWS)}.")
     outputs = [infer(view) for view in VIEWS[tta](batch)]
     return np.mean(outputs, axis=0)

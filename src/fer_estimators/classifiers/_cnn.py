@@ -34,8 +34,8 @@ class CNNClassifier(BaseImageClassifier):
 
     Parameters
     ----------
-    architecture : {"compact", "residual", "residual_small", "study_cnn", "tiny"} or callable, \
-default="compact"
+    architecture : {"compact", "residual", "residual_se", "residual_se_small", "residual_small", \
+"study_cnn", "tiny"} or callable, default="compact"
         A network by name (see :data:`fer_estimators.architectures.ARCHITECTURES`), or a function
         ``build(input_shape, n_classes)`` that returns an uncompiled Keras model from pixels in
         0..255 to probabilities. To set an option of a named one, pass for example
@@ -51,37 +51,37 @@ default="compact"
 default="adamw"
         A name ("adamw" has a weight decay of 0.05 on kernels, "sgd" one of 0.005 and a Nesterov
         momentum of 0.9), a function of the learning rate, or an instance, which is copied and
-        brings its own learning rate. One with Keras' ``use_ema=True`` ends with the average of
-        the weights, for which batch normalisation is measured again; it needs ``patience=None``. A
-        run that is interrupted keeps the last epoch's weights as they are.
+        has its own learning rate. With Keras' ``use_ema=True``, training ends with the average
+        of the weights, for which the statistics of batch normalisation are re-estimated; this
+        requires ``patience=None``. An interrupted run keeps the weights of the last epoch.
     learning_rate : float, default=0.003
-        Step size of the optimizer, at its highest.
+        Highest step size of the optimizer.
     learning_rate_schedule : {"cosine", "constant"} or callable, default="cosine"
-        "cosine" rises for the first 15 % of all steps and then falls to zero. A callable gets
+        "cosine" rises for the first 15 % of all steps and then falls to zero. A callable takes
         the learning rate and the number of steps, and returns a Keras schedule.
     label_smoothing : float, default=0.1
-        Probability taken from each image's label and shared by all classes, in [0, 1): keeps
-        networks from being too sure of FER2013's noisy labels.
+        Probability taken from the label of each image and shared by all classes, in [0, 1). It
+        keeps networks from becoming overconfident on FER2013's noisy labels.
     epochs : int, default=20
-        Passes over the training images, at most.
+        Maximum number of passes over the training images.
     batch_size : int, default=64
-        Images in a step; the last one of an epoch may have fewer.
+        Images in a step; the last step of an epoch may have fewer.
     validation_fraction : float or None, default=0.1
         Fraction of the images, the same in each class, that is held out to choose the best epoch.
-        None, or ``X_val`` and ``y_val`` given to :meth:`fit`, hold nothing out.
+        Nothing is held out for None, or if ``X_val`` and ``y_val`` are passed to :meth:`fit`.
     patience : int or None, default=10
-        Epochs without a better validation accuracy after which training stops, not counting those
-        in which the learning rate still rises; the best epoch's weights are kept. None trains for
-        all epochs and keeps the last weights.
+        Epochs without improvement of the validation accuracy after which training stops, not
+        counting those in which the learning rate still rises; the weights of the best epoch are
+        kept. None trains for all epochs and keeps the last weights.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the loss, as in scikit-learn.
     tta : {"flip", "crops"} or None, default=None
         Test-time augmentation: average the probabilities over the image and its mirror image
-        ("flip"), or over ten views, each also shifted by a twenty-fourth of the side towards each
-        corner ("crops"); costs two and ten times the time. Changes nothing in training.
+        ("flip"), or over ten views that are also shifted by a twenty-fourth of the side towards
+        each corner ("crops"). Prediction takes two or ten times as long; training does not change.
     handle_other_shapes : {"error", "convert"}, default="error"
-        What to do where images to predict differ in height, width or channels from those of the
-        training. "convert" makes RGB grey, or grey RGB, and resizes with Pillow's antialiased
+        What to do if images to predict differ in height, width or channels from the training
+        images. "convert" converts between RGB and grey, and resizes with Pillow's antialiased
         bilinear filter, as when image files are read.
     callbacks : list of keras.callbacks.Callback, default=None
         Called during training, after the classifier's own.
@@ -90,16 +90,16 @@ default="adamw"
     device : {"auto", "cpu", "gpu"}, default="auto"
         Where to train and predict; "auto" takes a GPU if there is one.
     warm_start : bool, default=False
-        Let a further :meth:`fit` go on from the weights of the last one, and add to its history.
-        Training parameters, such as `augmentation`, may be changed in between; changes to those
-        of the network then have no effect.
+        Whether a further :meth:`fit` continues from the weights of the last one, and extends its
+        history. Training parameters, such as `augmentation`, may change in between; changes to
+        parameters of the network have no effect.
     random_state : int, RandomState instance or None, default=None
         Seeds weights, validation split, order, dropout and augmentation. With an integer, the
-        same data give the same model again on the same machine's CPU, and global random state is
-        left as it was found; None draws a seed from NumPy's.
+        same data give the same model again on the CPU of the same machine, and global random
+        state does not change; None draws a seed from NumPy's global state.
     verbose : int, default=0
-        0 is silent, 1 shows a progress bar for each epoch in a terminal, and a line elsewhere, 2
-        prints a line for each.
+        0 is silent; 1 shows a progress bar for each epoch in a terminal, and prints a line
+        elsewhere; 2 prints a line for each epoch.
 
     Attributes
     ----------
