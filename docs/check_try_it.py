@@ -91,56 +91,115 @@ def compare(seen, faces, probabilities, what, *, pixels=PIXELS):
             yield f"{what}: {one}, expected {face} and {expected}"
 
 
+class Page:
+    """The page in a browser."""
+
+    def __init__(self, driver, address):
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        self.driver, self.address = driver, address
+        self.wait = WebDriverWait(driver, SECONDS).until
+        driver.get(f"{address}/try_it.html")
+        self.wait(lambda _: self.part("photo").is_enabled())
+
+    def part(self, name):
+        """Return an element of the page."""
+        return self.driver.find_element("id", f"try-{name}")
+
+    def script(self, code):
+        """Return the value of an expression."""
+        return self.driver.execute_script(f"return {code}")
+
+    @property
+    def faces(self):
+        """The faces that are shown, or None."""
+        return self.script("tryIt.current?.faces")
+
+    def press(self, *keys):
+        """Press keys, wherever the focus is."""
+        from selenium.webdriver import ActionChains
+
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+
+def check_photo(page, photo, faces, probabilities):
+    """Yield what is wrong with a photo, and with what is said of it."""
+    from selenium.webdriver.common.keys import Keys
+
+    page.part("photo").send_keys(str(photo))
+    page.wait(lambda _: page.faces)
+    yield from compare(page.faces, faces, probabilities, "photo")
+    if page.part("status").text.count("Face ") != len(faces):
+        yield f"the status says {page.part('status').text!r}"
+    page.driver.execute_script("arguments[0].focus()", page.part("threshold"))
+    page.press(Keys.END)
+    if "not sure" not in page.part("status").text:
+        yield "the page is sure below its threshold"
+    page.press(Keys.HOME)
+    if "not sure" in page.part("status").text:
+        yield "the page is not sure above its threshold"
+
+
+def check_camera(page, faces, probabilities):
+    """Yield what is wrong with a camera that is started and stopped by keyboard."""
+    from selenium.webdriver.common.keys import Keys
+
+    page.script("tryIt.current.faces.length = 0")
+    page.driver.execute_script("arguments[0].focus()", page.part("photo"))
+    page.press(Keys.TAB)
+    page.press(Keys.SPACE)
+    page.wait(lambda _: page.faces)
+    # Chromium moves and scales the video to the size that the page asks for.
+    yield from compare(page.faces, faces, probabilities, "camera", pixels=np.inf)
+    milliseconds = page.driver.execute_async_script(FRAMES)
+    yield from compare(page.faces, faces, probabilities, "followed", pixels=np.inf)
+    print(f"camera: {milliseconds:.0f} ms a frame")
+    page.press(Keys.SPACE)
+    page.wait(lambda _: page.part("camera").text == "Start the camera")
+
+
+# Wait for twenty frames, and return the milliseconds of one.
+FRAMES = """
+const done = arguments[0], start = performance.now();
+let last = tryIt.current, frames = 0;
+function look() {
+  if (tryIt.current !== last) { last = tryIt.current; frames++; }
+  if (frames < 20) requestAnimationFrame(look); else done((performance.now() - start) / frames);
+}
+look();
+"""
+NAMES = {"photo": "Photo:", "camera": "Start the camera", "threshold": "Say “not sure” below"}
+
+
+def check_access(page):
+    """Yield what is wrong on a phone, and for a screen reader."""
+    page.driver.set_window_size(400, 800)
+    if page.script("document.documentElement.scrollWidth > innerWidth"):
+        yield "the page is wider than a phone"
+    for name, expected in NAMES.items():
+        if page.part(name).accessible_name != expected:
+            yield f"a screen reader calls {name} {page.part(name).accessible_name!r}"
+    if "faces found" not in page.part("picture").accessible_name:
+        yield f"a screen reader calls the picture {page.part('picture').accessible_name!r}"
+    if page.part("status").aria_role != "status":
+        yield "changes of the status are not announced"
+
+
 def check(driver, address, photo):
     """Yield what is wrong."""
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.support.ui import WebDriverWait
-
     from fer_estimators import load_pretrained
     from fer_estimators.faces import FaceDetector
 
-    wait = WebDriverWait(driver, SECONDS).until
     pixels = np.asarray(Image.open(photo))
     detector = FaceDetector()
     faces = detector.detect(pixels)
     probabilities = load_pretrained("ferplus-compact").predict_proba(detector.crop(pixels, faces))
-
-    def part(name):
-        return driver.find_element(By.ID, f"try-{name}")
-
-    def script(code):
-        return driver.execute_script(f"return {code}")
-
-    driver.get(f"{address}/try_it.html")
-    wait(lambda _: part("photo").is_enabled())
-    part("photo").send_keys(str(photo))
-    wait(lambda _: script("tryIt.current"))
-    yield from compare(script("tryIt.current.faces"), faces, probabilities, "photo")
-    if part("status").text.count("Face ") != len(faces):
-        yield f"the status says {part('status').text!r}"
-    driver.execute_script(
-        "const t = arguments[0]; t.value = 100; t.dispatchEvent(new Event('input'))",
-        part("threshold"),
-    )
-    if "not sure" not in part("status").text:
-        yield "the page is sure below its threshold"
-    script("tryIt.current.faces.length = 0")
-    part("camera").click()
-    wait(lambda _: script("tryIt.current.faces.length"))
-    # Chromium moves and scales the video to the size that the page asks for.
-    yield from compare(script("tryIt.current.faces"), faces, probabilities, "camera", pixels=np.inf)
-    part("camera").click()
-    driver.set_window_size(400, 800)
-    if script("document.documentElement.scrollWidth > innerWidth"):
-        yield "the page is wider than a phone"
-    names = ("photo", "camera", "threshold")
-    if not all(script(f"document.getElementById('try-{name}').tabIndex >= 0") for name in names):
-        yield "a control cannot be reached by keyboard"
-    elsewhere = [
-        name
-        for name in script("performance.getEntriesByType('resource').map(e => e.name)")
-        if not name.startswith((address, "blob:", "data:"))
-    ]
+    page = Page(driver, address)
+    yield from check_photo(page, photo, faces, probabilities)
+    yield from check_camera(page, faces, probabilities)
+    yield from check_access(page)
+    asked = page.script("performance.getEntriesByType('resource').map(e => e.name)")
+    elsewhere = [name for name in asked if not name.startswith((address, "blob:", "data:"))]
     if elsewhere:
         yield f"the page asked elsewhere for {elsewhere}"
 
