@@ -204,6 +204,28 @@ def check(driver, address, photo):
         yield f"the page asked elsewhere for {elsewhere}"
 
 
+@contextmanager
+def opened(site):
+    """Serve a site to a browser whose camera shows a portrait; yield driver, address and photo."""
+    from skimage import data
+
+    with tempfile.TemporaryDirectory() as folder:
+        photo, video = Path(folder) / "photo.png", Path(folder) / "photo.y4m"
+        Image.fromarray(data.astronaut()).save(photo)
+        write_video(data.astronaut(), video)
+        with served(site) as address, browser(video) as driver:
+            yield driver, address, photo
+
+
+def measure(site):
+    """Return the milliseconds that a frame of the camera takes."""
+    with opened(site) as (driver, address, _):
+        page = Page(driver, address)
+        page.part("camera").click()
+        page.wait(lambda _: page.faces)
+        return driver.execute_async_script(FRAMES)
+
+
 def main():
     """Check the site whose folder is named."""
     site = Path(sys.argv[1])
@@ -213,14 +235,8 @@ def main():
     if missing:
         print(f"Try it: not checked, for want of {', '.join(missing)}")
         return
-    from skimage import data
-
-    with tempfile.TemporaryDirectory() as folder:
-        photo, video = Path(folder) / "photo.png", Path(folder) / "photo.y4m"
-        Image.fromarray(data.astronaut()).save(photo)
-        write_video(data.astronaut(), video)
-        with served(site) as address, browser(video) as driver:
-            faults = list(check(driver, address, photo))
+    with opened(site) as (driver, address, photo):
+        faults = list(check(driver, address, photo))
     print("\n".join(faults) or "Try it: no fault found")
     sys.exit(bool(faults))
 

@@ -1,5 +1,6 @@
 """Run LiteRT files, without Keras."""
 
+import math
 from threading import Lock
 from typing import Any
 
@@ -40,6 +41,16 @@ class LiteRTModel:
         self.outputs: list[dict[str, Any]] = self._interpreter.get_output_details()
         self._shape: tuple[int, ...] | None = None
         self._one_at_a_time = Lock()
+
+    def count_values(self) -> int:
+        """Count the values of all tensors, for one image.
+
+        Returns
+        -------
+        int
+        """
+        details = self._interpreter.get_tensor_details()
+        return sum(math.prod(map(int, one["shape"])) for one in details)
 
     def __call__(self, batch: NDArray[Any]) -> NDArray[Any]:
         """Compute the output of a batch.

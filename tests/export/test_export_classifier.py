@@ -1,6 +1,7 @@
 """Exporting: the same answers out of one file, or no file."""
 
 import copy
+import errno
 import json
 import pickle
 
@@ -8,13 +9,18 @@ import keras
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 
 from fer_estimators import (
     AbstainingClassifier,
     CNNClassifier,
+    ImageResizer,
     ResumableClassifier,
     TransferClassifier,
 )
@@ -211,9 +217,51 @@ def test_bad_options_are_refused(fitted, tmp_path, options, message):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_of_a_search_the_best_classifier_is_exported(faces, tmp_path):
+    clf = CNNClassifier("tiny", augmentation=None, epochs=1, random_state=0)
+    search = GridSearchCV(clf, {"batch_size": [32]}, cv=2).fit(faces.images, faces.target)
+    export_classifier(search, tmp_path / "faces")
+    predicted = ExportedClassifier(tmp_path / "faces").predict(faces.images)
+    assert predicted.tolist() == search.predict(faces.images).tolist()
+
+
+@pytest.mark.parametrize(
+    ("wrap", "message"),
+    [
+        (lambda clf: make_pipeline(ImageResizer(16), clf), r"Export the last step, pipeline\[-1\]"),
+        (lambda clf: CalibratedClassifierCV(clf), "calibrate what was exported"),
+        (lambda clf: VotingClassifier([("a", clf)]), "VotingClassifier is none of them"),
+    ],
+)
+def test_wrappers_that_compute_outside_of_the_network_are_refused(fitted, tmp_path, wrap, message):
+    with pytest.raises(TypeError, match=message):
+        export_classifier(wrap(fitted), tmp_path / "faces")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("format", [*FORMATS, "saved_model"])
+def test_a_full_disk_leaves_what_was_there(fitted, tmp_path, monkeypatch, format):
+    from fer_estimators._backends import tensorflow_export
+
+    def fail(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("fer_estimators._files.writing.os.fsync", fail)
+    monkeypatch.setattr(tensorflow_export, "to_saved_model", fail)
+    with pytest.raises(OSError, match="No space left"):
+        export_classifier(fitted, tmp_path / "faces", format=format)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "faces").write_bytes(b"mine")
+    with pytest.raises(OSError, match="No space left"):
+        export_classifier(fitted, tmp_path / "faces", format=format, overwrite=True)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"mine"]
+
+
 def test_what_is_not_a_fitted_image_classifier_is_refused(tmp_path):
-    with pytest.raises(TypeError, match="LogisticRegression"):
+    with pytest.raises(TypeError, match="LogisticRegression is none of them"):
         export_classifier(LogisticRegression(), tmp_path / "faces")
+    with pytest.raises(TypeError, match="GridSearchCV is none of them, or not fitted"):
+        export_classifier(GridSearchCV(CNNClassifier(), {}), tmp_path / "faces")
     with pytest.raises(NotFittedError):
         export_classifier(CNNClassifier(), tmp_path / "faces")
     with pytest.raises(NotFittedError):

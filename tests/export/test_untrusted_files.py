@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from google.protobuf.internal import encoder
 from onnx import TensorProto, helper
 from sklearn.metrics import get_scorer, log_loss
 
@@ -161,6 +162,55 @@ def test_weights_in_other_files_are_refused(tmp_path):
         open_file(path)
 
 
+def in_attribute(**attribute):
+    """Make a node that carries something in an attribute."""
+    node = helper.make_node("Relu", ["images"], ["out"])
+    node.attribute.append(onnx.AttributeProto(name="value", **attribute))
+    return node
+
+
+def nested_graph(depth):
+    """Write a graph in an attribute of a node of a graph, and so on; onnx itself refuses to."""
+    content = b"\x12\x01x"
+    # A name; around it the numbers of GraphProto.node, NodeProto.attribute and AttributeProto.g.
+    for field in (6, 5, 1) * depth:
+        content = bytes([field << 3 | 2]) + encoder._VarintBytes(len(content)) + content
+    return content
+
+
+def test_weights_of_an_attribute_in_other_files_are_refused(tmp_path):
+    tensor = TensorProto(data_type=TensorProto.FLOAT, dims=[4], data_location=TensorProto.EXTERNAL)
+    for attribute in ({"t": tensor}, {"tensors": [tensor]}):
+        path = write_onnx(tmp_path / "odd", [in_attribute(**attribute)])
+        with pytest.raises(ModelFileError, match="weights lie in other files"):
+            open_file(path)
+
+
+@pytest.mark.parametrize("depth", [1, 30, 3000])
+def test_graphs_in_graphs_are_refused(tmp_path, depth):
+    path = write_onnx(tmp_path / "odd", [in_attribute()])
+    content = path.read_bytes()
+    # A second graph is merged into the first one, field by field.
+    graph = nested_graph(depth)
+    path.write_bytes(content + b"\x3a" + encoder._VarintBytes(len(graph)) + graph)
+    with pytest.raises(ModelFileError, match="graphs inside of its graph"):
+        open_file(path)
+
+
+def test_functions_and_sparse_tensors_are_refused(tmp_path):
+    path = write_onnx(tmp_path / "odd", [helper.make_node("Relu", ["images"], ["out"])])
+    model = onnx.load(path)
+    model.functions.add(name="Relu")
+    onnx.save(model, path)
+    with pytest.raises(ModelFileError, match="functions"):
+        open_file(path)
+    del model.functions[:]
+    model.graph.sparse_initializer.add(dims=[2**30, 2**30])
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelFileError, match="sparse tensors"):
+        open_file(path)
+
+
 def test_absurd_sizes_are_refused(tmp_path):
     sizes = helper.make_tensor("sizes", TensorProto.INT64, [4], [1, 10**6, 10**6, 1])
     sizes.ClearField("int64_data")
@@ -175,14 +225,19 @@ def test_absurd_sizes_are_refused(tmp_path):
 
 def change_litert(source, target, change):
     """Write a LiteRT file of which something was changed."""
-    import flatbuffers
-
     model = schema.ModelT.InitFromPackedBuf(source.read_bytes())
     change(model)
+    target.write_bytes(pack(model))
+    return target
+
+
+def pack(model):
+    """Write a LiteRT model into bytes."""
+    import flatbuffers
+
     builder = flatbuffers.Builder()
     builder.Finish(model.Pack(builder), b"TFL3")
-    target.write_bytes(bytes(builder.Output()))
-    return target
+    return bytes(builder.Output())
 
 
 def test_litert_operators_outside_the_standard_set_are_refused(litert_file, tmp_path):
@@ -208,6 +263,44 @@ def test_absurd_litert_tensors_are_refused(litert_file, tmp_path):
     path = change_litert(litert_file, tmp_path / "odd", grow)
     with pytest.raises(ModelFileError, match="values in its tensors"):
         open_file(path)
+
+
+def test_litert_weights_in_other_files_are_refused(litert_file, tmp_path):
+    def point_elsewhere(model):
+        group, buffer = schema.ExternalBufferGroupT(), schema.ExternalBufferT()
+        group.name, buffer.length = "/etc/passwd", 4
+        model.externalBufferGroups, model.externalBuffers = [group], [buffer]
+
+    path = change_litert(litert_file, tmp_path / "odd", point_elsewhere)
+    with pytest.raises(ModelFileError, match="weights lie in other files"):
+        open_file(path)
+
+
+@pytest.mark.parametrize("doublings", [21, 40])
+def test_litert_tensors_that_double_and_double_are_refused(tmp_path, doublings):
+    def tensor(number):
+        made = schema.TensorT()
+        made.name, made.shape, made.type = f"t{number}", [1, 16, 16, 1], schema.TensorType.FLOAT32
+        return made
+
+    def double(number):
+        made, options = schema.OperatorT(), schema.ConcatenationOptionsT()
+        made.inputs, made.outputs, options.axis = [number, number], [number + 1], 1
+        made.builtinOptionsType = schema.BuiltinOptions.ConcatenationOptions
+        made.builtinOptions = options
+        return made
+
+    model, graph, code = schema.ModelT(), schema.SubGraphT(), schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CONCATENATION
+    graph.tensors = [tensor(number) for number in range(doublings + 1)]
+    graph.operators = [double(number) for number in range(doublings)]
+    graph.inputs, graph.outputs = [0], [doublings]
+    model.version, model.buffers = 3, [schema.BufferT()]
+    model.operatorCodes, model.subgraphs = [code], [graph]
+    path = tmp_path / "bomb"
+    path.write_bytes(pack(model))
+    with pytest.raises(ModelFileError):
+        ExportedClassifier(path, classes=["happy", "sad"]).predict(np.zeros((1, 16, 16), np.uint8))
 
 
 def without_record(source, target):

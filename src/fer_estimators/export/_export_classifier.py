@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from fer_estimators._files.writing import written_whole
@@ -207,10 +209,9 @@ def take_apart(clf: Any) -> tuple[Any, dict]:
         classifier = _unwrap(classifier.estimator_)
     if not isinstance(classifier, (CNNClassifier, TransferClassifier)):
         raise TypeError(
-            f"clf={clf!r:.200} has type {type(clf).__name__}, but a CNNClassifier, a "
-            "TransferClassifier, or an AbstainingClassifier, ResumableClassifier, FrozenEstimator "
-            "or search around one, is expected. Of a pipeline, "
-            "pass the last step; for others, see skl2onnx."
+            f"clf={clf!r:.200} cannot be exported: a CNNClassifier or TransferClassifier is "
+            "expected, or an AbstainingClassifier, a search or a ResumableClassifier around one, "
+            f"but {_advise(classifier)}"
         )
     check_is_fitted(classifier)
     # Some may have been set since.
@@ -232,12 +233,33 @@ def _unwrap(estimator):
     while True:
         if isinstance(estimator, FrozenEstimator):
             estimator = estimator.estimator
-        elif isinstance(estimator, ResumableClassifier) and hasattr(estimator, "estimator_"):
+        elif isinstance(estimator, ResumableClassifier):
+            check_is_fitted(estimator)
             estimator = estimator.estimator_
         elif hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
         else:
             return estimator
+
+
+def _advise(classifier):
+    """Say what a classifier is instead, and what to do with it."""
+    if isinstance(classifier, Pipeline):
+        return (
+            "the steps of a Pipeline before its last are not part of a network. Export the last "
+            "step, pipeline[-1], and do what the others do before it; with skl2onnx, see "
+            "register_onnx_converters."
+        )
+    if isinstance(classifier, CalibratedClassifierCV):
+        return (
+            "a CalibratedClassifierCV computes with the network's probabilities outside of it. "
+            "Export the classifier inside, and calibrate what was exported: "
+            "CalibratedClassifierCV(ExportedClassifier(path)).fit(X, y)."
+        )
+    return (
+        f"{type(classifier).__name__} is none of them, or not fitted. Export the classifier "
+        "inside, if there is one; for classifiers of scikit-learn, see skl2onnx."
+    )
 
 
 def check_target(path: str | os.PathLike[str], overwrite: bool) -> Path:

@@ -128,6 +128,9 @@ def _constants(model) -> Iterator[bytes]:
 def _check_graph(model, schema, name):
     if model.SubgraphsLength() != 1:
         raise refused(name, f"it has {model.SubgraphsLength():,} graphs, expected one")
+    buffers = (model.Buffers(i) for i in range(model.BuffersLength()))
+    if model.ExternalBuffersLength() or any(buffer.Offset() for buffer in buffers):
+        raise refused(name, "its weights lie in other files, or behind the graph")
     graph = model.Subgraphs(0)
     sizes = {
         "operators": (graph.OperatorsLength(), _MAX_OPERATORS),
@@ -192,7 +195,10 @@ class LiteRTNetwork:
         # The interpreter knows no errors of its own.
         except (ValueError, RuntimeError, MemoryError) as error:
             raise damaged(name, f"LiteRT cannot run it ({str(error)[:200]})") from error
+        self._name = name
         _check_ends(self._model.inputs, self._model.outputs, name)
+        # The shapes in the file may be others than those that it computes.
+        check_sizes({"values in its tensors": (self._model.count_values(), _MAX_VALUES)}, name)
         self.image_shape: tuple[int, ...] = tuple(map(int, self._model.inputs[0]["shape"][1:]))
         self.n_classes = int(self._model.outputs[0]["shape"][1])
 
@@ -208,7 +214,10 @@ class LiteRTNetwork:
         -------
         ndarray of shape (n, n_classes)
         """
-        return self._model(batch)
+        try:
+            return self._model(batch)
+        except (ValueError, RuntimeError, MemoryError) as error:
+            raise damaged(self._name, f"LiteRT cannot run it ({str(error)[:200]})") from error
 
 
 def _check_ends(inputs, outputs, name):

@@ -98,13 +98,20 @@ def _constants(model) -> Iterator[bytes]:
 def _check_graph(model, name):
     graph = model.graph
     check_sizes({"operators": (len(graph.node), _MAX_NODES)}, name)
+    attributes = [attribute for node in graph.node for attribute in node.attribute]
+    if model.functions or any(one.g or one.graphs for one in attributes):
+        raise refused(name, "it holds functions or graphs inside of its graph")
+    if graph.sparse_initializer or any(one.sparse_tensor for one in attributes):
+        raise refused(name, "it holds sparse tensors, whose size its bytes do not limit")
     unknown = {node.op_type for node in graph.node} - set(_OPERATORS.split())
     foreign = {f"{n.domain}.{n.op_type}" for n in graph.node if n.domain not in ("", "ai.onnx")}
     if unknown or foreign:
         raise refused(name, f"it holds {', '.join(sorted(unknown | foreign)[:5])[:200]}")
-    if any(tensor.data_location == _EXTERNAL for tensor in graph.initializer):
+    tensors = [*graph.initializer, *(one.t for one in attributes if one.HasField("t"))]
+    tensors += [tensor for one in attributes for tensor in one.tensors]
+    if any(tensor.data_location == _EXTERNAL for tensor in tensors):
         raise refused(name, "its weights lie in other files")
-    values = sum(count(tensor.dims) for tensor in graph.initializer)
+    values = sum(count(tensor.dims) for tensor in tensors)
     check_sizes({"values in its tensors": (values, _MAX_VALUES)}, name)
     _check_growth(graph, name)
 
@@ -152,13 +159,29 @@ def _message_class():
 
 # Names, numbers and types of onnx.proto: (number, type, repeated).
 _FIELDS = {
-    "Model": {"graph": (7, "Graph", False), "metadata_props": (14, "Entry", True)},
+    "Model": {
+        "graph": (7, "Graph", False),
+        "metadata_props": (14, "Entry", True),
+        "functions": (25, "BYTES", True),
+    },
     "Entry": {"key": (1, "STRING", False), "value": (2, "STRING", False)},
-    "Graph": {"node": (1, "Node", True), "initializer": (5, "Tensor", True)},
+    "Graph": {
+        "node": (1, "Node", True),
+        "initializer": (5, "Tensor", True),
+        "sparse_initializer": (15, "BYTES", True),
+    },
     "Node": {
         "input": (1, "STRING", True),
         "op_type": (4, "STRING", False),
+        "attribute": (5, "Attribute", True),
         "domain": (7, "STRING", False),
+    },
+    "Attribute": {
+        "t": (5, "Tensor", False),
+        "g": (6, "BYTES", False),
+        "tensors": (10, "Tensor", True),
+        "graphs": (11, "BYTES", True),
+        "sparse_tensor": (22, "BYTES", False),
     },
     "Tensor": {
         "dims": (1, "INT64", True),
@@ -185,6 +208,7 @@ class ONNXNetwork:
     def __init__(self, content: bytes, name: str, n_threads: int):
         import onnxruntime
 
+        self._name = name
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = n_threads
         options.inter_op_num_threads = 1
@@ -221,4 +245,7 @@ class ONNXNetwork:
         -------
         ndarray of shape (n, n_classes)
         """
-        return self._session.run(None, {self._input: np.asarray(batch, np.float32)})[0]
+        try:
+            return self._session.run(None, {self._input: np.asarray(batch, np.float32)})[0]
+        except Exception as error:
+            raise damaged(self._name, f"onnxruntime cannot run it ({str(error)[:200]})") from error
