@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_estimators._messages import warn
+from fer_estimators._parts import row_slices
 
 MAX_PIXEL = 255
 
@@ -24,7 +25,6 @@ _TOLERANCE = 1e-3
 _DARKEST = 16
 # Of FER2013's images that are not blank, the palest has a contrast of 47.
 _LOWEST_CONTRAST = 16
-_ROWS_AT_ONCE = 4096
 _LARGEST_CROP = 512
 
 
@@ -99,7 +99,7 @@ def check_scale(images: NDArray[Any]) -> None:
 
 
 def _parts(images):
-    return (images[i : i + _ROWS_AT_ONCE] for i in range(0, len(images), _ROWS_AT_ONCE))
+    return (images[rows] for rows in row_slices(images))
 
 
 def _find_cut_off(images):
