@@ -3,6 +3,8 @@
 import errno
 import os
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -14,10 +16,19 @@ import scipy.sparse
 import sklearn
 from filelock import FileLock
 from joblib.externals.loky.process_executor import TerminatedWorkerError
+from scipy.stats import loguniform
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.model_selection import (
+    GridSearchCV,
+    HalvingGridSearchCV,
+    RandomizedSearchCV,
+    cross_val_score,
+    cross_validate,
+)
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
@@ -163,6 +174,135 @@ def test_a_search_of_networks_is_called_again(faces, tmp_path):
     np.testing.assert_array_equal(search.predict_proba(X), plain.predict_proba(X))
 
 
+def without_times(results):
+    return {
+        name: np.asarray(values).tolist()
+        for name, values in results.items()
+        if not name.endswith("_time")
+    }
+
+
+def read_all(search, *table):
+    return without_times(search.fit(*table).cv_results_)
+
+
+def test_halving_and_random_searches_are_called_again(table, tmp_path):
+    forest = RandomForestClassifier(3, random_state=np.random.RandomState(0))
+    clf = ResumableClassifier(forest, tmp_path)
+    grid = {"estimator__max_depth": [1, 2, 3]}
+    searches = [
+        HalvingGridSearchCV(clf, grid, cv=2, min_resources=40, random_state=0),
+        RandomizedSearchCV(
+            ResumableClassifier(LogisticRegression(max_iter=20, tol=1), tmp_path),
+            {"estimator__C": loguniform(0.01, 1)},
+            n_iter=3,
+            cv=2,
+            random_state=0,
+        ),
+    ]
+    first = [read_all(search, *table) for search in searches]
+    n_fits = len(list_fits(tmp_path))
+    assert [read_all(search, *table) for search in searches] == first
+    assert all(search.best_estimator_.loaded_ for search in searches)
+    assert len(list_fits(tmp_path)) == n_fits
+
+
+def test_a_cross_validation_is_called_again(table, tmp_path):
+    clf = ResumableClassifier(make_counting(tmp_path / "log"), tmp_path / "fits")
+    options = {"cv": 3, "return_train_score": True, "return_estimator": True}
+    first, again = (cross_validate(clf, *table, **options) for _ in range(2))
+    assert [estimator.loaded_ for estimator in again.pop("estimator")] == [True] * 3
+    del first["estimator"]
+    assert without_times(first) == without_times(again)
+    assert len(fits_in(tmp_path / "log")) == 3
+
+
+def test_an_optuna_study_is_called_again(table, tmp_path):
+    optuna = pytest.importorskip("optuna")
+    log = tmp_path / "log"
+
+    def run():
+        def score(trial):
+            clf = make_counting(log).set_params(shift=trial.suggest_int("shift", -3, 0))
+            return cross_val_score(ResumableClassifier(clf, tmp_path / "fits"), *table, cv=2).mean()
+
+        study = optuna.create_study(
+            direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0)
+        )
+        study.optimize(score, n_trials=4)
+        return [(trial.params, trial.value) for trial in study.trials]
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    first = run()
+    n_fits = len(fits_in(log))
+    assert run() == first
+    assert len(fits_in(log)) == n_fits == 2 * len({params["shift"] for params, _ in first})
+
+
+SCRIPT = """
+import os, signal, sys
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.datasets import load_iris
+from sklearn.dummy import DummyClassifier
+from fer_estimators import ResumableClassifier
+
+class Own(ClassifierMixin, BaseEstimator):
+    def fit(self, X, y):
+        print("fit", flush=True)
+        sys.stdin.readline()
+        self.inner_ = DummyClassifier().fit(X, y)
+        self.classes_ = self.inner_.classes_
+        return self
+
+    def predict(self, X):
+        return self.inner_.predict(X)
+
+    def __getstate__(self):
+        if hasattr(self, "inner_") and os.environ.get("DIES"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__getstate__()
+
+clf = ResumableClassifier(Own(), sys.argv[1]).fit(*load_iris(return_X_y=True))
+print(clf.loaded_, clf.predict([[0.0] * 4])[0], flush=True)
+"""
+
+
+def start(folder, **environment):
+    command = [sys.executable, "-c", SCRIPT, folder]
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+def test_two_processes_do_not_train_the_same_fit(tmp_path):
+    with start(tmp_path) as first:
+        assert first.stdout.readline() == "fit\n"
+        with start(tmp_path) as second:
+            with pytest.raises(subprocess.TimeoutExpired):
+                second.wait(5)
+            first.stdin.write("\n")
+            first.stdin.close()
+            # Also what was defined in a script, where pickle alone finds nothing.
+            assert second.stdout.read() == "True 0\n"
+        assert first.stdout.read() == "False 0\n"
+
+
+def test_a_process_killed_while_it_keeps_a_fit_leaves_nothing(tmp_path):
+    with start(tmp_path, DIES="1") as process:
+        process.communicate("\n")
+    assert process.returncode == -signal.SIGKILL
+    (fit,) = list_fits(tmp_path)
+    assert not fit.finished
+    assert len(list(tmp_path.glob("*/.*.tmp"))) == 1
+    with start(tmp_path) as process:
+        assert process.communicate("\n")[0] == "fit\nFalse 0\n"
+    assert list(tmp_path.glob("*/.*.tmp")) == []
+
+
 # What a fit is known by
 
 
@@ -205,6 +345,44 @@ def test_sparse_matrices_and_memory_maps_are_told_by_their_values(table, tmp_pat
     assert not loaded(clf, scipy.sparse.csr_array(X), y)
     assert loaded(clf, scipy.sparse.csr_array(X), y)
     assert not loaded(clf, scipy.sparse.csr_array(X / 2), y)
+
+
+def test_memory_maps_are_told_by_what_is_in_the_file_and_not_by_its_time(table, tmp_path):
+    X, y = table
+    np.save(tmp_path / "X.npy", X)
+    time = os.stat(tmp_path / "X.npy").st_mtime_ns
+    clf = ResumableClassifier(KNeighborsClassifier(), tmp_path / "fits")
+    clf.fit(np.load(tmp_path / "X.npy", mmap_mode="r"), y)
+    np.save(tmp_path / "X.npy", X / 2)
+    os.utime(tmp_path / "X.npy", ns=(time, time))
+    assert not loaded(clf, np.load(tmp_path / "X.npy", mmap_mode="r"), y)
+
+
+def test_other_dtypes_and_a_generator_that_advanced_make_another_fit(table, tmp_path):
+    X, y = table
+    clf = ResumableClassifier(RandomForestClassifier(2, random_state=1), tmp_path).fit(X, y)
+    assert not loaded(clf, X.astype("float32"), y)
+    random_state = np.random.RandomState(0)
+    clf = ResumableClassifier(RandomForestClassifier(2, random_state=random_state), tmp_path)
+    assert not loaded(clf, X, y)
+    assert loaded(clf, X, y)
+    random_state.rand()
+    assert not loaded(clf, X, y)
+
+
+def test_validation_data_makes_another_fit(faces, tmp_path):
+    X, y = faces.images, faces.target
+    tiny = CNNClassifier("tiny", augmentation=None, epochs=1, random_state=0)
+    clf = ResumableClassifier(tiny, tmp_path).fit(X, y, validation_data=(X[::2], y[::2]))
+    assert loaded(clf, X, y, validation_data=(X[::2], y[::2]))
+    assert not loaded(clf, X, y, validation_data=(X[1::2], y[1::2]))
+
+
+@pytest.mark.parametrize("library", ["sklearn", "fer_estimators", "numpy"])
+def test_what_another_version_kept_is_not_used(table, tmp_path, monkeypatch, library):
+    clf = ResumableClassifier(KNeighborsClassifier(), tmp_path).fit(*table)
+    monkeypatch.setattr(f"{library}.__version__", "99.0")
+    assert not loaded(clf, *table)
 
 
 def test_frozen_networks_are_told_by_their_weights(faces, tmp_path):
@@ -285,6 +463,46 @@ def test_what_cannot_be_pickled_is_fitted_and_not_kept(table, tmp_path):
     with pytest.warns(UserWarning, match="could not be kept"):
         clf.fit(*table)
     assert clf.predict(table[0]).shape == table[1].shape
+
+
+def test_what_hides_its_content_is_fitted_and_not_kept(table, tmp_path):
+    clf = make_counting(tmp_path / "log", how=memoryview(b""))
+    clf = ResumableClassifier(clf, tmp_path / "fits")
+    with pytest.warns(UserWarning, match="not kept, as nothing tells it from another one"):
+        clf.fit(*table)
+    assert clf.predict(table[0]).shape == table[1].shape
+    assert not (tmp_path / "fits").exists()
+
+
+def test_foreign_files_do_no_harm(table, tmp_path):
+    foreign = tmp_path / ("0f" * 16)
+    foreign.mkdir()
+    (foreign / "fit.json").write_text("[" * 100_000)
+    (tmp_path / "notes.txt").write_text("mine")
+    clf = ResumableClassifier(KNeighborsClassifier(), tmp_path).fit(*table)
+    assert loaded(clf, *table)
+    assert [fit.finished for fit in list_fits(tmp_path)] == [False, True]
+
+
+def test_fits_are_listed_while_others_are_trained(tmp_path):
+    folder = tmp_path / ("0f" * 16)
+    folder.mkdir()
+    stop = threading.Event()
+
+    def write():
+        while not stop.is_set():
+            for i in range(20):
+                (folder / str(i)).touch()
+            for i in range(20):
+                (folder / str(i)).unlink()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        assert all(len(list_fits(tmp_path)) == 1 for _ in range(200))
+    finally:
+        stop.set()
+        thread.join()
 
 
 def test_a_function_as_architecture_is_taken_from_the_parameters(faces, tmp_path):

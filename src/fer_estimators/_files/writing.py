@@ -2,14 +2,17 @@
 
 import errno
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import BinaryIO
 
 # O_EXCL never writes through a link that someone else has put there; Windows needs O_BINARY.
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp")
 
 
 @contextmanager
@@ -67,6 +70,19 @@ def written_whole(path: str | os.PathLike[str], *, prefix: str = ".") -> Iterato
             os.unlink(temporary)
         raise
     _sync_folder(folder)
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Delete what killed processes left of files that they were writing.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        In which nobody else is writing.
+    """
+    for path in folder.iterdir():
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink()
 
 
 def check_writable(path: str | os.PathLike[str]) -> tuple[str, int | None]:

@@ -1,22 +1,20 @@
 """Checkpoints, from which a training run resumes after being killed."""
 
-import re
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import keras
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
+from fer_estimators._files.locking import locked
 from fer_estimators._files.weights import read_weights, write_weights
+from fer_estimators._files.writing import remove_temporaries
 from fer_estimators._fingerprint import describe, digest, digest_array
 from fer_estimators._messages import warn
 from fer_estimators.exceptions import CheckpointError, ModelFileError
 
 _FILE = "checkpoint.safetensors"
-_LOCK = "lock"
-# Files that a killed process was writing.
-_LEFT_BY_A_KILL = re.compile(r"\.[0-9a-f]{16}\.tmp")
 _WEIGHTS_BEFORE = "the weights before"
 # May change between calls: all but callbacks do not affect training, and the state of callbacks is
 # not part of a checkpoint.
@@ -90,21 +88,17 @@ def open_checkpoint(folder, described):
         yield None
         return
     folder = Path(folder).expanduser()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / _LOCK)
-        lock.acquire(blocking=False)
-    except Timeout:
-        raise CheckpointError(
-            f"checkpoint={str(folder)!r} is in use by another training run. Wait for it, or "
-            "pass another folder."
-        ) from None
-    except OSError as error:
-        raise _not_writable(folder, error) from error
-    try:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(folder, wait=False))
+        except Timeout:
+            raise CheckpointError(
+                f"checkpoint={str(folder)!r} is in use by another training run. Wait for it, or "
+                "pass another folder."
+            ) from None
+        except OSError as error:
+            raise _not_writable(folder, error) from error
         yield Checkpoint(folder, described)
-    finally:
-        lock.release()
 
 
 class Checkpoint:
@@ -135,9 +129,7 @@ class Checkpoint:
         self._described = described
         self._may_fail = False
         self.state, self.arrays = None, {}
-        for path in folder.iterdir():
-            if _LEFT_BY_A_KILL.fullmatch(path.name):
-                path.unlink()
+        remove_temporaries(folder)
         if (folder / _FILE).exists():
             written, self.state, self.arrays = _read(folder / _FILE)
             self._compare(written)

@@ -62,8 +62,9 @@ class ResumableClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     what they compute; the content of `X`, `y` and whatever else goes into :meth:`fit`, of memory
     maps part by part; and the versions of this library, scikit-learn, NumPy and Keras. What
     differs in any of them is another fit, so that different searches may share a folder, and what
-    an older version left is not used. File names in `X` stand for themselves: files whose content
-    changes under the same name are not noticed.
+    an older version left is not used. The same goes for the version of the library from which a
+    classifier comes. File names in `X` stand for themselves: files whose content changes under the
+    same name are not noticed (but are with :class:`ImageFiles`).
 
     Without a `random_state`, a fit called again gives the kept classifier rather than
     another one. To compare several runs, give each its number.
@@ -73,11 +74,13 @@ class ResumableClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     holds it, however that ends. Across machines it holds on file systems that pass such locks
     on, as NFS of Linux does; after a machine is lost, the server lets go of its locks when its
     lease ends (NFS 4, about two minutes) or when it is up again (NFS 3). Where a file system has no
-    such locks, filelock warns and uses a mere file in its place; if a machine is lost there, delete
-    the file named ``lock`` in the fit's folder.
+    such locks, the lock is a file that its holder touches every 20 seconds, and that others take
+    over a minute after the last touch. A holder that was merely suspended for so long trains on,
+    and the same fit is trained twice: files are replaced whole, so nothing worse comes of it.
 
     A kept fit that is damaged is trained again, with a warning. If the disk is full or the
-    folder read-only, fits go on without being kept, with a warning.
+    folder read-only, or if an argument hides its content (a generator, a handle into a library in
+    C), fits go on without being kept, with a warning.
 
     Examples
     --------
@@ -154,12 +157,7 @@ class ResumableClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             )
         params = self._route("fit", params)
         estimator = clone(self.estimator)
-        name = digest(_describe_fit(estimator, X, y, params))[:32]
-        with open_place(self.folder, name) as place:
-            fitted = place.load(estimator, ours=_is_ours(estimator))
-            loaded = fitted is not None
-            if not loaded:
-                fitted = self._fit_and_keep(place, estimator, X, y, params)
+        fitted, loaded = self._load_or_fit(estimator, X, y, params)
         self.estimator_, self.loaded_, self.classes_ = fitted, loaded, fitted.classes_
         for name in ("n_features_in_", "feature_names_in_"):
             vars(self).pop(name, None)
@@ -273,6 +271,18 @@ class ResumableClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             return params
         return process_routing(self, method, **params).estimator[method]
 
+    def _load_or_fit(self, estimator, X, y, params):
+        try:
+            name = digest(_describe_fit(estimator, X, y, params))[:32]
+        except TypeError as error:
+            warn(f"This fit is not kept, as nothing tells it from another one: {error}")
+            return estimator.fit(X, y, **params), False
+        with open_place(self.folder, name) as place:
+            fitted = place.load(estimator, ours=_is_ours(estimator))
+            if fitted is not None:
+                return fitted, True
+            return self._fit_and_keep(place, estimator, X, y, params), False
+
     def _fit_and_keep(self, place, estimator, X, y, params):
         start = time.perf_counter()
         if _is_ours(estimator):
@@ -329,7 +339,7 @@ def _describe_fit(estimator, X, y, params):
 
         versions["Keras"] = f"{keras.__version__} on {keras.backend.backend()}"
     return {
-        "estimator": describe(estimator),
+        "estimator": describe(estimator, versions=True),
         "X": describe(X),
         "y": describe(y),
         "params": describe(params),

@@ -7,19 +7,20 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import joblib
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from fer_estimators._files.writing import written_whole
+from fer_estimators._files.locking import LOCK_FILE, locked
+from fer_estimators._files.writing import remove_temporaries, written_whole
 from fer_estimators._messages import shorten, warn
 
-_LOCK, _RECORD, _CHECKPOINT = "lock", "fit.json", "checkpoint"
+_RECORD, _CHECKPOINT = "fit.json", "checkpoint"
 # The suffix tells them apart: files of ours are loaded without running any of their code.
 _OURS, _PICKLED = "fit.fer", "fit.joblib"
 _IS_WINDOWS = os.name == "nt"
@@ -176,20 +177,17 @@ def open_place(folder: str | PathLike[str], name: str) -> Iterator[Place]:
         If the folder is none, or cannot be reached.
     """
     path = Path(folder).expanduser() / name
-    lock = FileLock(path / _LOCK)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except OSError as error:
-        if not is_not_writable(error):
-            raise
-        warn_not_kept(folder, error)
-        yield Place(path, writable=False)
-        return
-    try:
-        yield Place(path, writable=True)
-    finally:
-        lock.release()
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(path, wait=True))
+            remove_temporaries(path)
+        except OSError as error:
+            if not is_not_writable(error):
+                raise
+            warn_not_kept(folder, error)
+            yield Place(path, writable=False)
+        else:
+            yield Place(path, writable=True)
 
 
 def is_not_writable(error: OSError) -> bool:
@@ -276,25 +274,25 @@ def _places(folder):
 
 def _delete_unless_used(path):
     try:
-        with FileLock(path / _LOCK).acquire(blocking=False):
-            _delete_folder(path, but=_LOCK if _IS_WINDOWS else None)
+        with locked(path, wait=False):
+            _delete_folder(path, but=LOCK_FILE if _IS_WINDOWS else None)
     except Timeout:
         return False
     if _IS_WINDOWS:
         # Nobody can delete an open file there: a lock that another process has taken stays.
         with suppress(OSError):
-            (path / _LOCK).unlink(missing_ok=True)
+            (path / LOCK_FILE).unlink(missing_ok=True)
             path.rmdir()
     return True
 
 
 def _describe(path):
-    states = [file.stat() for file in path.rglob("*") if file.is_file()]
+    states = list(_states(path))
     n_bytes = sum(state.st_size for state in states)
-    changed = max((state.st_mtime for state in states), default=path.stat().st_mtime)
+    changed = max((state.st_mtime for state in states), default=0.0)
     try:
         record = _read_record(path)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return KeptFit(path.name, "", 0, 0.0, changed, n_bytes, finished=False)
     return KeptFit(
         path.name,
@@ -305,6 +303,14 @@ def _describe(path):
         n_bytes,
         finished=True,
     )
+
+
+def _states(path):
+    for file in path.rglob("*"):
+        # Whoever trains there replaces files and deletes them.
+        with suppress(FileNotFoundError):
+            if file.is_file():
+                yield file.stat()
 
 
 def _read_record(path):
