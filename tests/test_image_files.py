@@ -1,13 +1,14 @@
 """Images that are read when they are asked for: files, HDF5, and whatever has slices."""
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 from sklearn.base import clone
 from sklearn.model_selection import cross_validate
 
-from fer_estimators import CNNClassifier, ImageFiles, ImageResizer
-from fer_estimators.exceptions import ImageReadError
+from fer_estimators import CNNClassifier, ImageFiles, ImageResizer, ResumableClassifier
+from fer_estimators.exceptions import BadImageWarning, ImageReadError
 
 TINY = CNNClassifier("tiny", augmentation=None, epochs=1, random_state=0)
 
@@ -96,7 +97,7 @@ def test_no_more_than_a_batch_is_read_at_once(files, faces, monkeypatch):
         return read(self, paths)
 
     monkeypatch.setattr(ImageFiles, "_read", count)
-    monkeypatch.setattr("fer_estimators._scale._ROWS_AT_ONCE", 50)
+    monkeypatch.setattr("fer_estimators._parts.PART_BYTES", 50 * 16 * 16)
     clone(TINY).set_params(batch_size=20).fit(files, faces.target).predict(files)
     assert 0 < max(sizes) <= 50
 
@@ -108,6 +109,81 @@ def test_a_file_that_vanishes_or_is_damaged_is_named(paths, faces, tmp_path):
     clf = clone(TINY).fit(faces.images, faces.target)
     with pytest.raises(FileNotFoundError, match=r"gone\.png"):
         clf.predict(ImageFiles([*paths, tmp_path / "gone.png"], 16))
+
+
+def copy_all(paths, tmp_path):
+    copies = [tmp_path / path.name for path in paths]
+    for path, copy in zip(paths, copies, strict=True):
+        copy.write_bytes(path.read_bytes())
+    return copies
+
+
+class DeleteAtFirstEpoch(keras.callbacks.Callback):
+    def __init__(self, path):
+        super().__init__()
+        self.path = path
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.path.unlink(missing_ok=True)
+
+
+def test_a_file_that_vanishes_in_an_epoch_is_named(paths, faces, tmp_path):
+    copies = copy_all(paths, tmp_path)
+    clf = clone(TINY).set_params(callbacks=[DeleteAtFirstEpoch(copies[5])])
+    clf.set_params(validation_fraction=None, patience=None)
+    with pytest.raises(FileNotFoundError, match=copies[5].name):
+        clf.fit(ImageFiles(copies, 16), faces.target)
+
+
+def test_files_that_cannot_be_read_are_left_out_of_the_training(paths, faces, tmp_path):
+    copies = copy_all(paths, tmp_path)
+    copies[3].write_bytes(b"\x89PNG\r\n\x1a\n")
+    copies[7].unlink()
+    files = ImageFiles(copies, 16, on_error="skip")
+    with pytest.warns(BadImageWarning, match=r"2 image files cannot be read: .*3\.png; .*7\.png"):
+        assert not np.asarray(files[:10])[[3, 7]].any()
+    kept = np.setdiff1d(np.arange(140), [3, 7])
+    one_batch = clone(TINY).set_params(batch_size=140, validation_fraction=None, patience=None)
+    with pytest.warns(UserWarning, match="2 of the 140 images in X are of one grey"):
+        found = clone(one_batch).fit(files, faces.target)
+    expected = clone(one_batch).fit(faces.images[kept], faces.target[kept])
+    np.testing.assert_allclose(
+        found.predict_proba(faces.images), expected.predict_proba(faces.images), atol=1e-5
+    )
+
+
+def test_a_folder_that_vanishes_ends_the_training(paths, faces, tmp_path):
+    copies = copy_all(paths, tmp_path)
+
+    class DeleteAll(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            for path in copies:
+                path.unlink(missing_ok=True)
+
+    clf = clone(TINY).set_params(callbacks=[DeleteAll()], validation_fraction=None, patience=None)
+    with (
+        pytest.warns(BadImageWarning, match="cannot be read"),
+        pytest.raises(ImageReadError, match=r"None of the .* Is their folder still there"),
+    ):
+        clf.fit(ImageFiles(copies, 16, on_error="skip"), faces.target)
+
+
+def test_processes_that_decode_ahead_give_the_same_images(files, paths, faces):
+    ahead = ImageFiles(paths, 16, n_jobs=2)
+    expected = clone(TINY).fit(files, faces.target).predict_proba(files)
+    np.testing.assert_array_equal(
+        clone(TINY).fit(ahead, faces.target).predict_proba(ahead), expected
+    )
+
+
+def test_what_is_kept_is_told_by_the_content_of_the_files(paths, faces, tmp_path):
+    copies = copy_all(paths, tmp_path)
+    clf = ResumableClassifier(clone(TINY), tmp_path / "fits")
+    assert not clf.fit(ImageFiles(copies, 16), faces.target).loaded_
+    assert clf.fit(ImageFiles(paths, 16), faces.target).loaded_
+    copies[5].write_bytes(copies[6].read_bytes())
+    assert not clf.fit(ImageFiles(copies, 16), faces.target).loaded_
+    assert not clf.fit(ImageFiles(paths, 12), faces.target).loaded_
 
 
 def test_decoded_once_they_are_a_memory_map(files, faces, tmp_path):
@@ -160,7 +236,7 @@ def test_hdf5_is_read_batch_by_batch(faces, tmp_path):
     [(np.nan, "NaN"), (np.inf, "infinity"), (300, r"X\[101, 3, 3, 0\]"), (-1, "X")],
 )
 def test_pixels_of_sequences_are_checked(faces, monkeypatch, value, message):
-    monkeypatch.setattr("fer_estimators._lazy._ROWS_AT_ONCE", 50)
+    monkeypatch.setattr("fer_estimators._parts.PART_BYTES", 50 * 16 * 16 * 4)
     images = faces.images.astype(np.float32)
     images[101, 3, 3] = value
     with pytest.raises(ValueError, match=message):

@@ -1,13 +1,13 @@
 """Sequences of images that are read part by part: of files, HDF5, zarr and Dask arrays."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from fer_estimators._parts import row_slices
 from fer_estimators._scale import refuse_other_than_pixels
-
-_ROWS_AT_ONCE = 4096
 
 
 def is_lazy(X: Any) -> bool:
@@ -60,6 +60,34 @@ class LazyImages:
         """Read all images."""
         return np.asarray(self[:], dtype=dtype)
 
+    def read_ahead(self, picks: Iterable[NDArray[np.intp]]) -> Iterator[NDArray[Any]]:
+        """Read images pick by pick, the next ones in other processes where the source asks for it.
+
+        Parameters
+        ----------
+        picks : iterable of ndarray of int
+            Rows of each part.
+
+        Yields
+        ------
+        ndarray of shape (n, height, width, channels)
+        """
+        n_jobs = getattr(self._source, "n_jobs", None)
+        if n_jobs in (None, 1):
+            yield from (self[rows] for rows in picks)
+            return
+        from joblib import Parallel, delayed
+
+        # Two batches wait for each process: enough to keep it busy, and little memory.
+        parallel = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)
+        parts = parallel(delayed(np.asarray)(_pick_alone(self._source, rows)) for rows in picks)
+        yield from map(self._as_images, parts)
+
+    @property
+    def skips_unreadable(self) -> bool:
+        """Whether black images stand for those that cannot be read."""
+        return getattr(self._source, "on_error", "raise") == "skip"
+
     def check_pixels(self) -> None:
         """Refuse values that no image has, reading part by part.
 
@@ -72,11 +100,18 @@ class LazyImages:
             return
         from sklearn.utils import assert_all_finite
 
-        for start in range(0, len(self), _ROWS_AT_ONCE):
-            part = self[start : start + _ROWS_AT_ONCE]
+        for rows in row_slices(self):
+            part = self[rows]
             assert_all_finite(part, input_name="X")
-            refuse_other_than_pixels(part, first_row=start)
+            refuse_other_than_pixels(part, first_row=rows.start)
 
     def _as_images(self, part):
         part = np.asarray(part)
         return part.reshape(len(part), *self.shape[1:])
+
+
+def _pick_alone(source, rows):
+    """Pick images that the process which reads them decodes by itself."""
+    picked = source[rows]
+    picked.n_jobs = None
+    return picked

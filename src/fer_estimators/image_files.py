@@ -1,21 +1,23 @@
 """Image files as a sequence of images that are read when they are asked for."""
 
-import operator
+import hashlib
 import os
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+import PIL
+from numpy.typing import NDArray
 
+from fer_estimators._files.reading import open_stream
 from fer_estimators._files.resizing import height_and_width
-from fer_estimators._files.writing import written_whole
+from fer_estimators._image_sequence import ImageSequence
+from fer_estimators._messages import name_some, warn
+from fer_estimators.exceptions import BadImageWarning, ImageReadError
 from fer_estimators.preprocessing import ImageReader
 
-_AT_ONCE = 1024
 
-
-class ImageFiles:
+class ImageFiles(ImageSequence):
     """Image files as one array of images that stays on disk.
 
     Has ``shape``, ``dtype``, ``ndim`` and a length. A slice, a mask or an array of numbers picks
@@ -30,6 +32,14 @@ class ImageFiles:
         Height and width of all images, pixels; one number stands for a square.
     color : bool, default=False
         Whether they are RGB rather than grey.
+    n_jobs : int, default=None
+        Number of processes that decode the next batches while a network is trained, and larger
+        parts elsewhere. None decodes in the process that trains, one batch ahead; -1 means one
+        process for each core.
+    on_error : {"raise", "skip"}, default="raise"
+        What to do about files that cannot be read, or have vanished: raise an error that names
+        them, or give black images, with one warning. Training leaves black images out;
+        prediction warns of them.
 
     Attributes
     ----------
@@ -41,23 +51,27 @@ class ImageFiles:
         3 or 4.
     paths : ndarray of str, shape (n,)
         The files, in order.
+    n_jobs : int or None
+        As passed.
+    on_error : str
+        As passed.
 
     Raises
     ------
     ValueError, TypeError
-        If `paths` are not file names, or `image_size` is not a size. Files are not looked at.
+        If `paths` are not file names, or another argument is not as described. Files are not
+        looked at.
 
     See Also
     --------
     ImageReader : Read all files at once, as a step of a pipeline.
+    fer_estimators.datasets.load_image_folder : Find the files, and their labels, in a folder.
 
     Notes
     -----
     A fit reads each file twice before the first epoch, to check its pixels, and then once in each
     epoch; prediction reads it twice. Where decoding takes longer than the network, decode once:
     :meth:`to_memmap`.
-
-    A file that is damaged, or vanishes during a fit, is an error that names it.
 
     Examples
     --------
@@ -84,84 +98,67 @@ class ImageFiles:
         image_size: int | tuple[int, int] = 48,
         *,
         color: bool = False,
+        n_jobs: int | None = None,
+        on_error: Literal["raise", "skip"] = "raise",
     ) -> None:
         if image_size is None:
             raise ValueError("image_size=None, but one size for all is expected, such as 48.")
-        self._reader = ImageReader(image_size, color=color).fit(paths)
-        self.paths: NDArray[np.str_] = np.array([os.fspath(path) for path in paths])
-        if self.paths.dtype.kind != "U":
+        if on_error not in ("raise", "skip"):
+            raise ValueError(f"on_error={on_error!r}, but 'raise' or 'skip' is expected.")
+        ImageReader(image_size, color=color, n_jobs=n_jobs).fit(paths)
+        names = np.array([os.fspath(path) for path in paths])
+        if names.dtype.kind != "U":
             raise TypeError(
                 "paths holds the contents of files as bytes, but file names are expected. Read "
                 "contents with ImageReader."
             )
-        self._image_shape = (*height_and_width(image_size), *((3,) if color else ()))
+        super().__init__(names, (*height_and_width(image_size), *((3,) if color else ())))
+        self.n_jobs = n_jobs
+        self.on_error = on_error
+        self._named = set()
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Number of files, height and width, and 3 of RGB images."""
-        return (len(self.paths), *self._image_shape)
+    def paths(self) -> NDArray[np.str_]:
+        """The files, in order."""
+        return self._items
 
-    @property
-    def ndim(self) -> int:
-        """Number of axes, 3 or 4."""
-        return len(self.shape)
+    def __fingerprint__(self) -> list[Any]:
+        """Return what tells these images from others: the files' content, which is not decoded."""
+        content = hashlib.sha256()
+        for path in self.paths:
+            try:
+                with open_stream(path) as file:
+                    content.update(hashlib.file_digest(file, "sha256").digest())
+            except OSError:
+                if self.on_error == "raise":
+                    raise
+                content.update(b"unreadable")
+        return [self.shape, content.hexdigest(), PIL.__version__]
 
-    @property
-    def dtype(self) -> np.dtype[np.uint8]:
-        """Always uint8."""
-        return np.dtype(np.uint8)
+    def _read(self, items):
+        reader = ImageReader(self.shape[1:3], color=self.ndim == 4, n_jobs=self.n_jobs)
+        try:
+            return reader.transform(items)
+        except (ImageReadError, FileNotFoundError):
+            if self.on_error == "raise":
+                raise
+        images = np.zeros((len(items), *self._image_shape), dtype=self.dtype)
+        faults = {}
+        for image, path in zip(images, items, strict=True):
+            try:
+                image[:] = reader.set_params(n_jobs=None).transform([path])[0]
+            except (ImageReadError, FileNotFoundError) as error:
+                faults[str(path)] = error
+        self._warn_once(faults)
+        return images
 
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: Any) -> Self | NDArray[np.uint8]:
-        """Pick files by a slice, a mask or numbers, or read one image by its number."""
-        if isinstance(index, tuple) and len(index) == 2 and index[1] is Ellipsis:
-            index = index[0]  # as scikit-learn's splitters write it
-        if not isinstance(index, slice) and np.ndim(index) == 0:
-            return self._read(self.paths[[operator.index(index)]])[0]
-        picked = object.__new__(type(self))
-        vars(picked).update(vars(self), paths=self.paths[index])
-        if picked.paths.ndim != 1:
-            raise IndexError(f"index {index!r:.80} is not of one axis, but pick images by number.")
-        return picked
-
-    def __array__(
-        self, dtype: DTypeLike | None = None, copy: bool | None = None
-    ) -> NDArray[np.uint8]:
-        """Read all files."""
-        if copy is False:
-            raise ValueError("ImageFiles holds no array: its pixels have to be read (copied).")
-        pixels = self._read(self.paths) if len(self) else np.empty(self.shape, dtype=np.uint8)
-        return pixels if dtype is None else pixels.astype(dtype)
-
-    def __repr__(self) -> str:
-        return f"<ImageFiles of shape {self.shape}>"
-
-    def to_memmap(self, path: str | os.PathLike[str]) -> np.memmap:
-        """Decode all files once, into a file of NumPy's format, part by part.
-
-        Parameters
-        ----------
-        path : path-like
-            Ending in ``.npy``. A file that is there is replaced once the new one is whole.
-
-        Returns
-        -------
-        memmap of shape (n, height, width[, 3]), dtype uint8, values 0..255
-            Read-only.
-
-        Raises
-        ------
-        OSError
-            If an image cannot be read, or the file not written.
-        """
-        header = {"descr": "|u1", "fortran_order": False, "shape": self.shape}
-        with written_whole(path) as file:
-            np.lib.format.write_array_header_1_0(file, header)
-            for start in range(0, len(self), _AT_ONCE):
-                file.write(np.asarray(self[start : start + _AT_ONCE]).tobytes())
-        return np.load(path, mmap_mode="r")
-
-    def _read(self, paths):
-        return self._reader.transform(paths)
+    def _warn_once(self, faults):
+        # The set is shared by all that was picked from the same files.
+        new = [path for path in faults if path not in self._named]
+        self._named.update(new)
+        if new:
+            warn(
+                f"{len(new)} image files cannot be read: {name_some(new)}. They count as black "
+                "images, which training leaves out.",
+                BadImageWarning,
+            )

@@ -123,7 +123,7 @@ def make_dataset(batches: keras.utils.PyDataset) -> tf.data.Dataset:
     options.autotune.enabled = False
     options.threading.private_threadpool_size = 1
     dataset = tf.data.Dataset.from_generator(
-        lambda: (batches[index] for index in range(len(batches))),
+        batches.in_order,
         output_signature=tuple(spec(array) for array in batches[0]),
     )
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))

@@ -16,9 +16,11 @@ from sklearn.utils.validation import check_consistent_length
 from fer_estimators._compat import check_sample_weight
 from fer_estimators._frame import warn_of_reordered_rows
 from fer_estimators._label_column import flatten_labels
+from fer_estimators._lazy import LazyImages
 from fer_estimators._prediction import as_seen
 from fer_estimators._probabilities import as_ordered_columns, find_improper, find_permutation
 from fer_estimators._scale import find_blank, warn_of_blank, warn_of_large
+from fer_estimators.exceptions import ImageReadError
 from fer_estimators.images import check_image_shape, check_input_images, convert_to_shape
 
 
@@ -110,8 +112,8 @@ class ImageBatches(keras.utils.PyDataset):
 
     Parameters
     ----------
-    images : ndarray of shape (n_samples, height, width, channels)
-        Pixels of any dtype; a memory map is read batch by batch.
+    images : ndarray or LazyImages of shape (n_samples, height, width, channels)
+        Pixels of any dtype; what is on disk is read batch by batch.
     codes : ndarray of shape (n_samples,), dtype int
         Column of each image's class.
     n_classes : int
@@ -145,6 +147,7 @@ class ImageBatches(keras.utils.PyDataset):
     ):
         super().__init__()
         self.images = images
+        self.error = None
         self.codes = codes
         self.soft = None if soft is None else soft.astype(dtype)
         self.weights = None if weights is None else weights.astype(dtype)
@@ -166,9 +169,33 @@ class ImageBatches(keras.utils.PyDataset):
         return math.ceil(len(self.rows) / self.batch_size)
 
     def __getitem__(self, index):
-        rows = self._order[index * self.batch_size : (index + 1) * self.batch_size]
+        rows = self._rows_of(index)
+        return self._make_batch(self.images[rows], rows)
+
+    def in_order(self):
+        """Yield the batches of an epoch, those of files read ahead; keep an error in `error`."""
+        picks = [self._rows_of(index) for index in range(len(self))]
+        is_lazy = isinstance(self.images, LazyImages)
+        parts = self.images.read_ahead(picks) if is_lazy else map(self.images.__getitem__, picks)
+        try:
+            yield from map(self._make_batch, parts, picks)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def _rows_of(self, index):
+        return self._order[index * self.batch_size : (index + 1) * self.batch_size]
+
+    def _make_batch(self, images, rows):
+        if isinstance(self.images, LazyImages) and self.images.skips_unreadable:
+            readable = images.any(axis=(1, 2, 3))
+            if not readable.any():
+                raise ImageReadError(
+                    f"None of the {len(rows)} image files of a batch can be read. Is their folder "
+                    "still there?"
+                )
+            images, rows = images[readable], rows[readable]
         targets = self._one_hot[self.codes[rows]] if self.soft is None else self.soft[rows]
-        images = self.images[rows]
         # Not every backend takes numbers of another machine's byte order.
         batch = images.astype(images.dtype.newbyteorder("="), copy=False), targets
         return batch if self.weights is None else (*batch, self.weights[rows])

@@ -1,6 +1,7 @@
 """Train a network in phases, one after the other, on the same batches."""
 
 from collections.abc import Callable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -128,7 +129,11 @@ class Trainer:
         watching = [*guards, *rule.callbacks, progress, interruption]
         make_dataset = get_backend().make_dataset
         data = make_dataset(batches), None if validation is None else make_dataset(validation)
-        with left_copyable(rule.callbacks), interruption.listening():
+        with (
+            left_copyable(rule.callbacks),
+            interruption.listening(),
+            _errors_of_files(batches, validation),
+        ):
             try:
                 for number, phase in enumerate(phases):
                     self._run_phase(number, phase, rule, batches, data, progress, watching)
@@ -166,6 +171,18 @@ class Trainer:
             take_average(self.model, batches)
             progress.best.keep()
         progress.best.restore()
+
+
+@contextmanager
+def _errors_of_files(*sets):
+    """Raise an error about a file as it was, where the backend made one of its own of it."""
+    try:
+        yield
+    except Exception:
+        for batches in sets:
+            if batches is not None and batches.error is not None:
+                raise batches.error from None
+        raise
 
 
 def _end_early(best, callbacks):
