@@ -114,22 +114,24 @@ def _as_pixels(image):
     return np.asarray(image)
 
 
-# What holds batches of images and labels, by the package and the attribute that tell it.
+# What holds images and labels, by the package and the attribute that tell it.
 _DATASETS = {
-    ("tensorflow", "element_spec"): "np.concatenate([images for images, labels in dataset])",
-    ("torch", "batch_size"): "torch.cat([images for images, labels in loader]).numpy()",
-    ("keras", "num_batches"): "np.concatenate([dataset[i][0] for i in range(len(dataset))])",
-    ("datasets", "column_names"): "np.stack([np.asarray(image) for image in dataset['image']])",
+    "tensorflow": "element_spec",
+    "torch": "__getitem__",
+    "keras": "num_batches",
+    "datasets": "column_names",
 }
 
 
 def _refuse_datasets(X):
     packages = {cls.__module__.partition(".")[0] for cls in type(X).__mro__}
-    for (package, attribute), code in _DATASETS.items():
-        if package in packages and hasattr(X, attribute) and not hasattr(X, "ndim"):
+    for package, attribute in _DATASETS.items():
+        is_one = package in packages and hasattr(X, attribute) and not hasattr(X, "ndim")
+        if is_one or (package in packages and hasattr(X, "batch_sampler")):
             raise TypeError(
                 f"X is a {type(X).__name__} of {package}, but an array of images is expected, and "
-                f"one of labels for y. Take them out: `X = {code}`, and the labels likewise."
+                "one of labels for y. Take them out: `from fer_estimators.datasets import "
+                "from_dataset`, and then `X, y = from_dataset(dataset)`."
             )
 
 

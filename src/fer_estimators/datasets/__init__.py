@@ -1,6 +1,7 @@
 """Loaders for FER2013 and other sets of face images, and a generator of drawn faces.
 
-``load_*`` reads what is on disk, ``make_*`` draws, ``find_duplicates`` compares. Importing this
+``load_*`` reads what is on disk, ``make_*`` draws, ``from_dataset`` takes over what another library
+has read, ``find_duplicates`` compares. Importing this
 package imports neither Keras nor its backend, and nothing here uses the network.
 """
 
@@ -8,6 +9,7 @@ from fer_estimators.datasets._duplicates import find_duplicates
 from fer_estimators.datasets._emotions import EMOTIONS
 from fer_estimators.datasets._faces import make_faces
 from fer_estimators.datasets._fer2013 import load_fer2013
+from fer_estimators.datasets._from_dataset import from_dataset
 from fer_estimators.datasets._image_folder import load_image_folder
 from fer_estimators.datasets._label_sets import LABEL_SETS, LabelList, LabelSet
 
@@ -17,6 +19,7 @@ __all__ = [
     "LabelList",
     "LabelSet",
     "find_duplicates",
+    "from_dataset",
     "load_fer2013",
     "load_image_folder",
     "make_faces",

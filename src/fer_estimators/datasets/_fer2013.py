@@ -19,7 +19,12 @@ from fer_estimators.datasets._fer_plus import TIES, use_votes
 from fer_estimators.datasets._label_sets import EIGHT_EMOTIONS
 from fer_estimators.datasets._layout import Layout
 from fer_estimators.datasets._loading import load, read_description, read_set, to_bunch
-from fer_estimators.datasets._options import check_choice, check_options, check_path
+from fer_estimators.datasets._options import (
+    check_choice,
+    check_options,
+    check_path,
+    refuse_with_lazy,
+)
 from fer_estimators.datasets._votes_table import read_votes
 from fer_estimators.exceptions import BadImageWarning, LabelError
 
@@ -45,6 +50,7 @@ def load_fer2013(
     verify: bool | None = None,
     cache: str | PathLike[str] | None = None,
     n_jobs: int | None = None,
+    lazy: bool = False,
     return_X_y: bool = False,
 ) -> Bunch | tuple[NDArray[Any], NDArray[Any]]:
     r"""Load FER2013: grey face images of 48x48 pixels with one of seven emotions.
@@ -103,6 +109,11 @@ def load_fer2013(
     n_jobs : int, default=None
         Number of processes that decode; None means this one, -1 one for each core. The first
         call with several takes half a second to start them.
+    lazy : bool, default=False
+        Give :class:`~fer_estimators.ImageFiles`, which reads a file when its batch is due, rather
+        than an array. For image files in a folder, without `verify` and `cache`; nothing is opened
+        here, so damaged files, equal images and other sizes are not found: every image is
+        resized to `image_size`, None being 48 x 48.
     return_X_y : bool, default=False
         Return ``(data, target)`` instead of a Bunch.
 
@@ -115,7 +126,7 @@ def load_fer2013(
         images : ndarray of shape (n_images, 48, 48), dtype uint8
             Grey levels, 0-255; `image_size` if given.
         data : ndarray of shape (n_images, 2304), dtype uint8
-            A view of `images`, one row for each image.
+            A view of `images`, one row for each image; `images` itself if `lazy`.
         target : ndarray of shape (n_images,), dtype str
             Emotion names.
         target_names : ndarray of shape (7,), dtype str
@@ -203,6 +214,9 @@ def load_fer2013(
     >>> print(*faces.target)
     angry disgust fear happy sad surprise neutral
     """
+    if lazy:
+        refuse_with_lazy(verify=verify, cache=cache)
+        image_size = IMAGE_SIZE if image_size is None else image_size
     options = check_options(
         split=split,
         classes=classes,
@@ -212,6 +226,7 @@ def load_fer2013(
         follow_links=follow_links,
         verify=verify,
         n_jobs=n_jobs,
+        lazy=lazy,
         emotions=True,
     )
     table = None

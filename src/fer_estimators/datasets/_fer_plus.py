@@ -5,6 +5,7 @@ import numpy as np
 from fer_estimators._frame import make_frame
 from fer_estimators._messages import name_some
 from fer_estimators.datasets._emotions import EMOTIONS
+from fer_estimators.datasets._loading import as_rows
 from fer_estimators.datasets._votes_table import VOTE_COLUMNS, VOTED_EMOTIONS
 from fer_estimators.exceptions import DatasetError
 
@@ -61,7 +62,7 @@ def use_votes(bunch, table, *, n_rows, ties, emotions):
         )
     images, target, votes = bunch.images[kept], target[kept], votes[kept]
     bunch.update(
-        data=images.reshape(len(images), -1),
+        data=as_rows(images),
         images=images,
         target=target,
         target_names=np.array(emotions),

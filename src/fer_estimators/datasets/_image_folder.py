@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fer_estimators.datasets._label_sets import look_up_labels, sets_with_folders
 from fer_estimators.datasets._layout import Layout
 from fer_estimators.datasets._loading import load, read_set, to_bunch
-from fer_estimators.datasets._options import check_options
+from fer_estimators.datasets._options import check_options, refuse_with_lazy
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
@@ -32,6 +32,7 @@ def load_image_folder(
     verify: bool | None = None,
     cache: str | PathLike[str] | None = None,
     n_jobs: int | None = None,
+    lazy: bool = False,
     return_X_y: bool = False,
 ) -> Bunch | tuple[NDArray[Any], NDArray[Any]]:
     """Load a set of images with one folder for each class, whatever the classes.
@@ -70,6 +71,11 @@ def load_image_folder(
     n_jobs : int, default=None
         Number of processes that decode; None means this one, -1 one for each core. The first
         call with several takes half a second to start them.
+    lazy : bool, default=False
+        Give :class:`~fer_estimators.ImageFiles`, which reads a file when its batch is due, rather
+        than an array. For image files in a folder, without `verify` and `cache`; nothing is opened
+        here, so damaged files, equal images and other sizes are not found: `image_size`
+        is needed, and every image is resized to it.
     return_X_y : bool, default=False
         Return ``(data, target)`` instead of a Bunch.
 
@@ -82,7 +88,7 @@ def load_image_folder(
 (n_images, height, width, 3), dtype uint8
             Grey levels or RGB, 0-255.
         data : ndarray of shape (n_images, n_values), dtype uint8
-            A view of `images`, one row for each image.
+            A view of `images`, one row for each image; `images` itself if `lazy`.
         target : ndarray of shape (n_images,), dtype str
             Names of the class folders, or emotions with `labels`.
         target_names : ndarray of shape (n_classes,), dtype str
@@ -133,6 +139,10 @@ def load_image_folder(
     >>> faces.images.shape, list(faces.filenames)
     ((2, 24, 32), ['calm/1.png', 'tense/1.png'])
     """
+    if lazy:
+        refuse_with_lazy(verify=verify, cache=cache)
+        if image_size is None:
+            raise ValueError("lazy=True needs image_size, such as 48: no image is opened to see.")
     options = check_options(
         split=split,
         classes=classes,
@@ -142,6 +152,7 @@ def load_image_folder(
         follow_links=follow_links,
         verify=verify,
         n_jobs=n_jobs,
+        lazy=lazy,
         emotions=False,
     )
     label_set = look_up_labels(labels)

@@ -66,7 +66,7 @@ def to_bunch(loaded, target_names, description):
 
     images = loaded.images
     return Bunch(
-        data=images.reshape(len(images), -1),
+        data=as_rows(images),
         images=images,
         target=np.array(loaded.target, dtype=str),
         target_names=np.array(target_names, dtype=str),
@@ -78,6 +78,11 @@ def to_bunch(loaded, target_names, description):
     )
 
 
+def as_rows(images):
+    """View images as one row each; those that are read lazily stay as they are."""
+    return images.reshape(len(images), -1) if isinstance(images, np.ndarray) else images
+
+
 def read_description(name):
     """Return a page of ``descr/``."""
     return files(__package__).joinpath("descr", name).read_text(encoding="utf-8")
@@ -87,6 +92,8 @@ def read_set(path, options, layout):
     """Read a folder, a zip archive or (for emotions) a csv table into `Loaded`."""
     report = LoadReport()
     kind = _kind_of(path, tables=layout.reads_tables)
+    if kind != "folder":
+        _refuse_lazy(options, path, kind)
     if kind == "table":
         loaded = _read_table_file(path, options, layout, report)
     else:
@@ -104,6 +111,7 @@ def _read_source(path, kind, options, layout, report):
         table = None if source.paths or not layout.reads_tables else _choose_table(source)
         if table is not None:
             _refuse_verify(options, path)
+            _refuse_lazy(options, path, "table")
             with source.open(table) as stream:
                 name = os.path.basename(table)
                 return read_table(stream, name, options, report, codes=layout.table_codes)
@@ -111,14 +119,33 @@ def _read_source(path, kind, options, layout, report):
             items = arrange_labelled(source, layout.labels, options, report)
         else:
             items = arrange(source, layout, options, report)
-        images, kept = stack_images(source, [item.path for item in items], options, report)
-    items = [items[index] for index in kept]
+        paths = [item.path for item in items]
+        if options.lazy:
+            return _arranged(_image_files(path, paths, options), items, report)
+        images, kept = stack_images(source, paths, options, report)
+    return _arranged(images, [items[index] for index in kept], report)
+
+
+def _arranged(images, items, report):
     return Loaded(
         images,
         [item.label for item in items],
         [item.path for item in items],
         [item.split for item in items],
         report,
+    )
+
+
+def _image_files(folder, paths, options):
+    # Imported here: it needs scikit-learn, which takes longer to import than most sets to load.
+    from fer_estimators.image_files import ImageFiles
+
+    return ImageFiles(
+        [os.path.join(folder, path) for path in paths],
+        options.image_size,
+        color=options.color,
+        n_jobs=options.n_jobs,
+        on_error=options.on_error,
     )
 
 
@@ -143,6 +170,14 @@ def _refuse_verify(options, path):
     if options.verify:
         raise DatasetError(
             f"verify={options.verify!r} compares image files, but {path!r} is a csv table"
+        )
+
+
+def _refuse_lazy(options, path, kind):
+    if options.lazy:
+        raise DatasetError(
+            f"lazy=True reads image files in a folder, but {path!r} is a {kind}. Unpack it, or "
+            "leave out lazy."
         )
 
 
@@ -180,7 +215,7 @@ def _refuse(path, head, tables):
 
 def _warn_about_duplicates(loaded):
     """Warn where splits that were loaded together share images, or labels of equal ones differ."""
-    if len(set(loaded.split)) < 2:
+    if len(set(loaded.split)) < 2 or not isinstance(loaded.images, np.ndarray):
         return
     duplicates = find_duplicates(loaded.images, target=loaded.target, split=loaded.split)
     for (first, second), count in duplicates.across_splits.items():

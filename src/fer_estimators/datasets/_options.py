@@ -27,6 +27,7 @@ class Options:
     follow_links: bool
     verify: str | None
     n_jobs: int | None
+    lazy: bool = False
 
     def key(self):
         """Return what makes the result another one; the number of processes does not."""
@@ -35,7 +36,7 @@ class Options:
 
 
 def check_options(
-    *, split, classes, image_size, color, on_error, follow_links, verify, n_jobs, emotions
+    *, split, classes, image_size, color, on_error, follow_links, verify, n_jobs, lazy, emotions
 ):
     """Return `Options`, or raise ValueError or TypeError that names the faulty argument."""
     check_choice("on_error", on_error, ("raise", "skip"))
@@ -51,7 +52,18 @@ def check_options(
         follow_links=bool(follow_links),
         verify=verify,
         n_jobs=n_jobs,
+        lazy=bool(lazy),
     )
+
+
+def refuse_with_lazy(**values):
+    """Raise ValueError for arguments that need the pixels of all images, which lazy=True leaves."""
+    for name, value in values.items():
+        if value is not None:
+            raise ValueError(
+                f"{name}={value!r} was passed with lazy=True, which opens no image. Leave out one "
+                "of them."
+            )
 
 
 def check_choice(name, value, choices):

@@ -1,0 +1,207 @@
+"""Images and labels out of the data sets of other libraries, none of which is needed here."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_estimators._image_sequence import ImageSequence
+from fer_estimators._messages import shorten
+from fer_estimators.exceptions import DatasetError
+
+_EXPECTED = (
+    "a data set of (image, label) is expected: of Hugging Face, tf.data, a PyDataset, a Dataset or "
+    "DataLoader of PyTorch, or another sequence of pairs. For arrays nothing is to be done: pass "
+    "them to fit."
+)
+
+
+def from_dataset(dataset: Any) -> tuple[ImageSequence | NDArray[Any], NDArray[Any]]:
+    """Take images and labels out of another library's data set of (image, label).
+
+    Parameters
+    ----------
+    dataset : data set
+        One of
+
+        - a Hugging Face ``Dataset`` with one column of images and one of class labels;
+        - a map-style ``Dataset`` of PyTorch, or any other sequence of pairs;
+        - a ``DataLoader`` of PyTorch, a ``PyDataset`` of Keras, a ``tf.data.Dataset`` or another
+          iterable of batches: it is read into memory, once, in its own order.
+
+    Returns
+    -------
+    X : sequence of shape (n, height, width) or (n, height, width, channels)
+        What is indexed by number stays where it is and is read batch by batch, in its own dtype;
+        what can only be read in order is an array. Channels that came first come last.
+    y : ndarray of shape (n,)
+        Names where the data set tells them (Hugging Face's ``ClassLabel``, ``classes``,
+        ``class_names``), else the labels as they are; one-hot labels as numbers.
+
+    Raises
+    ------
+    TypeError
+        If `dataset` is of another kind.
+    DatasetError
+        If it is empty, has other columns or elements than an image and a label, or labels that
+        are neither numbers, names nor one-hot.
+
+    See Also
+    --------
+    load_image_folder : Read a folder of image files.
+    fer_estimators.ImageFiles : Image files that are read when they are asked for.
+
+    Notes
+    -----
+    Random changes of a data set for training (``transforms.RandomCrop``, ``.map`` of ``tf.data``)
+    become part of the images: leave them out, and let the classifier's `augmentation` make
+    them. So do divisions by 255, which classifiers refuse.
+
+    Examples
+    --------
+    >>> from fer_estimators.datasets import from_dataset, make_faces
+    >>> faces = make_faces(6, random_state=0)
+    >>> pairs = list(zip(faces.images, faces.target))  # as of a Dataset of PyTorch
+    >>> X, y = from_dataset(pairs)
+    >>> X.shape, y[:2].tolist()
+    ((6, 48, 48), ['angry', 'disgust'])
+    """
+    if hasattr(dataset, "column_names"):
+        return _from_columns(dataset)
+    if hasattr(dataset, "num_batches"):
+        return _from_batches(dataset, (dataset[i] for i in range(dataset.num_batches)))
+    if hasattr(dataset, "element_spec"):
+        elements = dataset.as_numpy_iterator()
+        shape = getattr(dataset.element_spec[0], "shape", ())
+        return _from_batches(dataset, elements if len(shape) == 4 else map(_as_batch, elements))
+    if hasattr(dataset, "batch_sampler"):
+        return _from_batches(dataset, dataset)
+    if hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__") and _is_pair(dataset):
+        return _from_pairs(dataset)
+    raise TypeError(
+        f"dataset={shorten(dataset)} has type {type(dataset).__name__}, but {_EXPECTED}"
+    )
+
+
+class IndexedImages(ImageSequence):
+    """Images of a data set that is indexed by number.
+
+    Parameters
+    ----------
+    dataset : sequence
+    n_images : int
+    part : str or int
+        Column of the image, or its place in a pair.
+    """
+
+    def __init__(self, dataset, n_images, part):
+        self._dataset, self._part = dataset, part
+        first = _as_pixels(dataset[0][part])
+        super().__init__(np.arange(n_images), first.shape, first.dtype)
+
+    def _read(self, items):
+        images = [_as_pixels(self._dataset[int(item)][self._part]) for item in items]
+        for item, image in zip(items, images, strict=True):
+            if image.shape != self._image_shape:
+                raise DatasetError(
+                    f"image {item} has shape {image.shape}, and the first one {self._image_shape}, "
+                    "but one shape is expected. Resize them in the data set."
+                )
+        return np.stack(images)
+
+
+def _from_columns(dataset):
+    """Read a data set of Hugging Face."""
+    if isinstance(dataset, dict):
+        raise DatasetError(
+            f"dataset has the splits {list(dataset)}, but one is expected. Pass "
+            f"dataset[{next(iter(dataset), 'train')!r}]."
+        )
+    kinds = {name: type(feature).__name__ for name, feature in dataset.features.items()}
+    images = [name for name, kind in kinds.items() if kind == "Image"]
+    labels = [name for name, kind in kinds.items() if kind == "ClassLabel"]
+    if len(images) != 1 or len(labels) != 1:
+        raise DatasetError(
+            f"dataset has the columns {kinds}, but one Image and one ClassLabel are expected. Drop "
+            "the others with `dataset.select_columns`, or convert one with `dataset.cast_column`."
+        )
+    if not hasattr(dataset, "__len__"):
+        raise TypeError(
+            "dataset is streamed, so that nothing is known of its length. Load it without "
+            "streaming=True."
+        )
+    names = np.array(dataset.features[labels[0]].names)
+    codes = np.asarray(dataset[labels[0]][:])
+    _refuse_empty(codes)
+    return IndexedImages(dataset, len(codes), images[0]), _name_labels(codes, names)
+
+
+def _from_pairs(dataset):
+    """Read a sequence of pairs, of which PyTorch's data sets of images know their labels."""
+    targets = getattr(dataset, "targets", None)
+    if targets is None or getattr(dataset, "target_transform", None) is not None:
+        targets = [dataset[i][1] for i in range(len(dataset))]
+    y = _name_labels(np.asarray(targets), getattr(dataset, "classes", None))
+    return IndexedImages(dataset, len(y), 0), y
+
+
+def _from_batches(dataset, batches: Iterable):
+    """Read batches in order, into memory."""
+    images, labels = [], []
+    for batch in batches:
+        if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+            raise DatasetError(f"dataset has batches {shorten(batch)}, but {_EXPECTED}")
+        images += map(_as_pixels, batch[0])
+        labels += list(np.asarray(batch[1]))
+    _refuse_empty(labels)
+    classes = getattr(dataset, "class_names", None)
+    return np.stack(images), _name_labels(np.asarray(labels), classes)
+
+
+def _as_batch(pair):
+    return tuple(np.asarray(part)[np.newaxis] for part in pair)
+
+
+def _is_pair(dataset):
+    _refuse_empty(dataset)
+    first = dataset[0]
+    return isinstance(first, (tuple, list)) and len(first) == 2
+
+
+def _refuse_empty(values):
+    if not len(values):
+        raise DatasetError("dataset is empty. Check its path, its split, or what filters it.")
+
+
+def _as_pixels(image):
+    """Return one image with its channels last, as an array."""
+    if hasattr(image, "getbands") and image.mode not in ("L", "RGB"):
+        raise DatasetError(
+            f"dataset holds images of mode {image.mode!r}, whose numbers are not grey levels or "
+            "RGB. Convert them in the data set: image.convert('L') or image.convert('RGB')."
+        )
+    image = np.asarray(image)
+    if image.ndim == 3 and image.shape[0] in (1, 3) and image.shape[2] not in (1, 3):
+        return np.moveaxis(image, 0, -1)
+    return image
+
+
+def _name_labels(labels, names):
+    """Return one label for each image: its name where names are known."""
+    if labels.ndim == 2 and ((labels == 1).sum(axis=1) == (labels != 0).sum(axis=1)).all():
+        labels = labels.argmax(axis=1)
+    if labels.ndim != 1 or labels.dtype.kind not in "iuUSO":
+        raise DatasetError(
+            f"dataset has labels of shape {labels.shape} and dtype {labels.dtype}, but one number, "
+            "name or one-hot row for each image is expected. Pass shares of votes to "
+            "fit(..., y_proba=...)."
+        )
+    if names is None or labels.dtype.kind not in "iu":
+        return labels
+    if labels.min() < 0 or labels.max() >= len(names):
+        raise DatasetError(
+            f"dataset has labels from {labels.min()} to {labels.max()}, but only {len(names)} "
+            f"classes: {shorten(list(names))}. Drop the images without a label."
+        )
+    return np.asarray(names)[labels]

@@ -1,0 +1,174 @@
+"""Other libraries' data sets: what is taken over, and what is refused."""
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.model_selection import cross_val_score
+
+from fer_estimators import CNNClassifier
+from fer_estimators.datasets import from_dataset
+from fer_estimators.exceptions import DatasetError
+
+TINY = CNNClassifier("tiny", augmentation=None, epochs=1, random_state=0)
+
+
+@pytest.fixture
+def few(faces):
+    return faces.images[:14], faces.target[:14]
+
+
+def codes_of(y):
+    names, codes = np.unique(y, return_inverse=True)
+    return names.tolist(), codes
+
+
+class Pairs:
+    """What data sets of torchvision are like."""
+
+    def __init__(self, images, y):
+        self.images, self.y, self.n_read = images, y, 0
+        self.classes, self.targets = codes_of(y)
+        self.targets = self.targets.tolist()
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        self.n_read += 1
+        return Image.fromarray(self.images[index]), self.targets[index]
+
+
+def test_pairs_are_read_when_they_are_asked_for(few):
+    pairs = Pairs(*few)
+    X, y = from_dataset(pairs)
+    assert pairs.n_read < 5
+    assert (X.shape, X.dtype) == ((14, 16, 16), np.uint8)
+    assert y.tolist() == few[1].tolist()
+    np.testing.assert_array_equal(np.asarray(X[2:5]), few[0][2:5])
+
+
+def test_labels_that_the_data_set_changes_are_those_of_its_pairs(few):
+    class Changed(Pairs):
+        target_transform = staticmethod(lambda code: code + 100)
+        classes = None
+
+        def __getitem__(self, index):
+            image, code = super().__getitem__(index)
+            return image, self.target_transform(code)
+
+    changed = Changed(*few)
+    changed.classes = None
+    assert from_dataset(changed)[1].tolist() == [code + 100 for code in changed.targets]
+
+
+def test_a_classifier_learns_the_same_from_a_data_set(faces):
+    X, y = from_dataset(Pairs(faces.images, faces.target))
+    expected = cross_val_score(TINY, faces.images, faces.target, cv=2)
+    np.testing.assert_array_equal(cross_val_score(TINY, X, y, cv=2), expected)
+
+
+def test_channels_come_last(few):
+    pairs = [(np.stack([image] * 3), label) for image, label in zip(*few, strict=True)]
+    X, _ = from_dataset(pairs)
+    np.testing.assert_array_equal(np.asarray(X), np.stack([few[0]] * 3, axis=-1))
+
+
+@pytest.mark.parametrize("batched", [True, False])
+@pytest.mark.parametrize("one_hot", [True, False])
+def test_data_sets_of_tensorflow_are_read(few, batched, one_hot):
+    tf = pytest.importorskip("tensorflow")
+    names, codes = codes_of(few[1])
+    labels = np.eye(len(names))[codes] if one_hot else codes
+    dataset = tf.data.Dataset.from_tensor_slices((few[0][..., np.newaxis], labels))
+    dataset = dataset.batch(4) if batched else dataset
+    dataset.class_names = names
+    X, y = from_dataset(dataset)
+    np.testing.assert_array_equal(X, few[0][..., np.newaxis])
+    assert y.tolist() == few[1].tolist()
+
+
+def test_data_sets_of_keras_are_read(few):
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, index):
+            rows = slice(4 * index, 4 * index + 4)
+            return few[0][rows], few[1][rows]
+
+    X, y = from_dataset(Batches())
+    np.testing.assert_array_equal(X, few[0])
+    assert y.tolist() == few[1].tolist()
+
+
+def test_data_sets_and_loaders_of_pytorch_are_read(few):
+    torch = pytest.importorskip("torch")
+    names, codes = codes_of(few[1])
+    tensors = torch.tensor(few[0])[:, None], torch.tensor(codes)
+    dataset = torch.utils.data.TensorDataset(*tensors)
+    for source in (dataset, torch.utils.data.DataLoader(dataset, batch_size=4)):
+        X, y = from_dataset(source)
+        np.testing.assert_array_equal(np.asarray(X), few[0][..., np.newaxis])
+        assert np.array(names)[y].tolist() == few[1].tolist()
+        with pytest.raises(TypeError, match="X, y = from_dataset"):
+            TINY.fit(source, few[1])
+
+
+def make_hugging_face(few):
+    datasets = pytest.importorskip("datasets")
+    names, codes = codes_of(few[1])
+    features = datasets.Features(
+        {"picture": datasets.Image(), "emotion": datasets.ClassLabel(names=names)}
+    )
+    rows = {"picture": [Image.fromarray(image) for image in few[0]], "emotion": codes.tolist()}
+    return datasets.Dataset.from_dict(rows, features=features)
+
+
+def test_data_sets_of_hugging_face_are_read_when_they_are_asked_for(few):
+    dataset = make_hugging_face(few)
+    X, y = from_dataset(dataset)
+    assert y.tolist() == few[1].tolist()
+    np.testing.assert_array_equal(np.asarray(X[[3, 1]]), few[0][[3, 1]])
+    with pytest.raises(TypeError, match="X, y = from_dataset"):
+        TINY.fit(dataset, few[1])
+
+
+def test_splits_and_other_columns_of_hugging_face_are_refused(few):
+    datasets = pytest.importorskip("datasets")
+    dataset = make_hugging_face(few)
+    with pytest.raises(DatasetError, match=r"Pass dataset\['train'\]"):
+        from_dataset(datasets.DatasetDict(train=dataset))
+    with pytest.raises(DatasetError, match="one Image and one ClassLabel"):
+        from_dataset(dataset.remove_columns("emotion"))
+    with pytest.raises(TypeError, match="streaming"):
+        from_dataset(dataset.to_iterable_dataset())
+
+
+@pytest.mark.parametrize(
+    ("dataset", "error", "message"),
+    [
+        (np.zeros((3, 8, 8)), TypeError, "For arrays nothing is to be done"),
+        ([1, 2], TypeError, "of \\(image, label\\) is expected"),
+        (None, TypeError, "None"),
+        ([], DatasetError, "is empty"),
+        ([(np.zeros((8, 8)), 0.5)], DatasetError, "dtype float64"),
+        ([(Image.new("P", (8, 8)), 1)], DatasetError, "mode 'P'"),
+    ],
+)
+def test_other_things_are_refused(dataset, error, message):
+    with pytest.raises(error, match=message):
+        from_dataset(dataset)
+
+
+def test_images_of_several_sizes_are_named():
+    X, _ = from_dataset([(np.zeros((8, 8)), "a"), (np.zeros((8, 9)), "b")])
+    with pytest.raises(DatasetError, match=r"image 1 has shape \(8, 9\)"):
+        np.asarray(X)
+
+
+def test_a_class_that_has_no_name_is_refused(few):
+    pairs = Pairs(*few)
+    pairs.targets[3] = -1
+    with pytest.raises(DatasetError, match=r"labels from -1 to [56], but only 7 classes"):
+        from_dataset(pairs)
