@@ -1,0 +1,259 @@
+"""Run one search on several engines, kill a worker in the middle, and compare the scores.
+
+``python -m benchmarks.clusters one two processes dask hosts ray`` prints a line for each engine and
+each way in which the images come: an array, a memory map, image files. ``one`` and ``two`` are one
+process on one core and on all, ``processes`` is joblib's loky, ``hosts`` a Dask cluster of two
+network namespaces that have names of their own, and a folder and a cable in common (as root, on
+Linux). The bytes are those on the cable. Scores that differ by a bit end it with an error. The
+environment variable ``ARCHITECTURE`` names a smaller network than ``"compact"``.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+
+import joblib
+import keras
+import numpy as np
+from PIL import Image
+from sklearn.model_selection import GridSearchCV
+
+from fer_estimators import CNNClassifier, ImageFiles, ResumableClassifier, make_faces
+
+GRID = {"estimator__learning_rate": [0.003, 0.01]}
+SCHEDULER = "tcp://10.77.0.1:8786"
+SOURCES = ("array", "memory map", "files")
+
+
+class KillOnce(keras.callbacks.Callback):
+    """Kill the worker that begins the fit after the first two, once."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = Path(folder)
+
+    def on_train_begin(self, logs=None):
+        killed = self.folder / "killed"
+        if not killed.exists() and len(list(self.folder.glob("*/fit.json"))) >= 2:
+            killed.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def write_faces(folder, n_images):
+    """Write faces as a memory map and as PNG files."""
+    faces = make_faces(n_images, random_state=0)
+    np.save(folder / "faces.npy", faces.images)
+    np.save(folder / "target.npy", faces.target)
+    for number, image in enumerate(faces.images):
+        Image.fromarray(image).save(folder / f"{number}.png")
+
+
+def read_faces(folder, source):
+    """Return the images in one of the ways, and their labels."""
+    target = np.load(folder / "target.npy")
+    if source == "files":
+        return ImageFiles([folder / f"{number}.png" for number in range(len(target))]), target
+    mode = "r" if source == "memory map" else None
+    return np.load(folder / "faces.npy", mmap_mode=mode), target
+
+
+def make_search(folder, *, n_jobs, kill=False):
+    """Return a search of four fits that are kept in a folder."""
+    folder.mkdir()
+    callbacks = [KillOnce(folder)] if kill else None
+    architecture = os.environ.get("ARCHITECTURE", "compact")
+    network = CNNClassifier(
+        architecture, epochs=1, patience=None, callbacks=callbacks, random_state=0
+    )
+    clf = ResumableClassifier(network, folder)
+    return GridSearchCV(clf, GRID, cv=2, n_jobs=n_jobs, refit=False, error_score="raise")
+
+
+def scores(search):
+    """Return what has to be equal to the bit."""
+    return {k: v.tolist() for k, v in search.cv_results_.items() if k.endswith("test_score")}
+
+
+def fit(search, X, y):
+    """Return the seconds of a search, and how often it had to be called."""
+    start = time.perf_counter()
+    try:
+        search.fit(X, y)
+        calls = 1
+    except Exception as error:
+        print(f"    the engine raised {type(error).__name__}; called again")
+        search.fit(X, y)
+        calls = 2
+    return time.perf_counter() - start, calls
+
+
+@contextmanager
+def on_this_process():
+    yield {"n_jobs": 1}
+
+
+@contextmanager
+def on_processes():
+    yield {"n_jobs": 2}
+
+
+@contextmanager
+def on_dask(address=None):
+    """Use a cluster that is there, or one of two processes."""
+    from dask.distributed import Client, LocalCluster
+
+    with ExitStack() as stack:
+        cluster = address or stack.enter_context(
+            LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+        )
+        client = stack.enter_context(Client(cluster))
+        client.wait_for_workers(2)
+        stack.enter_context(joblib.parallel_backend("dask"))
+        yield {"n_jobs": -1}
+        print(f"    TensorFlow's threads in each: {[*client.run(count_threads).values()]}")
+
+
+@contextmanager
+def on_ray():
+    import ray
+    from ray.util.joblib import register_ray
+
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    register_ray()
+    with joblib.parallel_backend("ray"):
+        yield {"n_jobs": 2}
+    ray.shutdown()
+
+
+ENGINES = {
+    "one": on_this_process,
+    "two": on_this_process,
+    "processes": on_processes,
+    "dask": on_dask,
+    "hosts": partial(on_dask, SCHEDULER),
+    "ray": on_ray,
+}
+
+
+def count_threads():
+    """Return in how many threads TensorFlow computes one operation; 0 is all cores."""
+    import tensorflow as tf
+
+    return tf.config.threading.get_intra_op_parallelism_threads()
+
+
+def bytes_moved():
+    """Return what went over the interface between the hosts, both ways; 0 without one."""
+    counts = Path("/sys/class/net/fer/statistics")
+    if not counts.exists():
+        return 0
+    return sum(int((counts / name).read_text()) for name in ("rx_bytes", "tx_bytes"))
+
+
+def measure(name, faces):
+    """Print a line for each source, and kill a worker where there are several."""
+    with tempfile.TemporaryDirectory(dir=faces) as folder, ENGINES[name]() as options:
+        folder = Path(folder)
+        # Workers import the library, and TensorFlow, with their first fit.
+        fit(make_search(folder / "warm", **options), *read_faces(faces, "array"))
+        for source in SOURCES:
+            X, y = read_faces(faces, source)
+            before = bytes_moved()
+            search = make_search(folder / source, **options)
+            seconds, _ = fit(search, X, y)
+            moved = (bytes_moved() - before) / 1e6
+            again, _ = fit(search, X, y)
+            print(
+                f"{name:9s} {source:10s} {seconds:6.1f} s, called again {again:5.1f} s, "
+                f"{moved:6.2f} MB moved, of {X.shape[0] * X[0].nbytes / 1e6:.2f} MB of pixels"
+            )
+            compare(faces, search)
+        if options["n_jobs"] != 1:
+            search = make_search(folder / "killed", kill=True, **options)
+            _, calls = fit(search, *read_faces(faces, "array"))
+            assert (folder / "killed" / "killed").exists()
+            compare(faces, search)
+            print(f"{name:9s} a worker was killed; calls of fit: {calls}; equal scores")
+
+
+def compare(faces, search):
+    """Compare scores with those of the first search of all, to the bit."""
+    path = faces / "scores.json"
+    if not path.exists():
+        path.write_text(json.dumps(scores(search)))
+    assert scores(search) == json.loads(path.read_text())
+
+
+def inside(host, command):
+    """Return a command that runs on one of the two hosts, under its name."""
+    start = ["ip", "netns", "exec", host, "unshare", "--uts", "sh", "-c"]
+    return [*start, f'hostname {host}; exec "$@"', "sh", *command]
+
+
+@contextmanager
+def two_hosts():
+    """Make two network namespaces with a cable between them, and a worker in each."""
+    commands = ["ip netns add fer1", "ip netns add fer2"]
+    commands += ["ip link add fer netns fer1 type veth peer name fer netns fer2"]
+    for number in (1, 2):
+        commands += [f"ip -n fer{number} addr add 10.77.0.{number}/24 dev fer"]
+        commands += [f"ip -n fer{number} link set {name} up" for name in ("lo", "fer")]
+    dask = [sys.executable, "-m", "distributed.cli.dask_"]
+    worker = [SCHEDULER, "--nthreads", "1", "--no-dashboard", "--host"]
+    started = []
+    try:
+        for command in commands:
+            subprocess.run(command.split(), check=True)
+        for host, name, options in [
+            ("fer1", "scheduler", ["--host", "10.77.0.1", "--no-dashboard"]),
+            ("fer1", "worker", [*worker, "10.77.0.1"]),
+            ("fer2", "worker", [*worker, "10.77.0.2"]),
+        ]:
+            command = [*dask[:-1], dask[-1] + name, *options]
+            started.append(subprocess.Popen(inside(host, command), stderr=subprocess.DEVNULL))
+        yield
+    finally:
+        for process in reversed(started):
+            process.terminate()
+            process.wait()
+        for host in ("fer1", "fer2"):
+            subprocess.run(["ip", "netns", "delete", host], check=False)
+
+
+def run(name, faces):
+    """Measure one engine in a process of its own."""
+    command = [sys.executable, "-u", "-m", "benchmarks.clusters", name, "--faces", str(faces)]
+    if name == "one":
+        command = ["taskset", "--cpu-list", "0", *command]
+    if name == "hosts":
+        command = inside("fer1", command)
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.getcwd()}
+    with two_hosts() if name == "hosts" else nullcontext():
+        return subprocess.run(command, env=environment).returncode
+
+
+def main():
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.clusters", description=__doc__)
+    parser.add_argument("engines", nargs="+", choices=ENGINES)
+    parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--faces", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.faces:
+        measure(arguments.engines[0], arguments.faces)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        write_faces(Path(folder), arguments.images)
+        sys.exit(max(run(name, Path(folder)) for name in arguments.engines))
+
+
+if __name__ == "__main__":
+    main()
