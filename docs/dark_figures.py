@@ -52,7 +52,7 @@ def lies_on(artist, ax, pictures):
         box = artist.get_window_extent()
         middle = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
         return any(picture.contains(*middle) for picture in pictures)
-    return artist in (*ax.lines, *ax.collections, *ax.patches)
+    return artist in (*ax.lines, *ax.collections)
 
 
 def lighten(artist):

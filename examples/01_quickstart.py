@@ -39,7 +39,7 @@ clf.fit(train.images, train.target)
 # %%
 # Report on each emotion
 # ----------------------
-# Accuracy alone hides the rare emotions: recall comes with the interval in which it lies.
+# Accuracy alone hides the rare emotions, so the report gives each recall with its 95 % interval.
 from fer_estimators import classification_report
 
 predicted = clf.predict(val.images)
@@ -70,7 +70,7 @@ confusion.figure_.savefig("confusion_matrix.png", dpi=150)
 # %%
 # Look at the training
 # --------------------
-# Where validation stops getting better while training goes on, the network learns by heart.
+# Where the training curve improves and the validation curve does not, the network is memorising.
 from fer_estimators import TrainingCurvesDisplay
 
 curves = TrainingCurvesDisplay.from_estimator(clf)
@@ -80,4 +80,4 @@ plt.show()
 
 # %%
 # **What was learned.** Ten lines lead from images to a report. ``clf`` is a scikit-learn
-# classifier: ``cross_validate``, ``GridSearchCV`` and pipelines take it as they take any other.
+# classifier: ``cross_validate``, ``GridSearchCV`` and pipelines accept it like any other.

@@ -6,17 +6,17 @@ Which of several networks is best at telling emotions apart? A study compared a 
 VGG16, VGG19 and InceptionV3 on FER2013. Here the same comparison is a
 :class:`~sklearn.model_selection.GridSearchCV`: a pipeline's last step is itself a parameter.
 
-By default it compares the study's CNN and ``"compact"`` with a small backbone that has learned
-nothing yet, on drawn faces. Set ``FER2013`` to a folder, zip or csv of the real data to run the
+By default it compares the study's CNN and ``"compact"`` with a small backbone with random weights,
+on drawn faces. Set ``FER2013`` to a folder, zip or csv of the real data to run the
 study's own networks; the first run downloads their ImageNet weights, and a GPU is advised.
 """
 
 # %%
 # Describe the candidates
 # -----------------------
-# The study trained with Adam at 0.01 (its CNN) and RMSprop at 0.01 (its heads on VGG16, VGG19 and
-# InceptionV3, on images of 150 x 150 pixels), with shear, zoom and flips. The few drawn faces get
-# smaller steps, and no augmentation, to make the page quick.
+# The study trained its CNN with Adam and its heads on VGG16, VGG19 and InceptionV3 with RMSprop,
+# both at a learning rate of 0.01, on images of 150 x 150 pixels with shear, zoom and flips. The few
+# drawn faces need a lower rate, and leaving out augmentation keeps the page quick.
 import os
 
 from fer_estimators import CNNClassifier, TransferClassifier
@@ -52,9 +52,9 @@ transfer = TransferClassifier(
 # %%
 # Search
 # ------
-# One grid holds both kinds of classifier, and what is tried within each. Small networks train two
-# at a time, each on a core; large ones use all that there is by themselves. ``refit=False`` leaves
-# the last training out: the comparison is what counts here.
+# One grid holds both kinds of classifier and the settings to try for each. Small networks train two
+# at a time, each on one core; large ones use all cores by themselves. ``refit=False`` skips the
+# final fit, because only the comparison matters here.
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
@@ -75,8 +75,8 @@ search.fit(faces.images, faces.target)
 # %%
 # Compare
 # -------
-# Each candidate's mean scores over the folds: on the faces that it was trained on, and on others.
-# The seconds are of one training beside another.
+# Each candidate's mean scores over the folds, on its training faces and on the others. The seconds
+# were measured while two candidates trained at once.
 import numpy as np
 
 results = search.cv_results_
@@ -99,8 +99,8 @@ for name, *numbers in zip(
 # %%
 # See the gap
 # -----------
-# The diamonds are scores on the training faces, the bars those on others, and the dots the folds,
-# whose distance tells how little a small difference means.
+# The bars are scores on other faces, the dots those of each fold, and the diamonds those on the
+# training faces. A difference smaller than the distance between two dots means little.
 import matplotlib.pyplot as plt
 
 figure, ax = plt.subplots(figsize=(7.6, 2.6), layout="constrained")
@@ -119,9 +119,9 @@ ax.legend(loc="upper center", bbox_to_anchor=(0.45, -0.25), ncols=4, frameon=Fal
 plt.show()
 
 # %%
-# **What was learned.** Networks of one's own and backbones are values in one grid, and each
-# candidate is scored on faces that it was not trained on. Scores on the training faces, which
-# papers sometimes report, say how well a network remembers. On this page the study's CNN has not
-# trained to its end: :doc:`04_overfitting` does that. A backbone without pretrained weights has
-# nothing to transfer: :doc:`05_transfer_learning` gives it some.
+# **What was learned.** Architectures and backbones are values in one grid, and each candidate is
+# scored on faces that it was not trained on. Scores on the training faces, which papers sometimes
+# report, only show how well a network remembers. The study's CNN needs more epochs than it gets
+# here: see :doc:`04_overfitting`. A backbone with random weights has nothing to transfer: see
+# :doc:`05_transfer_learning` for one that has.
 print("best:", names[test.argmax()])

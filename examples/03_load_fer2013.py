@@ -14,9 +14,9 @@ data to look at that in the second half of the page.
 # %%
 # Write one set in four forms
 # ---------------------------
-# Class folders bear names or FER2013's numbers, a zip holds either, and the table of the contest
-# has a row of pixels for each image. Three faces of test are copied from train: the real set has
-# such copies too.
+# Class folders have names or FER2013's numbers, a zip contains either kind, and the table of the
+# contest has a row of pixels for each image. Three test faces are copies of training faces, as in
+# the real set.
 import tempfile
 import zipfile
 from pathlib import Path
@@ -57,9 +57,9 @@ with open(root / "fer2013.csv", "w") as table:
 # %%
 # One function loads them all
 # ---------------------------
-# It finds out by itself what it was given. The order is always the same: by split, by emotion in
-# code order, by file name or row. So the four forms give equal arrays. The images that two splits
-# share are announced by a warning, which is silenced here: they get a section of their own.
+# The loader recognises each form. The order is always the same (by split, by emotion in code order,
+# by file name or row), so the four forms give equal arrays. A warning announces the images that two
+# splits share. It is silenced here, because a section below looks at them.
 import warnings
 
 from fer_estimators.datasets import load_fer2013
@@ -78,8 +78,8 @@ for form, faces in loaded.items():
 # %%
 # What a loader returns
 # ---------------------
-# A scikit-learn Bunch. The emotions stand in the order of FER2013's codes, which is not
-# alphabetical: that is why labels are names, not numbers. The report lists what was skipped or
+# A loader returns a scikit-learn Bunch. Its emotions are in the order of FER2013's codes, which is
+# not alphabetical: that is why labels are names, not numbers. The report lists what was skipped or
 # converted.
 import os
 
@@ -114,8 +114,8 @@ plt.show()
 # %%
 # Find the images that occur twice
 # --------------------------------
-# A face that stands in train and in test makes the score on test too good. Dropping the
-# redundant images keeps each face in the split that comes first.
+# A face that is in train and in test makes the score on test too good. Dropping the redundant
+# images keeps each face only in the split that comes first.
 from fer_estimators.datasets import find_duplicates
 
 duplicates = find_duplicates(faces)
@@ -124,5 +124,6 @@ clean = faces.images[~duplicates.redundant]
 print(f"{len(clean)} of {len(faces.images)} images are left without the copies")
 
 # %%
-# **What was learned.** A path is all that :func:`~fer_estimators.datasets.load_fer2013` needs.
-# Before training, count the emotions, look at faces of each, and find what the splits share.
+# **What was learned.** :func:`~fer_estimators.datasets.load_fer2013` needs nothing but a path.
+# Before you train, count the emotions, look at faces of each, and find the images that the splits
+# share.

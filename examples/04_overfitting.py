@@ -1,11 +1,11 @@
 """
-Over-fitting, and what cures it
-===============================
+Overfitting, and what helps against it
+======================================
 
-My network knows its training faces by heart and fails on others: what helps? The custom CNN of a
-study that compared it with VGG16, VGG19 and InceptionV3 keeps every pixel up to a large hidden
-layer. Trained to the end, it over-fits badly. This page shows its curves, and
-how they change with a smaller network and with augmentation.
+My network is almost perfect on its training faces and poor on others: what helps? The CNN of a
+study of VGG16, VGG19 and InceptionV3 has a large hidden layer that sees every pixel, and overfits
+badly if it is trained to the end. This page shows its curves, and how they change with a smaller
+network and with augmentation.
 """
 
 # %%
@@ -20,8 +20,8 @@ val = make_faces(400, image_size=16, weights=emotions, random_state=1)
 validation = (val.images, val.target)
 
 # %%
-# The disease: a large network, trained to the end
-# ------------------------------------------------
+# A large network, trained to the end
+# -----------------------------------
 # ``patience=None`` trains for all epochs and keeps the last weights, whatever validation says;
 # ``augmentation=None`` shows the same pixels in each epoch.
 from fer_estimators import CNNClassifier
@@ -41,8 +41,7 @@ by_heart = CNNClassifier(
 by_heart.fit(train.images, train.target, validation_data=validation)
 
 # %%
-# The curves part: the network learns its training faces, and what it learns is of less and less
-# use on others.
+# The curves separate: the network keeps improving on its training faces, but hardly on others.
 import matplotlib.pyplot as plt
 
 from fer_estimators import TrainingCurvesDisplay
@@ -51,9 +50,9 @@ TrainingCurvesDisplay.from_estimator(by_heart)
 plt.show()
 
 # %%
-# Where are its weights?
-# ----------------------
-# Nearly all stand in one layer, the one that follows the flattening: one weight for each pixel,
+# Where its weights are
+# ---------------------
+# Nearly all of them are in the layer after the flattening, which has a weight for each pixel,
 # filter and hidden unit.
 layer = by_heart.model_.get_layer("head_dense")
 n_weights = by_heart.model_.count_params()
@@ -76,11 +75,11 @@ plain = CNNClassifier(
 plain.fit(train.images, train.target, validation_data=validation)
 
 # %%
-# The cure: never show the same picture twice
-# -------------------------------------------
+# Never show the same picture twice
+# ---------------------------------
 # The default, ``augmentation="standard"``, flips, shifts, turns and relights the faces differently
-# in each epoch. Label smoothing keeps the network from growing too sure, and ``patience`` puts the
-# best epoch's weights back. There is more to learn, so it takes more epochs.
+# in each epoch. Label smoothing keeps the network from becoming too sure, and ``patience`` restores
+# the weights of the best epoch. As the faces vary more, training takes more epochs.
 default = CNNClassifier("compact", batch_size=16, epochs=22, random_state=0)
 default.fit(train.images, train.target, validation_data=validation)
 print(f"trained for {default.n_epochs_} epochs, kept the weights of epoch {default.best_epoch_}")
@@ -90,7 +89,7 @@ plt.show()
 # %%
 # Compare
 # -------
-# The gap between training and other faces is what was learned by heart.
+# The gap between training faces and others shows how much was memorised.
 classifiers = {
     "study_cnn, to the end": by_heart,
     "compact, to the end": plain,
@@ -104,7 +103,6 @@ for name, clf in classifiers.items():
     )
 
 # %%
-# **What was learned.** More faces, also those that augmentation makes, keep a network from learning
-# by heart; fewer weights alone did not. Judge a network on faces that it has not seen, and look at
-# both curves: a score on training faces says how well a network remembers. The faces that chose the
-# best epoch were seen, in a way. For a final, honest number, keep a test split.
+# **What was learned.** Augmentation closed most of the gap; fewer weights alone did not. Judge a
+# network on faces that it has not seen, and look at both curves. The validation faces chose the
+# best epoch, so they were not entirely unseen: for a final number, keep a test split.

@@ -3,18 +3,19 @@ Transfer learning, frozen and fine-tuned
 ========================================
 
 I have a few dozen faces: can I use what a network has learned from others? This page pretrains a
-network on five emotions, and lets it tell two other ones apart from few examples: with frozen
-features, with its last layers trained on, and, to compare, from random weights.
+network on five emotions. From few examples it then learns to tell two other emotions apart, in
+three ways: with frozen features, with its last layers fine-tuned, and, for comparison, from random
+weights.
 
-For photographs one starts from ImageNet instead:
-``TransferClassifier("vgg16", weights="imagenet", image_size=96)``; the rest is the same. That
-needs a download, so this page makes a pretrained network of its own.
+For photographs, start from ImageNet instead:
+``TransferClassifier("vgg16", weights="imagenet", image_size=96)``. The rest is the same. That
+needs a download, so this page pretrains a network of its own.
 """
 
 # %%
 # Pretrain on five emotions
 # -------------------------
-# In colour, as ImageNet's networks: a backbone always gets RGB.
+# The faces are in colour, because a backbone always receives RGB.
 import numpy as np
 
 from fer_estimators import CNNClassifier
@@ -29,11 +30,11 @@ source.fit(in_colour, many.target)
 print(f"validation accuracy on five emotions: {max(source.history_['val_accuracy']):.2f}")
 
 # %%
-# Keep what it sees, without what it says
-# ---------------------------------------
-# The network up to its last convolution goes into a weights file. A
-# :class:`~fer_estimators.backbones.Backbone` tells how to build it again; any network of yours can
-# be described so.
+# Keep the features, drop the head
+# --------------------------------
+# The weights up to the last convolution are written to a file, and a
+# :class:`~fer_estimators.backbones.Backbone` says how to build that part again. Any network of your
+# own can be described this way.
 import tempfile
 from pathlib import Path
 
@@ -65,7 +66,7 @@ faces_backbone = Backbone("faces", build_faces, unchanged, minimum_size=16, refe
 # %%
 # A new task with few faces
 # -------------------------
-# Fear and sadness, which the network has never been shown.
+# Fear and sadness, which the network has never seen.
 new = {"fear": 1, "sad": 1}
 few = make_faces(60, image_size=24, weights=new, random_state=1)
 test = make_faces(600, image_size=24, weights=new, random_state=2)
@@ -100,13 +101,13 @@ for name, clf in candidates.items():
 # %%
 # See the two phases
 # ------------------
-# The learning rate, which the history holds, tells where the second one begins: each phase warms
-# up and cools down to zero.
+# The learning rate in the history shows where the second phase begins: in each phase it first
+# rises and then falls to zero.
 import matplotlib.pyplot as plt
 
 fine_tuned = candidates["fine-tuned"]
 rates = np.array(fine_tuned.history_["learning_rate"])
-# The last step of a phase is zero, which a logarithm has no place for.
+# The last step of a phase is zero, which has no logarithm.
 rates[rates < 1e-6] = np.nan
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
 bars = left.barh(list(accuracies), list(accuracies.values()), color="#56B4E9", edgecolor="black")
@@ -124,6 +125,6 @@ right.legend()
 plt.show()
 
 # %%
-# **What was learned.** A backbone is described once and then used by name or as a value in a grid.
-# Train the head first, on a frozen backbone; whether fine-tuning adds to it is for validation to
-# say. The more faces there are, the more is gained from fine-tuning.
+# **What was learned.** A backbone is described once, and then is a value like any other, also in a
+# grid. The head is trained first, on the frozen backbone. Whether fine-tuning helps after that
+# depends on the data: compare both on validation faces.

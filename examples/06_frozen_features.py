@@ -2,18 +2,18 @@
 Frozen features and a linear classifier
 =======================================
 
-Must I train a network for each thing that I try? A frozen network turns an image into a few
-hundred numbers, and any scikit-learn classifier learns from these in no time. This page computes
+Do I have to train a network for everything that I try? A frozen network turns an image into a few
+hundred numbers, from which any scikit-learn classifier learns within moments. This page computes
 the features once, keeps them on disk, and searches over classifiers.
 
-For photographs take a network that has seen photographs:
-``BackboneFeatures("vgg16", weights="imagenet")``. That needs a download, so this page makes a
-pretrained network of its own, as :doc:`05_transfer_learning` does.
+For photographs, use a network that was trained on photographs:
+``BackboneFeatures("vgg16", weights="imagenet")``. That needs a download, so this page pretrains a
+network of its own, as :doc:`05_transfer_learning` does.
 """
 
 # %%
-# A network that has seen five emotions
-# -------------------------------------
+# Pretrain a network on five emotions
+# -----------------------------------
 import tempfile
 from pathlib import Path
 
@@ -51,8 +51,8 @@ without_top(source.model_).save_weights(weights)
 # %%
 # From images to features
 # -----------------------
-# ``fit`` trains nothing. The features are the means of what the last layer sees; ``layer`` would
-# take an earlier one, ``pooling`` something else than means.
+# ``fit`` trains nothing. The features are the means of the last layer's outputs; ``layer`` selects
+# an earlier layer, and ``pooling`` something other than means.
 from fer_estimators.features import BackboneFeatures
 
 train = make_faces(140, image_size=24, random_state=1)
@@ -70,8 +70,8 @@ print(list(features.get_feature_names_out()[:3]), "...")
 # %%
 # A pipeline from pixels to emotions
 # ----------------------------------
-# The same linear classifier on features and on pixels. Two of the seven emotions are new to the
-# network.
+# The same linear classifier learns from features and from pixels. The network has never seen two
+# of the seven emotions.
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -111,8 +111,8 @@ for name, head, grid in (
     print(f"{name:20s} accuracy {search.best_score_:.2f}, {seconds[name]:.1f} s")
 
 # %%
-# What it is good for, and what it costs
-# --------------------------------------
+# What it brings, and what it costs
+# ---------------------------------
 import matplotlib.pyplot as plt
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 2.6), layout="constrained")
@@ -128,6 +128,6 @@ right.invert_yaxis()
 plt.show()
 
 # %%
-# **What was learned.** Frozen features turn the search for a classifier into scikit-learn as one
-# knows it. They are also the quickest way to see whether a backbone is of any use on one's faces.
-# What they cannot do is learn new features: see :doc:`05_transfer_learning` for fine-tuning.
+# **What was learned.** With frozen features, a search takes seconds and uses scikit-learn alone.
+# They are also the quickest way to see whether a backbone is of use for your faces. They cannot
+# learn new features: see :doc:`05_transfer_learning` for fine-tuning.

@@ -2,16 +2,16 @@
 Rare emotions
 =============
 
-FER2013 has sixteen happy faces for each one of disgust: what does that do to a classifier, and
-what can be done? This page trains on such shares without weights, with balanced ones, and with
-something in between, and compares what becomes of each emotion.
+FER2013 has sixteen happy faces for each face of disgust: what does that do to a classifier, and
+what can be done about it? This page trains on such shares without weights, with balanced weights
+and with weights in between, and compares the recall of each emotion.
 """
 
 # %%
 # Draw faces with FER2013's shares
 # --------------------------------
-# The numbers are the counts of its training split. The faces to report on are balanced, so that
-# each emotion's recall is known equally well.
+# The numbers are the counts of its training split. The test faces are balanced, so that each
+# recall is measured equally well.
 from fer_estimators.datasets import make_faces
 
 fer2013 = {
@@ -37,8 +37,8 @@ plt.show()
 # %%
 # Train without weights and with two kinds of them
 # ------------------------------------------------
-# Balanced weights give each emotion the same say in the loss: a face of disgust then counts as
-# much as sixteen happy ones. That is a lot for a handful of faces, so the third network takes the
+# Balanced weights give each emotion the same share of the loss: a face of disgust then counts as
+# much as sixteen happy ones. That is a lot for a handful of faces, so the third network uses the
 # square roots of these weights.
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
@@ -62,8 +62,8 @@ for clf in networks.values():
 # %%
 # Compare emotion by emotion
 # --------------------------
-# A report as a dictionary can be computed with. The interval says how far a recall could be off
-# by chance alone: differences inside it mean little.
+# ``output="dict"`` returns the report's numbers. The interval says how far off a recall could be by
+# chance alone: smaller differences mean little.
 from fer_estimators import classification_report
 
 reports = {
@@ -96,8 +96,8 @@ plt.show()
 # %%
 # Which number to watch
 # ---------------------
-# On data with FER2013's shares, accuracy hides a rare emotion: all mistakes on disgust together
-# weigh 1.5 %. Balanced accuracy, the mean of the recalls, does not hide it; pass
+# On data with FER2013's shares, accuracy hides a rare emotion: even if every face of disgust is
+# wrong, it loses only 1.5 points. Balanced accuracy, the mean of the recalls, shows it: pass
 # ``scoring="balanced_accuracy"`` to a search.
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
@@ -108,6 +108,6 @@ print(f"  accuracy {accuracy_score(natural.target, never):.3f}")
 print(f"  balanced accuracy {balanced_accuracy_score(natural.target, never):.3f}")
 
 # %%
-# **What was learned.** Look at every emotion's recall, not at accuracy alone, and choose weights
-# and scores by what a mistake costs. Weights move mistakes from one emotion to the others; they add
-# nothing that is known about the rare one. Only more faces of it do.
+# **What was learned.** Look at the recall of every emotion, not at accuracy alone, and choose
+# weights and scores by what a mistake costs. Weights move mistakes from one emotion to others.
+# They add no knowledge of the rare one: only more faces of it do.

@@ -2,16 +2,16 @@
 When the network should say "not sure"
 ======================================
 
-My network says that it is 90 % sure: is it right nine times in ten? And may it leave the faces
-unanswered of which it is not sure? This page measures how far confidence can be trusted, corrects
-it, and chooses the confidence from which on to answer.
+My network says that it is 90 % sure: is it right nine times out of ten? And can it decline to
+answer when it is not sure? This page measures how far its confidence can be trusted, corrects it,
+and chooses the lowest confidence at which to answer.
 """
 
 # %%
 # Train a network that is too sure
 # --------------------------------
-# A network that trains to the end without label smoothing grows surer of its mistakes. The
-# second set corrects and chooses, the third one only checks.
+# A network that is trained to the end without label smoothing becomes too sure of its mistakes. The
+# second set is for correcting and choosing, the third only for checking.
 from fer_estimators import CNNClassifier
 from fer_estimators.datasets import make_faces
 
@@ -32,8 +32,8 @@ clf.fit(train.images, train.target)
 # %%
 # Correct its confidence
 # ----------------------
-# scikit-learn's calibrator takes the fitted network as it is, in a
-# :class:`~sklearn.frozen.FrozenEstimator`, and learns from faces that the network has not seen.
+# scikit-learn's calibrator learns from faces that the network has not seen. A
+# :class:`~sklearn.frozen.FrozenEstimator` keeps it from training the network again.
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 
@@ -63,8 +63,8 @@ for name, classifier in {"network": clf, "calibrated": calibrated}.items():
 # %%
 # Look at one emotion
 # -------------------
-# scikit-learn's own display: on the diagonal, faces said to be happy with 70 % are happy in 70 %
-# of the cases.
+# In scikit-learn's display, a point on the diagonal means that of the faces called happy with 70 %
+# probability, 70 % are happy.
 import matplotlib.pyplot as plt
 from sklearn.calibration import CalibrationDisplay
 
@@ -86,9 +86,9 @@ ax.set(xlabel="probability of happy", ylabel="share of happy faces")
 plt.show()
 
 # %%
-# Leave faces unanswered
-# ----------------------
-# Answer the surest faces first: the fewer it must answer, the better the network does.
+# Answer fewer faces
+# ------------------
+# If only the most confident predictions count as answers, more of the answers are right.
 from fer_estimators import RiskCoverageDisplay
 
 display = RiskCoverageDisplay.from_estimator(calibrated, val.images, val.target, name="calibrated")
@@ -96,11 +96,11 @@ display = RiskCoverageDisplay.from_estimator(calibrated, val.images, val.target,
 plt.show()
 
 # %%
-# Choose the confidence from which on to answer
-# ---------------------------------------------
-# :class:`~fer_estimators.AbstainingClassifier` takes the smallest confidence at which the wanted
-# accuracy is reached on the second set: with ``cautious``, at which the lower end of its 95 %
-# interval is. The third set tells what becomes of it.
+# Choose the lowest confidence at which to answer
+# -----------------------------------------------
+# :class:`~fer_estimators.AbstainingClassifier` chooses the lowest confidence at which the answers
+# reach the target accuracy on the second set. With ``cautious=True``, the lower end of the
+# accuracy's 95 % interval must reach it. The third set shows what comes of it.
 from fer_estimators import AbstainingClassifier, selective_scores
 
 print(f"{'cautious':10s}{'threshold':>10s}{'answered':>10s}{'accuracy':>10s}")
@@ -116,8 +116,8 @@ for cautious in (False, True):
     )
 
 # %%
-# What it says, and when it keeps silent
-# --------------------------------------
+# Look at its answers
+# -------------------
 from fer_estimators import FaceGridDisplay
 
 shown = slice(0, 14)
@@ -131,6 +131,6 @@ FaceGridDisplay.from_predictions(
 plt.show()
 
 # %%
-# **What was learned.** A probability is worth something only after it was checked on faces that
-# the network has not seen. A threshold chosen on one set keeps its promise on another one only
-# about: leave room, and choose it on faces like those that will come.
+# **What was learned.** Trust a probability only after checking it on faces that the network has
+# not seen. On other faces, a threshold reaches its target accuracy only roughly: choose it on
+# faces like those it will be used for, and aim higher than you need.

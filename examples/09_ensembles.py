@@ -2,16 +2,16 @@
 An ensemble of networks
 =======================
 
-Does it help to train the same network three times? Networks that start from other random weights
-make other mistakes. :class:`~sklearn.ensemble.VotingClassifier` averages their probabilities, and
-this page compares the average with each of them.
+Does it help to train the same network three times? Networks that start from different random
+weights make different mistakes. :class:`~sklearn.ensemble.VotingClassifier` averages their
+probabilities, and this page compares the average with each of them.
 """
 
 # %%
 # Three networks and their vote
 # -----------------------------
-# They differ in their seed alone. ``voting="soft"`` averages probabilities, so that a network that
-# is sure outweighs two that are not.
+# Only their seeds differ. ``voting="soft"`` averages probabilities, so a network that is sure can
+# outweigh two that are not.
 from sklearn.base import clone
 from sklearn.ensemble import VotingClassifier
 
@@ -31,7 +31,7 @@ vote.fit(train.images, train.target)
 # %%
 # Compare
 # -------
-# The vote has fitted clones of the networks, which can be asked one by one.
+# The vote holds fitted clones of the networks, which also predict by themselves.
 from sklearn.metrics import accuracy_score, log_loss
 
 members = dict(zip(vote.named_estimators, vote.estimators_, strict=True))
@@ -44,9 +44,9 @@ for name, proba in probabilities.items():
     print(f"{name:8s} accuracy {accuracies[name]:.3f}  log-loss {log_loss(test.target, proba):.3f}")
 
 # %%
-# See the curves
-# --------------
-# A vote is unsure where its members disagree: which of the two knows better when to keep silent?
+# Compare their confidence
+# ------------------------
+# A vote is unsure where its members disagree. Is its confidence a better reason to say "not sure"?
 import matplotlib.pyplot as plt
 
 from fer_estimators import RiskCoverageDisplay
@@ -61,7 +61,7 @@ plt.show()
 # %%
 # Where do they disagree?
 # -----------------------
-# The faces on which the three give three different answers.
+# These are faces for which the three networks give the most different answers.
 import numpy as np
 
 from fer_estimators import FaceGridDisplay
@@ -103,8 +103,8 @@ if "FER2013" in os.environ:
         print(f"{name:16s} accuracy {accuracy_score(val.target, clf.predict(val.images)):.3f}")
 
 # %%
-# **What was learned.** An ensemble is a scikit-learn estimator as any other: it can be calibrated,
-# cross-validated and searched over. Here the vote got
+# **What was learned.** An ensemble is a scikit-learn estimator like any other: it can be
+# calibrated, cross-validated and searched over. Here the vote gained
 gain = accuracies["vote"] - np.mean([accuracies[name] for name in members])
 print(f"{100 * gain:+.1f} points of accuracy over the mean of its members,")
 print("at three times the cost of training and of every prediction.")

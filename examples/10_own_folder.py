@@ -3,15 +3,15 @@ Train on a folder of your own
 =============================
 
 I have photographs in folders, one for each of my own labels: how do I train on them? This page
-makes such a folder, with files that cannot be read in it, as real folders have. It loads the
-images at once, and then trains from file names alone, so that scikit-learn splits the names.
+makes such a folder, including files that cannot be read. It first loads all images, and then trains
+from file names, so that scikit-learn splits names instead of pixels.
 """
 
 # %%
-# A folder with labels of one's own
-# ---------------------------------
-# Colour images of another size than FER2013's; the labels are not among its emotions. A text file
-# lies about, and one image is cut off in the middle.
+# A folder with your own labels
+# -----------------------------
+# The images are in colour and larger than FER2013's, and the labels are not its emotions. There is
+# also a text file, and one image is cut off in the middle.
 import tempfile
 from pathlib import Path
 
@@ -36,7 +36,7 @@ damaged.write_bytes(damaged.read_bytes()[:500])
 # %%
 # A damaged image is an error that names it
 # -----------------------------------------
-# Nothing is filled with grey in silence.
+# Its missing part is not filled with grey without telling you.
 from fer_estimators.datasets import load_image_folder
 from fer_estimators.exceptions import ImageReadError
 
@@ -60,7 +60,7 @@ print(faces.report)
 # %%
 # Train and look at the predictions
 # ---------------------------------
-# The classifier takes any labels, and gives the same ones back.
+# The classifier accepts any labels, and predicts the same ones.
 import matplotlib.pyplot as plt
 from sklearn.model_selection import train_test_split
 
@@ -78,7 +78,7 @@ plt.show()
 # Train from file names
 # ---------------------
 # :class:`~fer_estimators.preprocessing.ImageReader` is the first step of a pipeline that takes
-# names. Cross-validation then hands round short strings, and no pixels, whatever the images' size.
+# names. Cross-validation then splits short strings instead of pixels, however large the images are.
 from sklearn.model_selection import cross_validate
 from sklearn.pipeline import make_pipeline
 
@@ -95,8 +95,8 @@ pipeline
 # %%
 # Several photographs of one person
 # ---------------------------------
-# They must not stand on both sides of a split: the network would recognise the person. Name the
-# person of each photograph, and scikit-learn keeps them together.
+# They must not be on both sides of a split, or the network could recognise the person. Say who is
+# in each photograph, and scikit-learn keeps a person's photographs together.
 from sklearn.model_selection import StratifiedGroupKFold
 
 person = np.arange(len(faces.target)) % 30
@@ -105,5 +105,5 @@ for train, test in StratifiedGroupKFold(3).split(faces.filenames, faces.target, 
 
 # %%
 # **What was learned.** One folder for each label is all that
-# :func:`~fer_estimators.datasets.load_image_folder` needs. Faults come to light before training.
-# From names instead of arrays, every tool of scikit-learn works as before.
+# :func:`~fer_estimators.datasets.load_image_folder` needs, and damaged files show up before
+# training. With file names instead of arrays, every scikit-learn tool works as before.

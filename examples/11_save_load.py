@@ -2,14 +2,13 @@
 Save, load and use a classifier elsewhere
 =========================================
 
-My network is trained: how does it get from here into another program? This page saves it into one
-file, loads it in a fresh process, answers one image there, and shows what happens to a damaged
-file.
+My network is trained: how do I use it in another program? This page saves it to one file, loads it
+in a new process, classifies an image there, and shows what happens if the file is damaged.
 """
 
 # %%
-# Train something worth keeping
-# -----------------------------
+# Train a network
+# ---------------
 from fer_estimators import CNNClassifier
 from fer_estimators.datasets import make_faces
 
@@ -23,9 +22,9 @@ clf
 # %%
 # One file, without pickle
 # ------------------------
-# The file holds the parameters, the labels, the history and the weights. The network is built from
-# the architecture's name when it is loaded. Scaling is a layer of it: whoever loads it needs no
-# instructions but "pixels in 0..255".
+# The file holds the parameters, the labels, the history and the weights. Loading builds the network
+# from the architecture's name. Scaling is one of its layers, so all that anyone has to know is
+# "pixels in 0..255".
 import tempfile
 from pathlib import Path
 
@@ -36,8 +35,8 @@ save(clf, path)
 print(f"{path.name}: {path.stat().st_size:,} bytes")
 
 # %%
-# The same answers, to the bit
-# ----------------------------
+# The same predictions, bit for bit
+# ---------------------------------
 import numpy as np
 
 again = load(path)
@@ -46,10 +45,10 @@ print(f"equal probabilities: {same}; labels {again.classes_.tolist()}")
 print(f"trained for {again.n_epochs_} epochs, loss {again.history_['loss'][-1]:.2f} at the end")
 
 # %%
-# Elsewhere
-# ---------
-# A program of its own, which knows the file's name and nothing else. It reads a photograph, brings
-# it to the size that the network was trained on, and answers.
+# In another program
+# ------------------
+# It knows nothing but the name of the file. It reads a photograph, resizes it to the size on which
+# the network was trained, and predicts.
 import subprocess
 import sys
 
@@ -77,8 +76,8 @@ answer = subprocess.run(
 print(answer)
 
 # %%
-# See what it saw
-# ---------------
+# Look at the prediction
+# ----------------------
 import matplotlib.pyplot as plt
 
 emotions, values = zip(*(line.split() for line in answer.splitlines()), strict=True)
@@ -96,7 +95,7 @@ plt.show()
 # %%
 # One image at a time is quick
 # ----------------------------
-# The network was compiled when it was loaded, not in each call.
+# The network is compiled once, not in every call.
 import time
 
 image = test.images[:1]
@@ -109,10 +108,10 @@ for _ in range(50):
 print(f"median of 50 calls: {1000 * np.median(seconds):.1f} ms")
 
 # %%
-# A damaged file is told
-# ----------------------
-# Loading runs no code of the file, so that a file may come from anyone. A flipped bit is found by
-# a checksum.
+# A damaged file is refused
+# -------------------------
+# Loading runs no code from the file, so a file may come from anyone. A checksum finds even one
+# flipped bit.
 from fer_estimators.exceptions import ModelFileError
 
 content = bytearray(path.read_bytes())
@@ -125,5 +124,5 @@ except ModelFileError as error:
 
 # %%
 # **What was learned.** :func:`~fer_estimators.persistence.save` and
-# :func:`~fer_estimators.persistence.load` carry a classifier to another program. pickle and joblib
-# work too, between people who trust each other: loading a pickle runs the code in it.
+# :func:`~fer_estimators.persistence.load` take a classifier to another program. pickle and joblib
+# work too, but loading a pickle runs the code in it: use them only with people you trust.

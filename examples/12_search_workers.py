@@ -9,8 +9,8 @@ them in two processes at once, and then gives many settings few epochs and the b
 # %%
 # What to search over
 # -------------------
-# Whatever the constructor takes: a number as well as a network. A function may stand where a
-# network's name does; processes get it by value, so that it needs no registration.
+# Anything that the constructor takes: a number, or a network. A function may be given in place of a
+# network's name. It is sent to the other processes by value, so it needs no registration.
 import keras
 from scipy.stats import loguniform
 
@@ -36,8 +36,8 @@ clf = CNNClassifier(epochs=10, batch_size=16, augmentation=None, random_state=0)
 # %%
 # Two processes at once
 # ---------------------
-# ``n_jobs=2`` trains two candidates at a time, each in a process of its own; joblib shares the
-# cores out among them.
+# ``n_jobs=2`` trains two candidates at a time, each in its own process, and joblib divides the
+# cores between them.
 from sklearn.model_selection import RandomizedSearchCV
 
 search = RandomizedSearchCV(clf, space, n_iter=8, cv=2, n_jobs=2, random_state=5)
@@ -49,8 +49,8 @@ for name, value in search.best_params_.items():
 # %%
 # See what matters
 # ----------------
-# Each candidate is a point. Where the points of a network rise to the edge of the picture, the best
-# value may lie beyond it.
+# Each point is a candidate. If the points of a network rise towards the edge of the picture, its
+# best value may lie beyond.
 import matplotlib.pyplot as plt
 
 results = search.cv_results_
@@ -67,8 +67,8 @@ plt.show()
 # %%
 # Few epochs for many, many for one
 # ---------------------------------
-# Successive halving trains all candidates for a moment, keeps the best, and trains those for
-# longer: the resource that grows is ``epochs``.
+# Successive halving trains all candidates for a few epochs, keeps the best, and trains those for
+# longer: ``epochs`` is the resource.
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import HalvingGridSearchCV
 
@@ -88,6 +88,6 @@ for epochs, n in zip(halving.n_resources_, halving.n_candidates_, strict=True):
 print(f"best: {halving.best_params_}, {halving.best_score_:.2f}")
 
 # %%
-# **What was learned.** Constructor arguments are the search space, processes are ``n_jobs``, and
-# epochs are a resource. Whether two processes win time depends on the network: a large one uses
-# all cores by itself. Measure before you plan a long search.
+# **What was learned.** A search varies constructor arguments, ``n_jobs`` is the number of
+# processes, and epochs can be the resource. Whether two processes save time depends on the
+# network, because a large one uses all cores by itself. Measure before you plan a long search.

@@ -2,16 +2,17 @@
 Where the network looks
 =======================
 
-Does my network look at brows, eyes and mouth, or at something behind the face that happens to go
-with the emotion? Accuracy on faces from the same source cannot tell. This page trains one network
-on faces, and another one on the same faces with a flaw, and looks at where each finds its evidence.
+Does my network look at brows, eyes and mouth, or at something else in the picture that happens to
+go with the emotion? Accuracy on faces from the same source cannot tell. This page trains one
+network on faces and another on the same faces with a flaw, and shows where each finds its
+evidence.
 """
 
 # %%
 # Train a network and look
 # ------------------------
-# Below each face stand the parts that speak for the predicted emotion (Grad-CAM): the brighter, the
-# more. The line encloses where it is at least half of the highest value.
+# Below each face, Grad-CAM marks the parts that speak for the predicted emotion: the brighter, the
+# more. The line encloses the parts with at least half of the highest value.
 import matplotlib.pyplot as plt
 
 from fer_estimators import CNNClassifier, SaliencyDisplay
@@ -30,16 +31,16 @@ plt.show()
 # %%
 # Another emotion than the predicted one
 # --------------------------------------
-# What in these faces speaks for surprise, whatever they were taken for? The number is its
-# predicted probability.
+# What in these faces speaks for surprise, whatever was predicted? The number is its predicted
+# probability.
 SaliencyDisplay.from_estimator(clf, test.images, test.target, target="surprise", n_faces=7)
 plt.show()
 
 # %%
 # Faces with a flaw
 # -----------------
-# Sad faces came from another archive, which stamped its mark into a corner. That happens: sets of
-# photographs are put together from many sources.
+# Suppose that the sad faces came from an archive that stamps a mark into a corner. That happens,
+# because data sets are put together from many sources.
 import numpy as np
 
 
@@ -56,8 +57,8 @@ print(f"accuracy on faces with the mark: {flawed.score(stamp(test), test.target)
 print(f"accuracy on faces without it:    {flawed.score(test.images, test.target):.2f}")
 
 # %%
-# On test faces from the same source nothing seems wrong. The picture shows it: on sad faces the
-# network looks at the quarter with the mark, and hardly at brows and eyes.
+# On test faces from the same source, nothing seems wrong. But the picture shows that on sad faces,
+# the network looks at the quarter with the mark, and hardly at brows and eyes.
 sad = np.flatnonzero(np.asarray(test.target) == "sad")[:7]
 on_mark = SaliencyDisplay.from_estimator(flawed, stamp(test)[sad], test.target[sad])
 plt.show()
@@ -65,8 +66,8 @@ plt.show()
 # %%
 # Numbers rather than pictures
 # ----------------------------
-# A picture of seven faces persuades too easily. The table holds the centre of the evidence for as
-# many faces as you like: compare both networks on all sad faces of the test set.
+# Seven faces can mislead. The table holds the centre of the evidence for as many faces as you like:
+# compare both networks on all sad faces of the test set.
 for name, classifier, images in (("sound", clf, test.images), ("flawed", flawed, stamp(test))):
     rows = np.asarray(test.target) == "sad"
     display = SaliencyDisplay.from_estimator(classifier, images[rows], n_faces=rows.sum())
@@ -78,6 +79,6 @@ for name, classifier, images in (("sound", clf, test.images), ("flawed", flawed,
     )
 
 # %%
-# **What was learned.** A saliency map finds shortcuts that accuracy hides. It tells the region,
-# since the network's last map of features has only a few cells. The reverse does not hold:
-# a network that looks at the mouth may still misread it.
+# **What was learned.** A saliency map can reveal shortcuts that accuracy hides. It shows only the
+# region, because the network's last feature map has few cells. And a network that looks at the
+# right place, such as the mouth, may still misread it.

@@ -2,19 +2,19 @@
 From a photo to emotions
 ========================
 
-I have a photo with people in it: who looks how? :class:`~fer_estimators.faces.EmotionRecognizer`
-finds the faces, cuts each out upright, as the network's training faces were cut, and names the
-emotion of each, or says "not sure".
+I have a photo of people: which emotion does each face show?
+:class:`~fer_estimators.faces.EmotionRecognizer` finds the faces, cuts each one out upright, and
+names its emotion, or says "not sure".
 
-Set ``PHOTO`` to a picture of your own. Otherwise this page takes scikit-image's official portrait
-of an astronaut by NASA, in the public domain and posed for the public; ask other people before you
-do this with their pictures (:doc:`/responsible_use`).
+Set the environment variable ``PHOTO`` to use a picture of your own. By default, this page uses
+NASA's official portrait of an astronaut, which is in the public domain and comes with scikit-image.
+Ask other people before you do this with their pictures (:doc:`/responsible_use`).
 """
 
 # %%
 # A photo of three faces
 # ----------------------
-# The portrait three times: as it is, tilted in bad light, and out of focus.
+# The portrait is shown three times: as it is, tilted in bad light, and out of focus.
 import os
 
 from PIL import Image, ImageEnhance
@@ -37,7 +37,7 @@ photo = Image.open(os.environ["PHOTO"]) if "PHOTO" in os.environ else draw_group
 # %%
 # Recognise
 # ---------
-# Arrays, PIL images and file names will do. The result draws itself.
+# A photo is an array, a PIL image or a file name. A notebook shows the result as a picture.
 from fer_estimators import EmotionRecognizer
 
 recognizer = EmotionRecognizer()
@@ -47,17 +47,17 @@ result
 # %%
 # As numbers
 # ----------
-# One row a face: its box in pixels, the detector's score, the emotion, and the probability of each.
-# ``to_dict`` gives the same for JSON.
+# Each face has a row: its box in pixels, the detector's score, the emotion, and the probabilities
+# of all emotions. ``to_dict`` returns the same for JSON.
 result.frame().round(2)
 
 # %%
 # "Not sure" rather than a guess
 # ------------------------------
-# Any fitted classifier serves in place of the default one. An
-# :class:`~fer_estimators.AbstainingClassifier` chooses the least confidence that is answered on
-# faces whose emotions are known; here, drawn ones stand for them. What it is not sure of gets a
-# dashed box.
+# Any fitted classifier can replace the default one. An
+# :class:`~fer_estimators.AbstainingClassifier` chooses the lowest confidence at which to answer
+# from faces whose emotions are known; this page uses drawn ones. A face that it is not sure about
+# gets a dashed box.
 import matplotlib.pyplot as plt
 from sklearn.frozen import FrozenEstimator
 
@@ -68,19 +68,19 @@ known = make_faces(200, random_state=0)
 network = load_pretrained("fer2013-compact")
 careful = AbstainingClassifier(FrozenEstimator(network), target_accuracy=0.6, cautious=False)
 careful.fit(known.images, known.target)
-print(f"answers from a probability of {careful.threshold_:.0%} on")
+print(f"answers if the probability is at least {careful.threshold_:.0%}")
 EmotionRecognizer(careful).recognize(photo).plot()
 plt.show()
 
 # %%
 # Another detector
 # ----------------
-# A function from an RGB array to boxes (left, top, width, height) is enough, so that any package's
-# detector can be used.
+# A detector is any function that takes an RGB array and returns boxes (left, top, width, height),
+# so the detector of any other package can be used.
 
 
 def whole_picture(pixels):
-    """Take a picture for one face, as where somebody has cut the faces out already."""
+    """Return one box, for pictures that are faces already."""
     height, width = pixels.shape[:2]
     return [(0.08 * width, 0.2 * height, 0.84 * width, 0.84 * height)]
 
@@ -89,6 +89,6 @@ face = known.images[0]
 print(EmotionRecognizer(detector=whole_picture).recognize(face)[0].emotion)
 
 # %%
-# **What was learned.** A recognizer is a detector and a classifier; both can be exchanged.
-# Detectors err too: what is not a face gets an answer as well. And how a face looks is not what the
-# person feels: :doc:`/responsible_use`.
+# **What was learned.** A recognizer combines a detector and a classifier, and both can be
+# replaced. Detectors make mistakes, too, and something that is not a face then also gets an
+# emotion. And how a face looks is not what the person feels: :doc:`/responsible_use`.

@@ -2,14 +2,14 @@
 A folder of photos to a table
 =============================
 
-I have thousands of photos, some of them broken: how do I get one table of all faces in them? This
-page makes such a folder, reads it, and counts.
+I have thousands of photos, some of them damaged: how do I get one table of all the faces in them?
+This page makes a small folder of that kind, reads it, and counts.
 """
 
 # %%
-# A folder as folders are
-# -----------------------
-# Photos with one face, with several and with none, in folders; one is cut off, one is a text.
+# A folder of photos
+# ------------------
+# The photos show two faces, one or none. One of them is cut off, and one is a text file.
 import tempfile
 from pathlib import Path
 
@@ -30,11 +30,11 @@ for number in range(12):
 (folder / "day1" / "05.jpg").write_text("moved to the archive")
 
 # %%
-# Read it all
-# -----------
-# Faces of many photos are classified at once, and no pixels are kept. ``on_error="skip"`` leaves
-# broken files out and lists them; by default, the first one is an error. Ctrl-C keeps what was
-# done. ``progress=True`` shows a bar.
+# Read all photos
+# ---------------
+# The faces of many photos are classified at once, and no pixels are kept. ``on_error="skip"`` lists
+# damaged files and continues; by default, the first one is an error. After Ctrl-C, the results so
+# far are kept. ``progress=True`` shows a progress bar.
 import warnings
 
 from fer_estimators import EmotionRecognizer
@@ -50,7 +50,7 @@ results
 # %%
 # One table
 # ---------
-# A row for each face; photos without one have no row, but their place in ``results``.
+# Each face has a row. A photo without a face has none, but it is in ``results``.
 table = results.frame()
 table["file"] = [Path(file).name for file in table["file"]]
 table[["file", "left", "top", "width", "emotion", "probability"]].round(2)
@@ -58,6 +58,15 @@ table[["file", "left", "top", "width", "emotion", "probability"]].round(2)
 # %%
 print("photos by number of faces:", np.bincount([len(result) for result in results]))
 table.groupby("emotion").size()
+
+# %%
+# Look at one of them
+# -------------------
+# The results hold no pixels, so the photo is read again.
+import matplotlib.pyplot as plt
+
+recognizer.recognize(folder / "day0" / "02.jpg").plot()
+plt.show()
 
 # %%
 # **What was learned.** ``recognize_files`` takes a folder or a list of files. On the command line,

@@ -2,18 +2,18 @@
 Emotions over time
 ==================
 
-How do the faces in a video change? This page draws a clip in which two faces move and change their
-emotion, follows them, and shows what was recognised when.
+How do the emotions of the faces in a video change? This page draws a clip in which two faces move
+and change their emotions, follows them, and shows which emotion was recognised when.
 
-With a file, a camera or a URL, ``source`` is its name or number, which needs PyAV
-(``pip install "fer-estimators[video]"``); frames from anywhere else need nothing.
+For a video file, a webcam or a URL, pass its name or number instead of frames. That needs PyAV
+(``pip install "fer-estimators[video]"``).
 """
 
 # %%
 # A clip
 # ------
-# Six seconds, ten frames a second. One face goes from happy to sad, and the other one from sad
-# to surprised; it leaves before the end.
+# It has ten frames a second and lasts six seconds. One face changes from happy to sad; the other
+# changes from sad to surprised and leaves before the end.
 import numpy as np
 from PIL import Image
 
@@ -26,7 +26,7 @@ BLUE = (40, 80, 160)
 
 
 def draw_clip(n_frames=60):
-    """Yield frames with two faces that wander about."""
+    """Yield frames with two moving faces."""
     for number in range(n_frames):
         frame = Image.new("RGB", (480, 240), BLUE)
         left = "happy" if number < 30 else "sad"
@@ -38,11 +38,11 @@ def draw_clip(n_frames=60):
 
 
 # %%
-# A detector and a classifier of one's own
-# ----------------------------------------
-# Drawn faces are not what the detector of the library was trained on. A few lines find what is not
-# blue, and a pipeline of scikit-learn's learns the drawn emotions from flat rows, so that it has to
-# be told their shape. For real faces, leave all three arguments out.
+# A detector and a classifier of your own
+# ---------------------------------------
+# The library's detector was not trained on drawn faces. A few lines find whatever is not blue, and
+# a scikit-learn pipeline learns the drawn emotions. It learns from flat rows, so the recognizer
+# has to be told the shape of its images. For real faces, leave out all three arguments.
 from scipy.ndimage import find_objects, label
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
@@ -53,7 +53,7 @@ from fer_estimators import EmotionRecognizer
 
 
 def find_faces(pixels):
-    """Find what is not blue; a box goes from brow to chin, and not to the edge of the drawing."""
+    """Find what is not blue; a box reaches from brow to chin, not to the edge of the drawing."""
     shapes = find_objects(label((pixels != BLUE).any(axis=-1))[0])
     for rows, columns in shapes:
         side = (columns.stop - columns.start) / 1.18
@@ -71,9 +71,9 @@ recognizer = EmotionRecognizer(clf, find_faces, image_shape=(32, 32))
 # %%
 # Follow the faces
 # ----------------
-# Each result is one frame. A face keeps its ``id`` while it is in view, and its probabilities are
-# smoothed over ``smoothing`` seconds. Only one frame is in memory at a time; ``output="copy.mp4"``
-# would write each with its boxes.
+# Each result belongs to one frame. A face keeps its ``id`` while it is in view, and its
+# probabilities are smoothed over ``smoothing`` seconds. Only one frame is in memory at a time.
+# ``output="copy.mp4"`` would write a copy with boxes.
 for result in recognizer.recognize_video(draw_clip(), fps=10, smoothing=0.3):
     if result.frame_number in (0, 30, 59):
         print(f"{result.time:.1f} s:", {face.id: face.emotion for face in result})
@@ -82,9 +82,9 @@ for result in recognizer.recognize_video(draw_clip(), fps=10, smoothing=0.3):
 shown
 
 # %%
-# The whole as a table, and as a picture
-# --------------------------------------
-# The line runs along the emotion that was named; the darker, the more probable.
+# The whole clip as a table and a picture
+# ---------------------------------------
+# The line follows the emotion that was named. The darker the blue, the more probable an emotion.
 import matplotlib.pyplot as plt
 
 from fer_estimators import EmotionTimelineDisplay
@@ -97,7 +97,7 @@ plt.show()
 table.groupby(["id", "emotion"])["time"].agg(["min", "max", "size"])
 
 # %%
-# **What was learned.** Whatever yields frames can be recognised, and an hour of video needs no more
-# memory than a minute. An ``id`` says that a face was followed, and not who it is: somebody who
+# **What was learned.** Anything that yields frames can be recognised, and an hour of video needs no
+# more memory than a minute. An ``id`` means that a face was followed, not who it is: someone who
 # leaves and comes back gets another one. Before a camera watches people, ask them:
 # :doc:`/responsible_use`.
