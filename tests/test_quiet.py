@@ -23,6 +23,8 @@ CASES = {
     "many fits": FIT + "for seed in range(7):\n    fit(seed)\n",
     "workers": FIT + "from joblib import Parallel, delayed\n"
     "Parallel(n_jobs=2)(delayed(fit)(seed) for seed in range(2))\n",
+    "a pretrained network": "from fer_estimators import load_pretrained, make_faces\n"
+    "load_pretrained('fer2013-compact').predict(make_faces(1, random_state=0).images)\n",
     "a layer": "from fer_estimators.augmentation import RandomAffine\n",
 }
 

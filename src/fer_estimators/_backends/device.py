@@ -37,9 +37,11 @@ def resolve_device(device: Literal["auto", "cpu", "gpu"]) -> Device:
     note_computation()
     # As early as this: the threads are fixed by the first computation.
     _follow_thread_limit()
+    # For the CPU, too: TensorFlow looks for GPUs when it starts, and here it does so silently.
+    gpus = get_backend().list_gpus()
     if device == "cpu":
         return "cpu"
-    if get_backend().list_gpus():
+    if gpus:
         get_backend().share_gpus()
         return "gpu"
     if device == "auto":
