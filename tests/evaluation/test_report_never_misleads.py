@@ -279,7 +279,7 @@ def test_a_label_listed_twice_is_refused():
 
 def test_a_notebook_shows_the_lines_of_the_text():
     text = classification_report(["<b>", "sad"], ["<b>", "sad"])
-    assert text._repr_html_().startswith("<pre>")
+    assert text._repr_html_().startswith('<pre style="font-family: monospace">')
     assert "&lt;b&gt;" in text._repr_html_()
     assert isinstance(text, str)
 

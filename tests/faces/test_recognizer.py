@@ -334,6 +334,13 @@ def test_a_progress_bar_goes_to_the_error_stream(recognizer, folder, capsys):
     assert "photos" in err
 
 
+def test_a_progress_bar_in_a_notebook_asks_for_no_package(recognizer, folder, capsys, monkeypatch):
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr("fer_estimators.faces._progress.find_spec", lambda name: None)
+    recognizer.recognize_files([folder / "002.png"], progress=True)
+    assert "100%" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("paths", "options", "error", "message"),
     [

@@ -42,7 +42,8 @@ class _Text(str):
     """A report that a notebook shows line by line, rather than as one line with escapes."""
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self)}</pre>"
+        # Some pages show "pre" in the font of their text, in which columns do not line up.
+        return f'<pre style="font-family: monospace">{html.escape(self)}</pre>'
 
 
 def classification_report(

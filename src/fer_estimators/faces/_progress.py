@@ -1,6 +1,7 @@
 """Progress bars, on the standard error stream."""
 
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -32,5 +33,8 @@ def show_progress(
     from rich.console import Console
     from rich.progress import track
 
-    # Not the standard output, on which tables go.
-    yield from track(items, what, total=total, console=Console(stderr=True))
+    # Not the standard output, on which tables go. Without ipywidgets, rich would show no bar in a
+    # notebook, but a warning to install it.
+    in_notebooks = None if find_spec("ipywidgets") else False
+    console = Console(stderr=True, force_jupyter=in_notebooks)
+    yield from track(items, what, total=total, console=console)
