@@ -4,6 +4,7 @@ import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
+import fer_estimators
 from fer_estimators import AbstainingClassifier, ImageResizer, load_pretrained, make_faces
 from fer_estimators.export import ExportedClassifier
 from fer_estimators.faces import EmotionRecognizer, Face, crop_faces
@@ -127,6 +129,11 @@ def test_shipped_classifiers_answer_as_the_originals(name):
     np.testing.assert_allclose(clf.predict_proba(faces.images), expected, atol=0.05)
     assert clf.card_ == load_model_card(name)
     assert clf.licence_ == "MIT"
+
+
+def test_what_ships_to_run_without_keras_stays_small():
+    files = Path(fer_estimators.__file__).parent.rglob("*.tflite")
+    assert 0 < sum(path.stat().st_size for path in files) < 2_000_000
 
 
 def test_an_unknown_shipped_name_suggests_one():

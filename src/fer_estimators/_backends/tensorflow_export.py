@@ -18,7 +18,9 @@ OPSET = 18
 
 
 def trace(
-    model: keras.Model, image_shape: tuple[int, int, int], views: NDArray[np.int32]
+    model: keras.Model,
+    image_shape: tuple[int, int, int],
+    views: list[tuple[NDArray[np.int32], NDArray[np.int32]]],
 ) -> tf.types.experimental.PolymorphicFunction:
     """Make a graph from pixels to probabilities, averaged over views of each image.
 
@@ -28,8 +30,8 @@ def trace(
         Pixels in 0..255 in, probabilities out.
     image_shape : tuple of int
         ``(height, width, channels)``, pixels.
-    views : ndarray of shape (n_views, height * width)
-        For each view and pixel, the index of the pixel of the image that stands there.
+    views : list of (ndarray of shape (height,), ndarray of shape (width,))
+        For each view, the rows and the columns of the image that it shows.
 
     Returns
     -------
@@ -37,16 +39,16 @@ def trace(
         From ``images``, float32 of shape (n, *image_shape), to a dictionary with
         ``probabilities``, float32 of shape (n, n_classes).
     """
-    height, width, channels = image_shape
     n_views, n_classes = len(views), model.output_shape[-1]
 
     def average(images):
         if n_views == 1:
             return model(images, training=False)
-        pixels = tf.reshape(images, (-1, height * width, channels))
-        seen = tf.gather(pixels, views.reshape(-1), axis=1)
-        outputs = model(tf.reshape(seen, (-1, *image_shape)), training=False)
-        return tf.reduce_mean(tf.reshape(outputs, (-1, n_views, n_classes)), axis=1)
+        seen = [
+            tf.gather(tf.gather(images, rows, axis=1), columns, axis=2) for rows, columns in views
+        ]
+        outputs = model(tf.concat(seen, axis=0), training=False)
+        return tf.reduce_mean(tf.reshape(outputs, (n_views, -1, n_classes)), axis=0)
 
     return trace_network(average, image_shape, "images", "probabilities")
 

@@ -221,7 +221,7 @@ def take_apart(clf: Any) -> tuple[Any, dict]:
         "image_shape": tuple(map(int, classifier.image_shape_)),
         "handle_other_shapes": classifier.handle_other_shapes,
         "tta": classifier.tta,
-        "n_views": len(_view_indices(classifier.image_shape_[:2], classifier.tta)),
+        "n_views": len(_list_views(classifier.image_shape_[:2], classifier.tta)),
     }
     return classifier, facts
 
@@ -305,7 +305,7 @@ def trace_classifier(classifier: Any) -> tuple[Callable, Any]:
 
     model = _in_single_precision(classifier.model_)
     shape = tuple(classifier.image_shape_)
-    return trace(model, shape, _view_indices(shape[:2], classifier.tta)), model
+    return trace(model, shape, _list_views(shape[:2], classifier.tta)), model
 
 
 def _in_single_precision(model):
@@ -326,13 +326,13 @@ def _in_single_precision(model):
     return single
 
 
-def _view_indices(image_size, tta):
-    """Return which pixel of the image each view shows where: the views of an image of indices."""
+def _list_views(image_size, tta):
+    """Return which rows and columns of the image each view shows: the views of their numbers."""
     from fer_estimators._views import VIEWS
 
-    indices = np.arange(np.prod(image_size), dtype=np.int32).reshape(1, *image_size, 1)
-    views = [indices] if tta is None else list(VIEWS[tta](indices))
-    return np.stack(views).reshape(len(views), -1)
+    numbers = np.indices(image_size, dtype=np.int32)[..., np.newaxis]
+    views = [numbers] if tta is None else list(VIEWS[tta](numbers))
+    return [(rows[:, 0, 0], columns[0, :, 0]) for rows, columns in views]
 
 
 def _limits(classifier, quantize, tolerance):

@@ -10,7 +10,7 @@ _FOLDER = Path(__file__).parent
 
 # The SHA-256 digest of each file; `python training/exported.py` writes them.
 SHIPPED = {
-    "fer2013-base": "42fbfc76c02efeac47f1e905cfeec47198d97317d8bcf81cb82ee329d96e0fb7",
+    "fer2013-base": "97bd26a9e828afc5eee07f2bf3204cd2751c5746c7daa5c17fe2d132c82780e8",
     "fer2013-compact": "8871fe2e00c41c92419d652b028d762bfd99719b4ba02bbab23107d7479ba547",
     "ferplus-compact": "4f769405ffd20637cd7599f6a5a8d9a772661666fd5c2d21c9c66ba7db83f757",
 }
