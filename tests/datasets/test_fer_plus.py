@@ -224,6 +224,14 @@ def test_a_row_without_votes_is_named(tmp_path):
         load_fer2013(images, fer_plus=write_votes(tmp_path, votes))
 
 
+def test_a_column_that_stands_twice_is_refused(tmp_path):
+    images = write_images(tmp_path, ["happy", "sad"])
+    votes = [[*votes_for(label), 9] for label in ("happy", "sad")]
+    table = write_votes(tmp_path, votes, header=("Usage", "Image name", *ANSWERS, "Neutral"))
+    with pytest.raises(DatasetError, match="column 'neutral' more than once"):
+        load_fer2013(images, fer_plus=table)
+
+
 def test_a_table_of_images_in_place_of_votes_is_refused(two_tables):
     images, votes = two_tables
     with pytest.raises(DatasetError, match=r"not a table of votes.*Swap the arguments"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fer_estimators.datasets import LABEL_SETS, load_fer2013, load_image_folder
+from fer_estimators.datasets import LABEL_SETS, LabelSet, load_fer2013, load_image_folder
 from fer_estimators.exceptions import BadImageWarning, DatasetError, LabelError
 
 RAF = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")
@@ -209,3 +209,17 @@ def test_every_set_tells_its_emotions_its_source_and_its_terms(name):
     assert set(FER2013) <= set(labels.emotions) <= {*FER2013, "contempt"}
     assert labels.source
     assert labels.licence
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"codes": {"joy": "hapy"}}, "Did you mean 'happy'"),
+        ({"codes": {"JOY": "happy"}}, "such as 'joy'"),
+        ({"codes": {1: "happy"}}, "such as '1'"),
+        ({"codes": {"joy": "happy"}, "file_name": "([a-z]+)"}, r"\(\?P<emotion>"),
+    ],
+)
+def test_a_set_of_ones_own_that_cannot_work_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        LabelSet(title="our photos", source="our lab", licence="none", **options)

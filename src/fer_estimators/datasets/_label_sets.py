@@ -4,6 +4,7 @@ The same number means another emotion in each set, so that no number is ever gue
 names the set.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -71,6 +72,12 @@ class LabelSet:
     table_codes : mapping of str to str, default={}
         Codes in the column ``emotion`` of a csv table with pixels, as FER2013's.
 
+    Raises
+    ------
+    ValueError
+        If a code is not text in lower case or stands for none of the eight emotions, or
+        `file_name` has no group ``emotion``.
+
     See Also
     --------
     load_image_folder : Reads a set, ``labels=``.
@@ -101,6 +108,26 @@ class LabelSet:
     lists: tuple[LabelList, ...] = ()
     numbered_folders: bool = False
     table_codes: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        codes = [*self.codes.items(), *self.table_codes.items()]
+        for code, emotion in codes:
+            if not isinstance(code, str) or code != code.casefold():
+                raise ValueError(
+                    f"{self.title!r} has the code {code!r}, but text in lower case is expected, "
+                    f"such as {str(code).casefold()!r}: names are compared so."
+                )
+            if emotion is not None and emotion not in EIGHT_EMOTIONS:
+                raise ValueError(
+                    f"{self.title!r} reads {code!r} as {emotion!r}; expected one of "
+                    f"{list(EIGHT_EMOTIONS)}, or None to leave such images out."
+                    + suggest(emotion, EIGHT_EMOTIONS)
+                )
+        if self.file_name is not None and "emotion" not in re.compile(self.file_name).groupindex:
+            raise ValueError(
+                f"file_name={self.file_name!r} of {self.title!r} has no group that tells the "
+                "emotion: write (?P<emotion>...) where it stands."
+            )
 
     @property
     def emotions(self) -> tuple[str, ...]:

@@ -146,7 +146,14 @@ def _read_csv(path, name):
 
 
 def _find_columns(header, name):
-    found = {field.strip().casefold(): position for position, field in enumerate(header)}
+    names = [field.strip().casefold() for field in header]
+    found = {field: position for position, field in enumerate(names)}
+    twice = [field for field in (*VOTE_COLUMNS, "file", "row") if names.count(field) > 1]
+    if twice:
+        raise DatasetError(
+            f"{name!r} has the column {twice[0]!r} more than once, and nothing tells which one "
+            "counts. Remove all but one."
+        )
     missing = [column for column in VOTE_COLUMNS if column not in found]
     if missing or not ({"file", "usage"} & set(found)):
         hint = " Swap the arguments: this is the table of images." if "pixels" in found else ""
