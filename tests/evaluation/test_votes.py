@@ -39,6 +39,18 @@ def test_columns_of_a_frame_are_found_by_name():
         vote_scores(frame.rename(columns={"sad": "fear"}), PROBA, classes=CLASSES)
 
 
+def test_columns_of_polars_are_found_by_name():
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame(SHARES, schema=CLASSES)[["sad", "happy", "neutral"]]
+    assert vote_scores(frame, PROBA, classes=CLASSES) == vote_scores(SHARES, PROBA, classes=CLASSES)
+
+
+def test_a_column_that_stands_twice_is_refused():
+    frame = pd.DataFrame(SHARES, columns=["happy", "sad", "sad"])
+    with pytest.raises(ValueError, match="names columns twice"):
+        vote_scores(frame, PROBA, classes=CLASSES)
+
+
 def test_a_class_that_nobody_voted_for_needs_no_column():
     frame = pd.DataFrame([[1.0, 0.0]], columns=["happy", "neutral"])
     scores = vote_scores(frame, [[0.5, 0.3, 0.2]], classes=CLASSES)

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
 from fer_estimators._frame import warn_of_reordered_rows
+from fer_estimators._probabilities import column_names
 from fer_estimators._statistics import expected_calibration_error
 from fer_estimators.evaluation._labels import check_proba
 
@@ -78,14 +79,8 @@ def vote_scores(votes: ArrayLike, y_proba: ArrayLike, *, classes: ArrayLike) -> 
 
 
 def _as_shares(votes, classes):
-    if hasattr(votes, "columns"):
-        unknown = [name for name in votes.columns if name not in classes.tolist()]
-        if unknown:
-            raise ValueError(
-                f"votes has the column {unknown[0]!r}, but the classes are {classes.tolist()!r}. "
-                "Leave it out, or fit on all labels that people voted for."
-            )
-        votes = votes.reindex(columns=classes, fill_value=0)
+    if (names := column_names(votes)) is not None:
+        votes = _order_columns(np.asarray(votes), names, classes.tolist())
     votes = check_array(votes, input_name="votes", dtype=np.float64)
     if votes.shape[1] != len(classes):
         raise ValueError(
@@ -100,6 +95,22 @@ def _as_shares(votes, classes):
             f"at index {first}: {votes[first].tolist()!r}. Leave these faces out."
         )
     return votes / votes.sum(axis=1, keepdims=True)
+
+
+def _order_columns(votes, names, classes):
+    """Bring the named columns of votes into the order of the classes."""
+    # As text: the columns of polars and Arrow are always named by text.
+    received, expected = list(map(str, names)), list(map(str, classes))
+    unknown = [name for name in names if str(name) not in expected]
+    if unknown or len(set(received)) < len(received):
+        what = f"has the column {unknown[0]!r}" if unknown else f"names columns twice, {names!r}"
+        raise ValueError(
+            f"votes {what}, but the classes are {classes!r}. Leave it out, or fit on all labels "
+            "that people voted for."
+        )
+    ordered = np.zeros((len(votes), len(classes)))
+    ordered[:, [expected.index(name) for name in received]] = votes
+    return ordered
 
 
 def _cross_entropy(shares, y_proba):
