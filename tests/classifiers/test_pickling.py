@@ -90,3 +90,19 @@ def test_unfitted_classifiers_hold_the_version_too(older):
     state = CNNClassifier().__getstate__()
     assert "_fer_estimators_version" in state
     assert not hasattr(pickle.loads(pickle.dumps(CNNClassifier())), "_fer_estimators_version")
+
+
+class Shorter(CNNClassifier):
+    """A subclass that shows one parameter."""
+
+    def __init__(self, epochs=1):
+        super().__init__("tiny", augmentation=None, epochs=epochs, validation_fraction=None)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda clf: pickle.loads(pickle.dumps(clf))])
+def test_a_subclass_with_fewer_parameters_comes_back(faces, duplicate):
+    clf = Shorter().fit(faces.images, faces.target)
+    again = duplicate(clf)
+    np.testing.assert_array_equal(
+        again.predict_proba(faces.images), clf.predict_proba(faces.images)
+    )

@@ -61,8 +61,8 @@ class NetworkState:
         self._built = _describe_weights(network)
 
     def _network_parameters(self):
-        params = self.get_params(deep=False)
-        return {name: params[name] for name in _NETWORK_PARAMETERS if name in params}
+        # By attributes: a subclass may show fewer parameters.
+        return {name: getattr(self, name) for name in _NETWORK_PARAMETERS if hasattr(self, name)}
 
     def _sample_answer(self) -> NDArray[Any]:
         """Return the probabilities for one fixed image, which identify the network.
@@ -140,19 +140,17 @@ class NetworkState:
 
     def _rebuild(self, weights):
         built_with = getattr(self, "_built_with", None) or self._network_parameters()
-        params = {**self.get_params(deep=False), **built_with}
-        if "weights" in params:
-            # Avoid downloading or reading weights that are replaced.
-            params["weights"] = None
+        builder = object.__new__(type(self))
+        # Avoid downloading or reading weights that are replaced.
+        vars(builder).update(vars(self) | built_with | {"weights": None})
         # A user's function may need the values of the variables.
         named = all(isinstance(value, _PLAIN) for value in built_with.values())
         with (
             device_scope(self.device_),
             isolated_random_state(self._seed),
-            dtype_policy(params["dtype_policy"]),
+            dtype_policy(builder.dtype_policy),
         ):
             with _memory_for_weights_deferred() if named else nullcontext():
-                builder = type(self)(**params)
                 network = builder._build_network(self.image_shape_, len(self.classes_))
                 if not named:
                     network = check_network(network, self.image_shape_, len(self.classes_))
