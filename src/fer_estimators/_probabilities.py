@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 _FALSE_ALARM = 1e-4
 # Wide enough for networks that compute in half precision: bfloat16 has eight significant bits.
 _SUM_TOLERANCE = 1e-2
+_FEWEST_TO_JUDGE = 50
 
 
 def column_names(table: Any) -> list[Any] | None:
@@ -143,3 +144,23 @@ def find_permutation(codes: NDArray[np.integer], y_proba: NDArray[Any]) -> list[
     by_rounding = gain.sum() <= 1e-6 * len(codes)
     own_column_fits = own.sum() > gain.sum() / 3
     return None if by_chance or by_rounding or own_column_fits else best.tolist()
+
+
+def are_unrelated(codes: NDArray[np.integer], y_proba: NDArray[Any]) -> bool:
+    """Tell whether probabilities say no more of the labels than chance, as those of other rows.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_samples,), dtype int
+        Column of each sample's label.
+    y_proba : ndarray of shape (n_samples, n_classes)
+        Probabilities.
+
+    Returns
+    -------
+    bool
+        False for less than 50 samples, and where all have the same probabilities.
+    """
+    surplus = y_proba[np.arange(len(codes)), codes] - y_proba.mean(axis=0)[codes]
+    error = surplus.std() / sqrt(len(codes))
+    return len(codes) >= _FEWEST_TO_JUDGE and error > 1e-6 and surplus.mean() <= 3 * error

@@ -241,7 +241,7 @@ def test_a_batch_size_set_after_the_training_is_checked(cnn, faces, batch_size):
         clf.predict(faces.images)
 
 
-@pytest.mark.parametrize("weight", [-5.0, np.nan, np.inf])
+@pytest.mark.parametrize("weight", [-5.0, np.nan, np.inf, "2", None])
 def test_a_weight_that_trains_away_from_a_class_is_refused(cnn, faces, weight):
     weights = {**dict.fromkeys(faces.target_names, 1.0), "happy": weight}
     with pytest.raises(ValueError, match="class_weight holds happy: "):

@@ -53,6 +53,11 @@ def test_what_is_no_probability_is_refused(edit, message, cnn, faces):
         cnn().fit(faces.images, faces.target, y_proba=edit(one_hot(faces.target)))
 
 
+def test_rows_in_another_order_are_noticed(cnn, faces):
+    with pytest.warns(UserWarning, match="no more of the labels in y than chance"):
+        cnn().fit(faces.images, faces.target, y_proba=one_hot(faces.target)[::-1])
+
+
 def test_probabilities_of_low_precision_are_learned_from(make, faces):
     y_proba = one_hot(faces.target)
     y_proba[:70] *= 1.008
@@ -88,6 +93,7 @@ def test_columns_in_another_order_than_the_classes_are_refused(noise, cnn, faces
         cnn().fit(faces.images, faces.target, y_proba=permuted)
 
 
+@pytest.mark.filterwarnings("ignore:y_proba says no more of the labels")
 def test_poor_probabilities_in_the_right_order_are_no_reason_to_refuse():
     from fer_estimators.classifiers._data import check_soft_labels
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import keras
@@ -17,8 +18,14 @@ from fer_estimators._compat import check_sample_weight
 from fer_estimators._frame import warn_of_reordered_rows
 from fer_estimators._label_column import flatten_labels
 from fer_estimators._lazy import LazyImages
+from fer_estimators._messages import warn
 from fer_estimators._prediction import as_seen
-from fer_estimators._probabilities import as_ordered_columns, find_improper, find_permutation
+from fer_estimators._probabilities import (
+    are_unrelated,
+    as_ordered_columns,
+    find_improper,
+    find_permutation,
+)
 from fer_estimators._scale import find_blank, warn_of_blank, warn_of_large
 from fer_estimators.exceptions import ImageReadError
 from fer_estimators.images import check_image_shape, check_input_images, convert_to_shape
@@ -389,6 +396,11 @@ def check_soft_labels(y_proba, codes, classes):
             f"of {other:.0%} if the columns stand for {classes[np.argsort(best)].tolist()}. Sort "
             "the columns by class, or pass a data frame whose columns bear the classes' names."
         )
+    if are_unrelated(codes, y_proba):
+        warn(
+            "y_proba says no more of the labels in y than chance would. If its rows are in another "
+            "order than those of X and y, nothing can be learned from them."
+        )
     return y_proba
 
 
@@ -428,7 +440,11 @@ def weigh(images, codes, classes, sample_weight, class_weight):
 def _check_class_weight(class_weight):
     if not isinstance(class_weight, dict):
         return
-    wrong = [f"{label}: {w!r}" for label, w in class_weight.items() if not 0 <= w < np.inf]
+    wrong = [
+        f"{label}: {w!r}"
+        for label, w in class_weight.items()
+        if not isinstance(w, Real) or not 0 <= w < np.inf
+    ]
     if wrong:
         raise ValueError(
             f"class_weight holds {', '.join(wrong)}, but a weight is a finite number of at least "
