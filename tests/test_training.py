@@ -165,7 +165,7 @@ def test_card_says_what_was_measured(published, fer2013, votes):
     accuracy = 100 * clf.score(val.images, val.target)
     assert f"| accuracy on FER2013's validation split | {accuracy:.1f} % |" in card
     assert f"| as they are | {accuracy:.1f} % |" in card
-    assert "1 of the validation images also stand in the training split" in card
+    assert "1 of the validation images are also in the training split" in card
     assert "| blank | 18 |" in card
     assert re.search(r"SHA-256 of the weights: `[0-9a-f]{64}`", card)
     assert "python training/pretrained.py ..." in card
