@@ -1,7 +1,9 @@
 """Archives whose parts contradict each other, or unpack to more than they hold."""
 
+import os
 import struct
 import zipfile
+import zlib
 
 import pytest
 
@@ -128,8 +130,6 @@ def test_wide_members_are_read(tmp_path):
 
 
 def test_pipe_in_place_of_an_archive_is_refused_at_once(tmp_path):
-    import os
-
     os.mkfifo(tmp_path / "set.zip")
     with pytest.raises(OSError, match="not a regular file"):
         Archive(tmp_path / "set.zip")
@@ -141,3 +141,59 @@ def test_archive_cut_anywhere_is_refused(path):
         path.write_bytes(data[:length])
         with pytest.raises(DatasetError, match="damaged or incomplete"):
             Archive(path)
+
+
+def write(path, members, method=zipfile.ZIP_DEFLATED):
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+
+
+def test_one_bomb_among_members_that_are_packed_little_is_refused(tmp_path):
+    write(tmp_path / "set.zip", {"a": os.urandom(100_000), "bomb": bytes(3 * 2**20)})
+    with pytest.raises(UnsafeArchiveError, match=r"'bomb' unpacks 3,\d+ bytes to 3,145,728"):
+        Archive(tmp_path / "set.zip")
+
+
+def test_many_small_bombs_are_refused_as_a_whole(tmp_path):
+    write(tmp_path / "set.zip", {str(number): bytes(2**20) for number in range(3)})
+    with pytest.raises(UnsafeArchiveError, match="'the archive' unpacks"):
+        Archive(tmp_path / "set.zip")
+
+
+def test_neither_small_flat_members_nor_large_ones_are_bombs(tmp_path):
+    write(tmp_path / "set.zip", {"flat": bytes(2**20)})
+    assert read_all(tmp_path / "set.zip") == {"flat": bytes(2**20)}
+    large = os.urandom(2**20 + 1)
+    write(tmp_path / "set.zip", {"large": large})
+    assert read_all(tmp_path / "set.zip") == {"large": large}
+
+
+def test_names_up_to_the_limits_are_read(tmp_path):
+    for name in ("a/" * 32 + "b", "c" * 1024):
+        write(tmp_path / "set.zip", {name: b"1"})
+        assert read_all(tmp_path / "set.zip") == {name: b"1"}
+    for name in ("a/" * 33 + "b", "c" * 1025):
+        write(tmp_path / "set.zip", {name: b"1"})
+        with pytest.raises(UnsafeArchiveError, match="the limits are 1,024 and 32"):
+            Archive(tmp_path / "set.zip")
+
+
+def test_member_with_a_second_name_in_unicode_is_read(tmp_path):
+    # Newer versions of Python give it that name, older ones the first.
+    info = zipfile.ZipInfo("frohlich")
+    name = b"\1" + struct.pack("<L", zlib.crc32(b"frohlich")) + "fröhlich".encode()
+    info.extra = struct.pack("<HH", 0x7075, len(name)) + name
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        archive.writestr(info, b"1")
+    assert list(read_all(tmp_path / "set.zip").values()) == [b"1"]
+
+
+def test_table_of_contents_of_the_largest_size_is_read(path, monkeypatch):
+    data = path.read_bytes()
+    (size,) = struct.unpack_from("<L", data, data.rindex(b"PK\5\6") + 12)
+    monkeypatch.setattr("fer_estimators._files.archive.MAX_DIRECTORY_BYTES", size)
+    assert read_all(path) == MEMBERS
+    monkeypatch.setattr("fer_estimators._files.archive.MAX_DIRECTORY_BYTES", size - 1)
+    with pytest.raises(UnsafeArchiveError, match=f"table of contents of {size:,} bytes"):
+        Archive(path)

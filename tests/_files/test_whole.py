@@ -76,6 +76,12 @@ def test_last_bytes_of_a_jpeg_are_missed(kind, n_bytes):
             decode(KINDS[kind](seed)[: -2 - n_bytes] + b"\xff\xd9", color=color)
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "png"])
+def test_missing_end_marker_is_named(kind):
+    with pytest.raises(ImageReadError, match=r"damaged JPEG: (cut off, it has no end|.*truncated)"):
+        decode(KINDS[kind](0)[:-2])
+
+
 @pytest.mark.parametrize("color", [False, True])
 def test_file_cut_before_a_restart_marker_is_refused(color):
     data = encode(draw(0, 3 if color else 1), restart_marker_blocks=8)
