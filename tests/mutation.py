@@ -44,7 +44,12 @@ MODULES = {
         "tests/test_preprocessing.py",
     ],
     "_files.writing": ["tests/_files/test_writing.py", "tests/datasets/test_cache.py"],
-    "images": ["tests/test_images.py", "tests/test_preprocessing.py"],
+    "images": [
+        "tests/test_images.py",
+        "tests/test_scale.py",
+        "tests/test_preprocessing.py",
+        "tests/classifiers/test_bad_input.py",
+    ],
     "classifiers._data": [
         "tests/classifiers/test_bad_input.py",
         "tests/classifiers/test_soft_labels.py",

@@ -277,6 +277,13 @@ def test_scores_of_what_cannot_be_compared_are_refused(X, y, message):
         selective_scores(clf, X, y)
 
 
+@pytest.mark.parametrize("wrong", [-1.0, np.nan])
+def test_a_score_of_weights_that_are_none_is_refused(wrong):
+    clf = told(target_accuracy=0.7).fit(X_TOLD, Y_TOLD)
+    with pytest.raises(ValueError, match=r"Negative values|NaN"):
+        clf.score(X_TOLD, Y_TOLD, sample_weight=[wrong, 1, 1, 1, 1])
+
+
 @pytest.mark.parametrize("score", [selective_scores, AbstainingClassifier.score])
 def test_labels_that_can_never_be_predicted_are_told(score):
     clf = told(target_accuracy=0.7).fit(X_TOLD, Y_TOLD)

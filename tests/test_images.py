@@ -115,3 +115,51 @@ def test_masked_images_are_refused_also_in_a_list(as_list):
 def test_sizes_beyond_the_limit_are_refused(size):
     with pytest.raises(ValueError, match=r"is not a size; expected .* 1 to 4096 each"):
         resize_images(np.zeros((1, 16, 16), dtype=np.uint8), size)
+
+
+@pytest.mark.parametrize("shape", [(5, 0, 0), (5, 8, 0), (5, 0, 8, 3)])
+def test_images_without_pixels_are_refused(shape):
+    with pytest.raises(ValueError, match=r"its images are empty"):
+        check_image_array(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [iter, lambda images: (image for image in images), lambda images: {"image": images}],
+    ids=["iterator", "generator", "dict"],
+)
+def test_what_holds_images_in_another_way_is_told(wrap):
+    with pytest.raises(TypeError, match=r"an array of images is expected.*`list\(X\)`"):
+        check_image_array(wrap(np.zeros((2, 8, 8), np.uint8)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "advice"),
+    [
+        ((2, 1, 8, 8), "np.moveaxis"),
+        ((2, 3, 8, 8), "np.moveaxis"),
+        ((2, 8, 8, 4), r"Drop the alpha channel"),
+        ((8, 8, 3), r"X\[None, \.\.\.\]"),
+        ((8,), r"X\.reshape\(1, -1\)"),
+        ((2, 2, 8, 8), "in the last axis"),
+        ((2, 64), r"image_shape=\(8, 8\)"),
+    ],
+)
+def test_another_layout_is_told_with_what_to_do(shape, advice):
+    with pytest.raises(ValueError, match=advice):
+        check_image_array(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize("image_shape", [(-1, -1), (8,), (8, 8, 1, 1), (0, 8), (8.0, 8), (5, 8)])
+def test_what_is_no_shape_of_the_rows_is_told(image_shape):
+    with pytest.raises(ValueError, match=r"is not a shape|cannot hold"):
+        check_image_array(np.zeros((2, 64), np.uint8), image_shape=image_shape)
+
+
+@pytest.mark.parametrize(
+    ("shape", "channels"), [((4, 16), 1), ((-1, 8), 1), ((8, -1, 1), 1), ((4, 4, 4), 4)]
+)
+def test_rows_are_viewed_in_the_shape_that_was_given(shape, channels):
+    images = check_image_array(np.zeros((2, 64), np.uint8), image_shape=shape)
+    assert images.shape[3] == channels
+    assert np.prod(images.shape[1:]) == 64

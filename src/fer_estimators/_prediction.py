@@ -115,9 +115,13 @@ class ImagePredictor:
         """
         from sklearn.metrics import accuracy_score
 
+        from fer_estimators._compat import check_sample_weight
+
         self._check_is_fitted()
         warn_of_unknown_labels(y, self.classes_)
         warn_of_reordered_rows(X=X, y=y, sample_weight=sample_weight)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, y, ensure_non_negative=True)
         return accuracy_score(y, self.predict(X), sample_weight=sample_weight)
 
     def _check_is_fitted(self) -> None:

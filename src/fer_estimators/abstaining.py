@@ -27,6 +27,7 @@ from fer_estimators._compat import (
     HasMethods,
     Interval,
     RealNotInt,
+    check_sample_weight,
     inner_visual_block,
     is_fitted,
     safe_indexing,
@@ -305,6 +306,8 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         warn_of_unknown_labels(y, self.classes_)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, y, ensure_non_negative=True)
         return super().score(X, y, sample_weight)
 
     def get_metadata_routing(self) -> MetadataRouter:

@@ -7,7 +7,7 @@ are always ``(n_samples, height, width, channels)``, of the dtype in which they 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral
 from typing import Any
@@ -59,7 +59,7 @@ def as_numeric_array(X: Any) -> Any:
     ValueError
         For file names, or images of several shapes.
     """
-    _refuse_datasets(X)
+    refuse_datasets(X)
     X = _unwrap(X)
     if _is_text(_first(X)):
         raise ValueError(
@@ -123,7 +123,23 @@ _DATASETS = {
 }
 
 
-def _refuse_datasets(X):
+def refuse_datasets(X: Any) -> None:
+    """Refuse what yields batches or single images, and tell how to take an array out of it.
+
+    Parameters
+    ----------
+    X : object
+
+    Raises
+    ------
+    TypeError
+        If it is a data set of another library, an iterator or a dictionary.
+    """
+    if isinstance(X, (Iterator, Mapping)):
+        raise TypeError(
+            f"X is a {type(X).__name__}, but an array of images is expected. Pass a list of the "
+            "images, such as `list(X)`, or `list(X.values())` of a dictionary."
+        )
     packages = {cls.__module__.partition(".")[0] for cls in type(X).__mro__}
     for package, attribute in _DATASETS.items():
         is_one = package in packages and hasattr(X, attribute) and not hasattr(X, "ndim")
@@ -266,6 +282,7 @@ def view_as_images(X: ArrayLike, image_shape: tuple[int, ...] | None = None) -> 
     ValueError
         If the shape or the range of values is not that of images.
     """
+    _refuse_empty(X.shape)
     _check_range(X)
     if X.ndim == 2:
         return X.reshape((len(X), *_resolve_image_shape(image_shape, X.shape)))
@@ -274,6 +291,13 @@ def view_as_images(X: ArrayLike, image_shape: tuple[int, ...] | None = None) -> 
         raise ValueError(_wrong_layout(X))
     _check_described_shape(images, image_shape)
     return images
+
+
+def _refuse_empty(shape):
+    if 0 in shape[1:]:
+        raise ValueError(
+            f"X has shape {tuple(shape)}: its images are empty. Pass images of at least one pixel."
+        )
 
 
 def _check_described_shape(images, image_shape):
@@ -292,6 +316,7 @@ def _check_described_shape(images, image_shape):
 def _view_lazily(X, image_shape):
     """View a sequence on disk as images, whose pixels are checked part by part."""
     images = LazyImages(X)
+    _refuse_empty(X.shape)
     if images.shape[-1] not in (1, 3) or _looks_like_one_colour_image(X):
         raise ValueError(_wrong_layout(X))
     if len(images) == 0:

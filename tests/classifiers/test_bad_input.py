@@ -143,6 +143,14 @@ def test_negative_or_empty_weights_are_refused(cnn, faces):
         cnn().fit(faces.images, faces.target, sample_weight=-np.ones(140))
 
 
+@pytest.mark.parametrize("wrong", [-1.0, np.nan, np.inf])
+def test_a_score_of_weights_that_are_none_is_refused(fitted, faces, wrong):
+    weights = np.ones(140)
+    weights[3] = wrong
+    with pytest.raises(ValueError, match=r"Negative values|NaN|infinity"):
+        fitted.score(faces.images, faces.target, sample_weight=weights)
+
+
 def test_a_diverged_network_does_not_predict(cnn, faces):
     clf = cnn().fit(faces.images, faces.target)
     clf.model_.set_weights([w * np.nan for w in clf.model_.get_weights()])
@@ -230,8 +238,9 @@ def test_columns_of_a_polars_frame_are_told_by_their_names(cnn, faces):
 def test_a_data_set_of_tensorflow_says_how_to_take_the_images_out(cnn, faces):
     tf = pytest.importorskip("tensorflow")
     dataset = tf.data.Dataset.from_tensor_slices((faces.images, np.zeros(140))).batch(8)
-    with pytest.raises(TypeError, match=r"Dataset of tensorflow.*X, y = from_dataset"):
-        cnn().fit(dataset, faces.target)
+    for y in (faces.target, None):
+        with pytest.raises(TypeError, match=r"Dataset of tensorflow.*X, y = from_dataset"):
+            cnn().fit(dataset, y)
 
 
 @pytest.mark.parametrize("batch_size", [0, -5, 2.5, "all"])

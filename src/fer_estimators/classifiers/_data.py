@@ -28,7 +28,12 @@ from fer_estimators._probabilities import (
 )
 from fer_estimators._scale import find_blank, warn_of_blank, warn_of_large
 from fer_estimators.exceptions import ImageReadError
-from fer_estimators.images import check_image_shape, check_input_images, convert_to_shape
+from fer_estimators.images import (
+    check_image_shape,
+    check_input_images,
+    convert_to_shape,
+    refuse_datasets,
+)
 
 
 @dataclass(frozen=True)
@@ -234,6 +239,8 @@ def check_training_data(
     ValueError, TypeError
         If something is not as described.
     """
+    # Before y, which may be inside it.
+    refuse_datasets(X)
     warn_of_reordered_rows(X=X, y=y, sample_weight=sample_weight, y_proba=y_proba)
     name = type(estimator).__name__
     labels = check_labels(y, estimator_name=name)
