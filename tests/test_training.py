@@ -13,6 +13,8 @@ from PIL import Image
 
 import card_pictures
 import fer_estimators
+import ferplus
+import from_votes
 import hard_images
 import model_cards
 import pretrained
@@ -128,6 +130,46 @@ def test_network_learned_from_the_teacher(trained, fer2013, tmp_path):
     alone = fer_estimators.load(tmp_path / "model.fer").model_.get_weights()
     taught = fer_estimators.load(trained / "model.fer").model_.get_weights()
     assert not np.array_equal(alone[0], taught[0])
+
+
+@pytest.fixture(scope="module")
+def voted(fer2013, votes, tmp_path_factory):
+    """Train a network of the votes, and one of the labels that begins with it."""
+    runs = tmp_path_factory.mktemp("voted")
+    tiny = {
+        **ferplus.NETWORKS["ferplus-compact"],
+        "architecture": "tiny",
+        "augmentation": None,
+        "epochs": 2,
+        "learning_rate": 1e-12,
+    }
+    start, network = runs / "start", runs / "network"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(ferplus.NETWORKS, "ferplus-compact", tiny)
+        patch.setitem(from_votes.NETWORKS, "fer2013-compact", tiny)
+        ferplus.main(["ferplus-compact", fer2013, votes, "--output", str(start)])
+        start /= "model.fer"
+        from_votes.main(
+            ["fer2013-compact", fer2013, votes, "--start", str(start), "--output", str(network)]
+        )
+    return fer_estimators.load(start), fer_estimators.load(network / "model.fer")
+
+
+def test_network_begins_with_what_votes_taught(voted):
+    start, network = voted
+    before, after = start.model_.get_weights(), network.model_.get_weights()
+    # Hardly anything is learned at such a learning rate.
+    np.testing.assert_allclose(before[0], after[0], atol=1e-6)
+    assert network.classes_.tolist() == start.classes_.tolist()
+
+
+def test_votes_soften_the_labels(fer2013, votes):
+    train = fer_estimators.load_fer2013(fer2013, split="train")
+    targets = from_votes.mix_targets(train, fer2013, votes, None)
+    np.testing.assert_allclose(targets.sum(axis=1), 1, atol=1e-6)
+    codes = np.searchsorted(np.unique(train.target), train.target)
+    of_label = targets[np.arange(len(codes)), codes]
+    assert np.all((of_label >= 1 - from_votes.VOTES_SHARE) & (of_label < 1))
 
 
 @pytest.fixture(scope="module", params=["fer2013", "fer_plus"])

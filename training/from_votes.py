@@ -109,7 +109,9 @@ def take_over(clf, start, train):
     """Give a classifier of the emotions in `train` the weights of one that knows these and more."""
     params = clf.get_params()
     _, one_of_each = np.unique(train.target, return_index=True)
-    clf.set_params(epochs=1).fit(train.images[one_of_each], train.target[one_of_each])
+    few = train.images[one_of_each], train.target[one_of_each]
+    # With validation data, as in the training that follows: the history has the same curves.
+    clf.set_params(epochs=1).fit(*few, validation_data=few)
     columns = np.searchsorted(start.classes_, clf.classes_)
     for layer, source in zip(clf.model_.layers, start.model_.layers, strict=True):
         weights = source.get_weights()
