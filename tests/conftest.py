@@ -25,6 +25,8 @@ sys.path.append(str(Path(__file__).parent))
 sys.path.append(str(Path(__file__).parent / "fuzz"))
 # Programs that made the shipped networks; a test runs them.
 sys.path.append(str(Path(__file__).parents[1] / "training"))
+# The package of benchmarks.
+sys.path.append(str(Path(__file__).parents[1]))
 # What the code of the documentation's pages loads.
 sys.path.append(str(Path(__file__).parents[1] / "docs"))
 
