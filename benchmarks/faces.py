@@ -112,7 +112,11 @@ def on_engine(name):
     from fer_estimators.faces import _blazeface, _search
 
     _search._network.cache_clear()
-    return patch.object(_blazeface, "find_spec", lambda package: None) if name == "Keras" else nullcontext()
+    return (
+        patch.object(_blazeface, "find_spec", lambda package: None)
+        if name == "Keras"
+        else nullcontext()
+    )
 
 
 def load_sample(path, sample, n_images, fer_plus=None):

@@ -8,7 +8,7 @@ import pytest
 
 from fer_estimators import EmotionTimelineDisplay
 from fer_estimators.exceptions import VideoError
-from fer_estimators.faces import EmotionRecognizer
+from fer_estimators.faces import EmotionRecognizer, _video_reading
 
 from .conftest import BRIGHT, DARK, draw, find_squares
 
@@ -111,6 +111,28 @@ def test_a_camera_that_cannot_be_opened_is_explained(recognizer, monkeypatch, er
     monkeypatch.setattr(av, "open", refuse)
     with pytest.raises(VideoError, match=message):
         recognizer.recognize_video(7)
+
+
+def test_a_camera_is_read_until_it_is_unplugged(recognizer, tmp_path, monkeypatch):
+    path = write_video(tmp_path / "camera.mkv", list(moving(60)))
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 6 // 10])
+    monkeypatch.setattr(_video_reading, "_find_camera", lambda number: (str(path), "matroska"))
+    assert 10 < len(list(recognizer.recognize_video(0))) < 60
+
+
+def test_urls_are_read(recognizer, clip):
+    results = list(recognizer.recognize_video(clip.as_uri()))
+    assert len(results) == 20
+    assert {face.id: face.emotion for face in results[3]} == {1: "sad", 2: "happy"}
+
+
+def test_a_url_that_leads_nowhere_is_named(recognizer, tmp_path):
+    url = (tmp_path / "missing.mp4").as_uri()
+    with pytest.raises(
+        VideoError, match=r"missing\.mp4' cannot be opened as a video: No such file"
+    ):
+        recognizer.recognize_video(url)
 
 
 def test_a_file_is_read_to_a_table(recognizer, clip):
@@ -248,18 +270,29 @@ def test_ctrl_c_keeps_the_table_and_the_copy(recognizer, tmp_path):
     assert (tmp_path / "copy.mp4").stat().st_size > 0
 
 
-def test_a_full_disk_costs_the_copy_and_nothing_else(recognizer, tmp_path, monkeypatch):
-    def refuse(self, pixels, time):
-        raise OSError(errno.ENOSPC, "No space left on device")
+@pytest.fixture
+def little_space():
+    """Let no file grow beyond 10,000 bytes, as on a disk that is nearly full."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
-    copy = tmp_path / "copy.mp4"
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("n_frames", [4, 60])
+def test_a_full_disk_costs_the_copy_and_nothing_else(
+    recognizer, tmp_path, little_space, suffix, n_frames
+):
+    copy = tmp_path / f"copy{suffix}"
     copy.write_bytes(b"before")
-    monkeypatch.setattr("fer_estimators.faces._video_writing.VideoWriter.write", refuse)
-    results = recognizer.recognize_video(moving(5), fps=10, output=copy)
-    with pytest.warns(UserWarning, match=r"copy\.mp4' could not be written: No space left"):
-        table = results.to_frame()
-    assert table["frame_number"].nunique() == 5
-    assert "No space left" in results.output_error
+    noise = np.random.default_rng(0).integers(0, 256, (n_frames, 90, 120, 3)).astype(np.uint8)
+    results = recognizer.recognize_video(list(noise), fps=10, output=copy)
+    with pytest.warns(UserWarning, match=rf"copy\{suffix}' could not be written: File too large"):
+        n_results = len(list(results))
+    assert n_results == n_frames
+    assert "File too large" in results.output_error
     assert copy.read_bytes() == b"before"
     assert len(list(tmp_path.iterdir())) == 1
 

@@ -86,7 +86,8 @@ class VideoWriter:
 
     def discard(self) -> None:
         """Remove what was written; a file that was there before stays as it was."""
-        with suppress(InterruptedError), self._files:
+        # On a full disk, what is left in a buffer cannot be written either.
+        with suppress(InterruptedError, OSError), self._files:
             raise InterruptedError
 
     def _begin(self, shape):
