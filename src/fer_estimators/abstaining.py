@@ -5,41 +5,36 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedShuffleSplit, check_cv
-from sklearn.utils import Tags, get_tags, indexable
+from sklearn.utils import get_tags, indexable
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
     _raise_for_params,
     process_routing,
 )
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import (
-    _check_method_params,
-    assert_all_finite,
-    check_is_fitted,
-)
+from sklearn.utils.validation import _check_method_params, check_is_fitted
 
 from fer_estimators._compat import (
     HasMethods,
     Interval,
     RealNotInt,
     check_sample_weight,
-    inner_visual_block,
     is_fitted,
     safe_indexing,
 )
-from fer_estimators._label_column import flatten_labels
+from fer_estimators._labels import check_labels
 from fer_estimators._messages import warn
 from fer_estimators._prediction import warn_of_unknown_labels
 from fer_estimators._probabilities import as_ordered_columns
 from fer_estimators._statistics import selective_accuracy, wilson_interval
+from fer_estimators._wrapper import ClassifierWrapper
 
 
-class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class AbstainingClassifier(ClassifierWrapper):
     """Answer only where a classifier is sure enough, and say "not sure" elsewhere.
 
     The confidence of a prediction is the highest probability of its sample. :meth:`fit` chooses
@@ -142,14 +137,10 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     ['not sure']
     """
 
-    estimator_: Any
-    classes_: NDArray[Any]
     threshold_: float
     coverage_: float
     accuracy_: float
     abstain_label_: Any
-    n_features_in_: int
-    feature_names_in_: NDArray[np.object_]
 
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
@@ -213,11 +204,9 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self._refuse_prefit()
         self._validate_params()
         X, y = indexable(X, y)
-        y = flatten_labels(y)
+        y = check_labels(y)
         if len(y) == 0:
             raise ValueError("X and y hold 0 samples, expected some of each class. Pass all faces.")
-        assert_all_finite(y, input_name="y")
-        check_classification_targets(y)
         self._find_abstain_label(np.unique(y))  # refuses what it can before the work
         self._warn_of_discarded_weights()
         routed = process_routing(self, "fit", **params)
@@ -235,11 +224,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             for name in ("coverage_", "accuracy_"):
                 vars(self).pop(name, None)
         self.abstain_label_ = abstain_label
-        self.estimator_ = estimator
-        self.classes_ = np.asarray(estimator.classes_)
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(estimator, name):
-                setattr(self, name, getattr(estimator, name))
+        self._set_estimator(estimator)
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
@@ -426,15 +411,6 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 "nobody could tell an answer from none. Pass another abstain_label."
             )
         return label
-
-    def _sk_visual_block_(self):
-        return inner_visual_block(self)
-
-    def __sklearn_tags__(self) -> Tags:
-        """Describe the classifier to scikit-learn: it takes what the wrapped one takes."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
-        return tags
 
 
 def _fit_part(estimator, X, y, train, test, fit_params):

@@ -9,14 +9,14 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
-from sklearn.utils import assert_all_finite, check_array
+from sklearn.utils import check_array
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_consistent_length
 
+from fer_estimators import _labels
 from fer_estimators._compat import check_sample_weight
 from fer_estimators._frame import warn_of_reordered_rows
-from fer_estimators._label_column import flatten_labels
 from fer_estimators._lazy import LazyImages
 from fer_estimators._messages import warn
 from fer_estimators._prediction import as_seen
@@ -312,10 +312,7 @@ def check_labels(y, *, estimator_name):
             f"Unknown label type: y has shape {np.shape(y)}, but one label for each image is "
             f"expected.{advice}"
         )
-    y = flatten_labels(y)
-    assert_all_finite(y, input_name="y")
-    check_classification_targets(y)
-    return y
+    return _labels.check_labels(y)
 
 
 def encode_labels(y, classes=None):

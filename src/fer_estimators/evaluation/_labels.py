@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fer_estimators._label_column import is_missing, kind_of
+from fer_estimators._labels import is_missing, kind_of
 from fer_estimators._messages import suggest, warn
 from fer_estimators._probabilities import (
     as_ordered_columns,

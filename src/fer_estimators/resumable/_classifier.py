@@ -7,21 +7,22 @@ from typing import Any, Self
 import numpy as np
 import sklearn
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone, is_classifier
+from sklearn.base import clone, is_classifier
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 import fer_estimators
-from fer_estimators._compat import HasMethods, estimator_has, inner_visual_block, num_samples
+from fer_estimators._compat import HasMethods, estimator_has, num_samples
 from fer_estimators._fingerprint import describe, digest
 from fer_estimators._messages import warn
+from fer_estimators._wrapper import ClassifierWrapper
 from fer_estimators.exceptions import CheckpointError
 from fer_estimators.resumable._kept_fits import is_not_writable, open_place, warn_not_kept
 
 
-class ResumableClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class ResumableClassifier(ClassifierWrapper):
     """Keep each fit of a classifier in a folder, and load it when it is asked for again.
 
     A search or cross-validation over it that died, of whatever cause, is called again, and only
@@ -101,11 +102,7 @@ class ResumableClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     >>> folder.cleanup()
     """
 
-    estimator_: Any
     loaded_: bool
-    classes_: NDArray[Any]
-    n_features_in_: int
-    feature_names_in_: NDArray[np.object_]
 
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "predict"])],
@@ -308,14 +305,10 @@ class ResumableClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             place.writable = False
         return estimator.fit(X, y, **params, checkpoint=place.checkpoint)
 
-    def _sk_visual_block_(self):
-        return inner_visual_block(self)
-
     def __sklearn_tags__(self) -> Tags:
         """Describe the classifier to scikit-learn: it is what the wrapped one is."""
         tags = super().__sklearn_tags__()
         inner = get_tags(self.estimator)
-        tags.input_tags = inner.input_tags
         tags.target_tags = inner.target_tags
         tags.classifier_tags = inner.classifier_tags
         tags.non_deterministic = inner.non_deterministic

@@ -6,19 +6,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import DataConversionWarning
-from sklearn.utils import column_or_1d
+from sklearn.utils import assert_all_finite, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
 
 from fer_estimators._messages import warn
 
 
-def flatten_labels(y: ArrayLike, *, name: str = "y") -> NDArray[Any]:
-    """Return labels in one dimension, with scikit-learn's warning where they were a column.
+def check_labels(y: ArrayLike) -> NDArray[Any]:
+    """Check labels and return them in one dimension; a column gets scikit-learn's warning.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,) or (n_samples, 1)
-    name : str, default="y"
-        What the errors call it.
 
     Returns
     -------
@@ -27,8 +26,8 @@ def flatten_labels(y: ArrayLike, *, name: str = "y") -> NDArray[Any]:
     Raises
     ------
     ValueError
-        If `y` has another shape, a label is missing (None, NaN or pandas.NA), labels are bytes, or
-        of several kinds, which NumPy would make one: ``[1, "1"]``.
+        If `y` has another shape, a label is missing (None, NaN or pandas.NA), labels are bytes,
+        fractions, or of several kinds, which NumPy would make one: ``[1, "1"]``.
     """
     y = y if hasattr(y, "ndim") or isinstance(y, (list, tuple)) else np.asarray(y)
     if np.ndim(y) == 2 and np.shape(y)[1] == 1:
@@ -41,31 +40,31 @@ def flatten_labels(y: ArrayLike, *, name: str = "y") -> NDArray[Any]:
     if not hasattr(y, "dtype"):
         as_written = np.asarray(y, dtype=object)
         if as_written.ndim == 1:
-            _refuse_gaps_and_mixtures(as_written, name)
+            _refuse_gaps_and_mixtures(as_written)
     labels = column_or_1d(y)
     if labels.dtype.kind in "OS":
-        _refuse_gaps_and_mixtures(labels, name)
+        _refuse_gaps_and_mixtures(labels)
+    assert_all_finite(labels, input_name="y")
+    check_classification_targets(labels)
     return labels
 
 
-def _refuse_gaps_and_mixtures(labels, name):
+def _refuse_gaps_and_mixtures(labels):
     first_of = {}
     for row, label in enumerate(labels):
         first_of.setdefault(kind_of(label), row)
     if "missing" in first_of:
         row = first_of["missing"]
         raise ValueError(
-            f"Input {name} contains NaN or None ({name}[{row}] = {labels[row]!r}), but each image "
-            "needs a label. Drop the images without one."
+            f"Input y contains NaN or None (y[{row}] = {labels[row]!r}), but each image needs a "
+            "label. Drop the images without one."
         )
     if "bytes" in first_of:
-        raise ValueError(
-            f"{name} holds bytes, but text is expected. Pass np.char.decode({name}, 'utf-8')."
-        )
+        raise ValueError("y holds bytes, but text is expected. Pass np.char.decode(y, 'utf-8').")
     if len(first_of) > 1:
-        shown = " and ".join(f"{name}[{row}] = {labels[row]!r}" for row in first_of.values())
+        shown = " and ".join(f"y[{row}] = {labels[row]!r}" for row in first_of.values())
         raise ValueError(
-            f"{name} mixes labels of several kinds ({' and '.join(first_of)}): {shown}. Write all "
+            f"y mixes labels of several kinds ({' and '.join(first_of)}): {shown}. Write all "
             "of them in one way."
         )
 

@@ -1,0 +1,39 @@
+"""The base class of classifiers that wrap another one."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
+from sklearn.utils import Tags, get_tags
+
+from fer_estimators._compat import inner_visual_block
+
+
+class ClassifierWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """Wrap the classifier in the parameter `estimator`; the fitted one is `estimator_`."""
+
+    estimator: Any
+    estimator_: Any
+    classes_: NDArray[Any]
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+
+    def _set_estimator(self, fitted: Any) -> None:
+        """Set the fitted classifier, with its classes and features."""
+        self.estimator_ = fitted
+        self.classes_ = np.asarray(fitted.classes_)
+        for name in ("n_features_in_", "feature_names_in_"):
+            # An earlier fit may have been on a data frame.
+            vars(self).pop(name, None)
+            if hasattr(fitted, name):
+                setattr(self, name, getattr(fitted, name))
+
+    def _sk_visual_block_(self):
+        return inner_visual_block(self)
+
+    def __sklearn_tags__(self) -> Tags:
+        """Describe the classifier to scikit-learn: it takes what the wrapped one takes."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.estimator).input_tags
+        return tags
