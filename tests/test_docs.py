@@ -9,7 +9,9 @@ import types
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
+from dark_figures import save_dark
 from page_data import write_page_data
 from PIL import Image
 
@@ -187,3 +189,20 @@ def test_every_example_is_in_a_section_of_the_gallery():
     page = (ROOT / "docs" / "examples.md").read_text(encoding="utf-8")
     listed = re.findall(r"\.\./examples/(\w+\.py)", page)
     assert sorted(listed) == [path.name for path in EXAMPLES]
+
+
+def test_dark_copy_of_a_figure_has_light_ink_except_on_pictures(tmp_path):
+    figure, ax = plt.subplots(figsize=(2, 2), dpi=100)
+    ax.imshow(np.full((2, 2, 3), 255, dtype=np.uint8))
+    ax.text(0.5, 0.5, "on", fontsize=20)
+    ax.set_xlabel("below")
+    save_dark(figure, tmp_path / "dark.png")
+    pixels = np.asarray(Image.open(tmp_path / "dark.png"))
+    drawn = pixels[..., 3] > 200
+    black = drawn & (pixels[..., :3].max(axis=2) < 60)
+    height = len(pixels) - np.nonzero(black)[0]
+    box = ax.get_window_extent()
+    assert (box.y0 < height.min(), height.max() < box.y1) == (True, True)
+    assert (pixels[drawn][:, :3].min(axis=1) > 150).any()
+    assert ax.xaxis.label.get_color() == "black"
+    plt.close(figure)
