@@ -1,6 +1,7 @@
 """What holds for every classifier."""
 
 import copy
+import gc
 import pickle
 import random
 import sys
@@ -441,6 +442,24 @@ def test_a_network_in_place_of_a_function_says_what_to_pass(cnn, faces):
     network = sequential((16, 16, 1), 7)
     with pytest.raises(TypeError, match="is a network, but each fit needs a new one"):
         cnn(architecture=network).fit(faces.images, faces.target)
+
+
+def test_a_callback_that_holds_parts_of_tensorflow_does_it_no_harm(cnn, faces, tmp_path):
+    tf = pytest.importorskip("tensorflow")
+
+    class Writes(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.writer = tf.summary.create_file_writer(str(tmp_path))
+
+    clf = cnn(callbacks=[Writes()]).fit(faces.images, faces.target)
+    assert not hasattr(clf.callbacks[0], "writer")
+    clone(clf)
+    gc.collect()
+    values = tf.ones((2, 3))
+    with tf.GradientTape() as tape:
+        tape.watch(values)
+        total = tf.reduce_sum(values, axis=[0, 1])
+    assert (tape.gradient(total, values).numpy() == 1).all()
 
 
 @pytest.mark.parametrize("name", ["CSVLogger", "ModelCheckpoint"])

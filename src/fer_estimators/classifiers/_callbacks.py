@@ -1,6 +1,6 @@
 """Callbacks that record, guard and end a training run."""
 
-import copy
+import pickle
 import signal
 import threading
 from collections.abc import Callable
@@ -311,7 +311,8 @@ def left_copyable(callbacks):
 
 def _can_be_copied(value):
     try:
-        copy.deepcopy(value)
+        # Not by copying: TensorFlow's context does not survive the end of a copy of its parts.
+        pickle.dumps(value)
     except Exception:  # objects of any kind may raise any error
         return False
     return True
