@@ -278,7 +278,7 @@ def test_memory_of_its_own_runs_the_backbone_once_for_each_fold(faces, tmp_path,
     pipeline = make_pipeline(make(memory=str(tmp_path)), LogisticRegression())
     grid = {"logisticregression__C": [0.1, 1, 10]}
     search = GridSearchCV(pipeline, grid, cv=KFold(4)).fit(faces.images, faces.target)
-    # Four trainings and four tests, and the training on all images at the end.
+    # Four fits and four tests, and the final fit on all images.
     assert runs == [105, 35] * 4 + [140]
     assert search.predict(faces.images[:2]).shape == (2,)
 

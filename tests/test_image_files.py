@@ -1,4 +1,4 @@
-"""Images that are read when they are asked for: files, HDF5, and whatever has slices."""
+"""Images that are read on access: files, HDF5, and other sequences with slices."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""ResumableClassifier: what died is called again, and goes on where it was."""
+"""ResumableClassifier: a search that died resumes where it was."""
 
 import errno
 import os

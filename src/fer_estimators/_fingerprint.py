@@ -179,7 +179,7 @@ class _Describer:
         return f"{name} {hashlib.sha256(self.describe(parts).encode()).hexdigest()}"
 
     def _describe_builtin(self, function):
-        # Of a function that is no method, the module.
+        # The module of a function that is not a method.
         owner = function.__self__ if function.__module__ is None else None
         return f"{self._name(function)} {self.describe(owner)}"
 

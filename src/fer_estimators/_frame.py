@@ -1,4 +1,4 @@
-"""Tables and columns of pandas, for whoever has it."""
+"""Tables and columns of pandas, which is optional."""
 
 from itertools import pairwise
 from typing import Any

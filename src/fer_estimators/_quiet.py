@@ -64,7 +64,7 @@ def chatter_left_out() -> Iterator[None]:
         try:
             original = os.dup(_STANDARD_ERROR)
         except OSError:
-            # There is no standard error, as in a program without a terminal.
+            # The process has no standard error, like a program without a terminal.
             yield
             return
         if sys.stderr is not None:

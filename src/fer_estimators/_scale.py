@@ -1,6 +1,6 @@
 """Tell pixels in 0..255 from pixels on another scale, and pictures from blank ones.
 
-A network answers whatever it is given, so that nobody would notice a wrong scale in its answers.
+A network returns probabilities for any input, so a wrong scale would go unnoticed.
 """
 
 import math

@@ -30,8 +30,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     Parameters
     ----------
-    backbone : {"vgg16", "vgg19", "inception_v3", "mobilenet", "mobilenet_075", "mobilenet_050", \
-"mobilenet_025"} or Backbone, default="vgg16"
+    backbone : str or Backbone, default="vgg16"
         The pretrained network, by name (see :data:`fer_estimators.backbones.BACKBONES`) or as a
         description of another one. Grey images become RGB, and pixels are scaled as the network
         expects, inside the graph.

@@ -97,5 +97,5 @@ def test_forks_after_a_fit_are_refused_at_once(method):
     done = subprocess.run(
         [sys.executable, "-c", FORK, method], capture_output=True, text=True, timeout=120
     )
-    assert "had begun to compute" in done.stdout
+    assert "had started to compute" in done.stdout
     assert '"loky"' in done.stdout

@@ -1,4 +1,4 @@
-"""Trainings that are killed, interrupted or go astray."""
+"""Training runs that are killed, interrupted or resumed with other settings."""
 
 import copy
 import errno
@@ -117,7 +117,7 @@ def one_layer(input_shape, n_classes, *, dropout):
 
 
 def test_labels_and_functions_are_told_by_what_they_are(cnn, faces, tmp_path):
-    # Made anew, as in another process.
+    # Created again, as in another process.
     def fit(dropout, labels):
         clf = cnn(architecture=partial(one_layer, dropout=dropout))
         return clf.fit(faces.images, np.array(list(labels), dtype=object), checkpoint=tmp_path)
@@ -273,7 +273,7 @@ def test_fine_tuning_that_goes_on_survives_a_kill(transfer, faces, tmp_path):
 
 def test_an_interrupted_warm_start_is_resumed_by_what_it_was_before(cnn, faces, tmp_path):
     before = cnn(**PARAMS).fit(faces.images, faces.target).set_params(warm_start=True)
-    # All three are copies, as dropout goes on in the original and begins anew in a copy.
+    # All three are copies: dropout continues in the original and starts again in a copy.
     whole, clf, again = (copy.deepcopy(before) for _ in range(3))
     whole.fit(faces.images, faces.target)
     clf.set_params(callbacks=[At(6, interrupt)])

@@ -1,4 +1,4 @@
-"""Trainings and predictions for which the memory is too small."""
+"""Training and prediction with too little memory."""
 
 import keras
 import pytest

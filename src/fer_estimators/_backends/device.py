@@ -27,9 +27,9 @@ def resolve_device(device: Literal["auto", "cpu", "gpu"]) -> Device:
     Raises
     ------
     ValueError
-        For any other value, or if a GPU is asked for and the backend sees none.
+        For any other value, or if a GPU is requested and the backend sees none.
     RuntimeError
-        In a fork of a process in which the backend had begun to compute.
+        In a fork of a process whose backend had started to compute.
     """
     if device not in ("auto", "cpu", "gpu"):
         raise ValueError(f"device={device!r} is unknown; expected 'auto', 'cpu' or 'gpu'.")
@@ -50,7 +50,7 @@ def resolve_device(device: Literal["auto", "cpu", "gpu"]) -> Device:
     raise ValueError(
         f"device='gpu' was asked for, but Keras' backend {backend!r} sees no GPU. Install its GPU "
         'build (for TensorFlow: pip install "fer-estimators[gpu]") and check the driver, or pass '
-        "device='auto' to go on with the CPU."
+        "device='auto' to use the CPU."
     )
 
 

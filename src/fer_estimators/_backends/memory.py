@@ -1,4 +1,4 @@
-"""Use no more memory than is needed, and say what to lower where it is too little."""
+"""Reduce memory use, and advise what to lower if there is too little."""
 
 import ctypes
 import gc
@@ -11,7 +11,7 @@ from threading import Lock
 
 from fer_estimators.exceptions import OutOfMemoryError
 
-# TensorFlow and JAX name the gRPC status, PyTorch and CUDA say it in words.
+# TensorFlow and JAX report a gRPC status, PyTorch and CUDA a message.
 _SIGNS = ("RESOURCE_EXHAUSTED", "out of memory", "can't allocate memory")
 
 # A collection takes as long as a few hundred training steps of a tiny network.
@@ -36,10 +36,11 @@ _n_training = 0
 
 
 def free_dropped_networks() -> None:
-    """Let Python find the networks of earlier fits that nobody holds any more.
+    """Collect the networks of earlier fits that are no longer referenced.
 
-    A network, its optimizer's state and its graphs refer to each other in cycles. Python would
-    come to them after many more objects, which are small: in a search, gigabytes would pile up.
+    A network, the state of its optimizer and its graphs form reference cycles. Python collects
+    cycles by the number of new objects, not by their size, so gigabytes would accumulate in a
+    search.
     """
     if next(_n_fits) % _FITS_PER_COLLECTION == 0:
         gc.collect()
@@ -47,7 +48,7 @@ def free_dropped_networks() -> None:
 
 @contextmanager
 def advice_on_memory(batch_size: int, image_shape: tuple[int, ...]) -> Iterator[None]:
-    """Turn every backend's error about memory into one that names what was too large.
+    """Turn out-of-memory errors of any backend into one that says what was too large.
 
     Parameters
     ----------
@@ -81,10 +82,10 @@ def _is_about_memory(error):
 def freed_memory_kept() -> Iterator[None]:
     """Keep the C library from handing memory back between the steps of a training run.
 
-    A step on the CPU allocates and frees the same tens of megabytes of activations again and
-    again. glibc returns them to the system each time, which then clears each page again. Freed
-    memory is returned when the last of several concurrent contexts ends. Other systems'
-    allocators are left alone, and so is glibc's where the user has set one of its variables.
+    Each step on the CPU allocates and frees the same tens of megabytes of activations. glibc would
+    return them to the system each time, which then has to clear the pages. Freed memory is
+    returned when the last of several concurrent contexts ends. Other allocators do not change, nor
+    does glibc's if the user has set one of its variables.
     """
     global _n_training
     libc = _load_glibc()

@@ -1,4 +1,4 @@
-"""Settings of the whole process that the library changes for a moment and then restores."""
+"""Settings of the whole process that the library changes temporarily."""
 
 import os
 import random
@@ -15,11 +15,11 @@ from fer_estimators._compat import replace_seed_source
 #: Precisions in which a network can be built.
 DTYPE_POLICIES = {"float32", "float64", "mixed_bfloat16", "mixed_float16"}
 
-# Two threads that change and restore the same state would mix theirs.
+# Two threads that change and restore the same state would interfere.
 _ONE_AT_A_TIME = RLock()
 
 
-# Each thread has its own: others, and the user's own networks, draw as they always did.
+# Each thread has its own generator; other threads and the user's networks are not affected.
 _seeds: ContextVar[random.Random | None] = ContextVar("fer_estimators_seeds", default=None)
 _computing_since: int | None = None
 
@@ -55,22 +55,22 @@ def isolated_random_state(seed: int) -> Iterator[None]:
 
 
 def note_computation() -> None:
-    """Remember that the backend computes in this process, for :func:`is_broken_fork`."""
+    """Record that the backend computes in this process, for :func:`is_broken_fork`."""
     global _computing_since
     if _computing_since is None:
         _computing_since = os.getpid()
 
 
 def is_broken_fork() -> bool:
-    """Tell whether this process is a copy of one in which the backend had begun to compute.
+    """Tell whether this process is a fork of one whose backend had started to compute.
 
-    A fork copies the memory but not the threads, for which the backend would wait for ever.
+    A fork copies the memory but not the threads, for which the backend would wait forever.
     """
     return _computing_since not in (None, os.getpid())
 
 
 def refuse_broken_fork() -> None:
-    """Raise in a process whose backend would never answer.
+    """Raise in a process whose backend would wait forever.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def refuse_broken_fork() -> None:
     if is_broken_fork():
         raise RuntimeError(
             f"This process (PID {os.getpid()}) was forked from one (PID {_computing_since}) in "
-            f"which {keras.backend.backend()} had begun to compute, and would wait for ever. Use "
+            f"which {keras.backend.backend()} had started to compute, and would wait forever. Use "
             'joblib\'s default backend "loky", or start processes with '
             'multiprocessing.get_context("spawn"), or fork before the first fit.'
         )
@@ -105,10 +105,10 @@ def dtype_policy(name: str) -> Iterator[None]:
 
 @contextmanager
 def tensorflow_left_out() -> Iterator[None]:
-    """Hide TensorFlow where another backend is used and nobody has imported it.
+    """Hide TensorFlow if another backend is used and TensorFlow is not imported yet.
 
-    scikeras, and Keras when it serialises, import it wherever it is installed: seconds and
-    hundreds of megabytes for nothing.
+    scikeras, and Keras when it serialises, import it if it is installed, which needlessly takes
+    seconds and hundreds of megabytes.
     """
     with _ONE_AT_A_TIME:
         hide = keras.backend.backend() != "tensorflow" and "tensorflow" not in sys.modules

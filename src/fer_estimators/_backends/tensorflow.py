@@ -44,7 +44,7 @@ def share_gpus() -> None:
         try:
             tf.config.experimental.set_memory_growth(gpu, True)
         except RuntimeError:
-            # The GPU is in use already: whoever started it has decided.
+            # The GPU is already in use, with the setting of whoever initialised it.
             return
 
 

@@ -1,4 +1,4 @@
-"""One filter, and one check of sizes, for whatever resizes images."""
+"""The filter and the check of sizes for everything that resizes images."""
 
 from numbers import Integral
 from typing import Any

@@ -34,8 +34,7 @@ class CNNClassifier(BaseImageClassifier):
 
     Parameters
     ----------
-    architecture : {"compact", "residual", "residual_se", "residual_se_small", "residual_small", \
-"study_cnn", "tiny"} or callable, default="compact"
+    architecture : str or callable, default="compact"
         A network by name (see :data:`fer_estimators.architectures.ARCHITECTURES`), or a function
         ``build(input_shape, n_classes)`` that returns an uncompiled Keras model from pixels in
         0..255 to probabilities. To set an option of a named one, pass for example

@@ -38,7 +38,7 @@ def through_cache(folder, path, key, load, *, follow_links=False):
     path : str
         The set: a folder or a file.
     key : object
-        Whatever else decides the result, with a stable ``repr``.
+        Everything else that determines the result, with a stable ``repr``.
     load : callable
         Returns `Loaded`; called without arguments.
     follow_links : bool, default=False

@@ -158,7 +158,7 @@ def load_fer2013(
     FileNotFoundError
         If `path` does not exist.
     DatasetError
-        If `path` is no FER2013 in any of these forms, has no images of a split, or has images
+        If `path` is not FER2013 in one of these forms, has no images of a split, or has images
         of several sizes while `image_size` is None.
     DatasetError
         If the table of votes is damaged, has another number of rows than the images, or belongs

@@ -35,7 +35,7 @@ def load_image_folder(
     lazy: bool = False,
     return_X_y: bool = False,
 ) -> Bunch | tuple[NDArray[Any], NDArray[Any]]:
-    """Load a set of images with one folder for each class, whatever the classes.
+    """Load a set of images with one folder for each class.
 
     Parameters
     ----------

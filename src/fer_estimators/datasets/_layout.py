@@ -16,7 +16,7 @@ from fer_estimators.datasets._emotions import (
 from fer_estimators.datasets._label_sets import LabelSet, check_numbered_folders
 from fer_estimators.exceptions import DatasetError, LabelError
 
-#: What `split` holds for a set that has no splits and is no FER2013.
+#: Value of `split` for a set that has no splits and is not FER2013.
 NO_SPLIT = "all"
 
 

@@ -195,7 +195,7 @@ def _kind_of(path, *, tables):
     is_text = bool(start) and all(32 <= byte < 127 or byte in b"\t\r\n" for byte in start)
     if find_stand_in(head):
         _refuse(path, head, tables)
-    # A damaged archive goes on as what its first bytes promise, and is diagnosed there.
+    # A damaged archive is treated as what its first bytes suggest, and diagnosed there.
     if head.startswith(b"PK\3\4") or path.lower().endswith(".zip"):
         return "zip"
     if tables and (is_text or head.startswith(b"\x1f\x8b")) and not is_tar(head):

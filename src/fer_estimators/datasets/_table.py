@@ -211,7 +211,7 @@ def _read_lines(stream, name):
             total += len(line)
             if len(line) > MAX_ROW_BYTES:
                 raise DatasetError(
-                    f"{name!r} is no FER2013 table: a row has more than {MAX_ROW_BYTES:,} bytes "
+                    f"{name!r} is not a FER2013 table: a row has more than {MAX_ROW_BYTES:,} bytes "
                     f"and begins with {line[:40]!r}"
                 )
             if total > MAX_TABLE_BYTES:
@@ -242,8 +242,8 @@ def _find_columns(header, name):
         )
     if not {"emotion", "pixels"} <= set(found) or len(set(found)) < len(found):
         raise DatasetError(
-            f"{name!r} is no FER2013 table: its first line is {text[:80]!r}; expected the columns "
-            "emotion, pixels and Usage, separated by commas, in any order"
+            f"{name!r} is not a FER2013 table: its first line is {text[:80]!r}; expected the "
+            "columns emotion, pixels and Usage, separated by commas, in any order"
         )
     return {column: position for position, column in enumerate(found)}
 

@@ -103,7 +103,7 @@ def check(content: bytes, name: str) -> Facts | None:
         raise
     # A flatbuffer is read by offsets that stand in it: damaged ones lead anywhere.
     except (struct.error, IndexError, ValueError, TypeError, AttributeError) as error:
-        raise damaged(name, f"it is no whole LiteRT file ({error!r:.100})") from error
+        raise damaged(name, f"it is not a complete LiteRT file ({error!r:.100})") from error
     return facts
 
 

@@ -78,9 +78,9 @@ def check(content: bytes, name: str) -> Facts | None:
     try:
         model.ParseFromString(content)
     except DecodeError as error:
-        raise damaged(name, f"it is no whole ONNX file ({error})") from error
+        raise damaged(name, f"it is not a complete ONNX file ({error})") from error
     if not model.graph.node:
-        raise damaged(name, "it is no whole ONNX file (it has no graph)")
+        raise damaged(name, "it is not a complete ONNX file (it has no graph)")
     _check_graph(model, name)
     texts = [entry.value for entry in model.metadata_props if entry.key == KEY]
     if not texts:

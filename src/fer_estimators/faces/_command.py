@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit status.
     """
     options = _parse(arguments)
-    # Before Keras is imported: its start-up messages are no concern of whoever wants a table.
+    # Set before Keras is imported, whose start-up messages would disturb a table.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.showwarning = _print_warning
     # Labels and file names in any alphabet, also where the system's own encoding has no letters
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say("interrupted; the lines above are what was done")
         return _INTERRUPTED
     except BrokenPipeError:
-        # Whoever read has read enough; Python would complain once more when it ends.
+        # The reader has closed the pipe; without this, Python would report it again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _DONE
 
@@ -228,7 +228,7 @@ def _save_photo(result, path):
 
 def _json_writer(recognizer) -> Callable[[Recognition, str], None]:
     def write(result, source):
-        # A line at a time, so that whoever reads a camera's need not wait.
+        # Flush each line, so that results of a camera can be read at once.
         print(json.dumps({"file": source} | result.to_dict(), ensure_ascii=False), flush=True)
 
     return write

@@ -44,7 +44,7 @@ def crop_faces(
     Returns
     -------
     ndarray of shape (n_faces, height, width) or (n_faces, height, width, 3), dtype uint8
-        Values 0..255. Where a crop reaches beyond the photo's edge, the outermost pixels go on.
+        Values 0..255. Beyond the edge of the photo, its outermost pixels are repeated.
 
     Raises
     ------

@@ -40,7 +40,7 @@ class Square:
         return np.asarray(points) @ [[cosine, sine], [-sine, cosine]] + self.centre
 
     def cut(self, pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-        """Return what is in the square; beyond the photo's edge its outermost pixels go on.
+        """Return the content of the square; the outermost pixels are repeated beyond the edge.
 
         Parameters
         ----------
@@ -87,7 +87,7 @@ class Square:
 
 
 def _region(pixels, left, top, right, bottom):
-    """Return a part of a photo, whose outermost pixels go on beyond its edge."""
+    """Return a part of a photo, repeating its outermost pixels beyond the edge."""
     height, width = pixels.shape[:2]
     if min(left, top) >= 0 and right <= width and bottom <= height:
         return pixels[top:bottom, left:right]

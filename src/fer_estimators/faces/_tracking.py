@@ -3,7 +3,7 @@
 Boxes that overlap are one face, as in E. Bochinski et al. (2017), "High-speed tracking-by-detection
 without using image information", AVSS, with the best pairing of all rather than the first of each;
 a face that moved further than its own box goes to the nearest one left. Nothing is known about what
-a face looks like: whoever leaves and comes back gets another number.
+a face looks like: a person who leaves and comes back gets another number.
 """
 
 from __future__ import annotations

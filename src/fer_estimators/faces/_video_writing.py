@@ -112,7 +112,7 @@ class VideoWriter:
 
 
 class AnnotatedCopy:
-    """Results drawn into a video. If it cannot be written, the results go on without it.
+    """Results drawn into a video. If it cannot be written, recognition continues without it.
 
     Parameters
     ----------

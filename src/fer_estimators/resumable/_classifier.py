@@ -81,7 +81,7 @@ class ResumableClassifier(ClassifierWrapper):
 
     A kept fit that is damaged is trained again, with a warning. If the disk is full or the
     folder read-only, or if an argument hides its content (a generator, a handle into a library in
-    C), fits go on without being kept, with a warning.
+    C), fits continue without being kept, with a warning.
 
     Examples
     --------
@@ -286,7 +286,7 @@ class ResumableClassifier(ClassifierWrapper):
             fitted = self._fit_with_checkpoint(place, estimator, X, y, params)
         else:
             fitted = estimator.fit(X, y, **params)
-        # What Ctrl-C left of a training is no fit to go on with.
+        # A fit that Ctrl-C cut short is not kept.
         if place.writable and not getattr(fitted, "interrupted_", False):
             seconds = time.perf_counter() - start
             place.keep(fitted, ours=_is_ours(estimator), n_samples=num_samples(X), seconds=seconds)

@@ -198,7 +198,7 @@ def is_not_writable(error: OSError) -> bool:
 def warn_not_kept(folder: str | PathLike[str], error: OSError) -> None:
     """Warn that nothing is kept."""
     warn(
-        f"folder={str(folder)!r} cannot be written ({error.strerror}): the training goes on, but "
+        f"folder={str(folder)!r} cannot be written ({error.strerror}): training continues, but "
         "is not kept. Free space there, or name another folder."
     )
 
@@ -307,7 +307,7 @@ def _describe(path):
 
 def _states(path):
     for file in path.rglob("*"):
-        # Whoever trains there replaces files and deletes them.
+        # Another process that trains there replaces and deletes files.
         with suppress(FileNotFoundError):
             if file.is_file():
                 yield file.stat()
