@@ -287,6 +287,48 @@ def scaling(folder, rounds, largest=80_000):
         )
 
 
+def image_files(folder, rounds, n_images=200_000):
+    """Compare training on JPEG files that are read as they come with training from memory."""
+    from fer_estimators import CNNClassifier, load_image_folder
+
+    small = load_image_folder(folder / "faces", image_size=48, lazy=True)
+    rows = np.random.default_rng(0).permutation(len(small.images))[:4096]
+    images, target = small.images[rows], small.target[rows]
+    clf = CNNClassifier(validation_fraction=None, patience=None, random_state=0)
+    times = in_turns(
+        partial(_epochs, clf, images, target, 1),
+        partial(_epochs, clf, np.asarray(images), target, 1),
+        rounds=rounds,
+        warm_up=False,
+        measure=operator.call,
+    )
+    rates = [[len(rows) / t for t in row] for row in times]
+    yield Comparison(
+        "an epoch on JPEG files / images in memory",
+        *rates,
+        unit="images/s",
+        reach=0.9,
+        higher_is_better=True,
+    )
+    for number in range(n_images):
+        path = small.filenames[number % len(small.filenames)]
+        link = folder / "links" / small.target[number % len(small.target)] / f"{number}.jpg"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        os.link(folder / "faces" / path, link)
+    clf.set_params(architecture="tiny", epochs=1).fit(images[:640], target[:640])
+    with PeakMemory() as memory_used:
+        large = load_image_folder(folder / "links", image_size=48, lazy=True)
+        clf.fit(large.images, large.target)
+    yield Comparison(
+        f"memory added by a fit on {n_images:,} JPEG files / 300 MB",
+        [memory_used.added / 1e6],
+        [300.0],
+        unit="MB",
+        reach=1.0,
+        at_most=True,
+    )
+
+
 def exported(folder, rounds):
     """Compare exported classifiers with the interpreter alone, the original, and its start."""
     from ai_edge_litert.interpreter import Interpreter
@@ -363,5 +405,6 @@ ROWS = {
         memory,
         heads,
         scaling,
+        image_files,
     )
 }

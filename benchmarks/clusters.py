@@ -235,7 +235,7 @@ def run(name, faces):
         command = ["taskset", "--cpu-list", "0", *command]
     if name == "hosts":
         command = inside("fer1", command)
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.getcwd()}
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     with two_hosts() if name == "hosts" else nullcontext():
         return subprocess.run(command, env=environment).returncode
 

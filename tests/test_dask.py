@@ -36,6 +36,12 @@ def cluster(tmp_path):
         yield cluster
 
 
+def count_threads():
+    import tensorflow as tf
+
+    return tf.config.threading.get_intra_op_parallelism_threads()
+
+
 def scores(search):
     return {k: np.asarray(v).tolist() for k, v in search.cv_results_.items() if "test_score" in k}
 
@@ -51,6 +57,8 @@ def test_scores_of_networks_equal_those_of_one_process(faces, cluster, tmp_path)
         search.fit(X, y)
     assert scores(search) == scores(local)
     assert len(list_fits(tmp_path / "fits")) == 5
+    # A worker of one thread computes in one, so that workers do not crowd each other out.
+    assert set(distributed.default_client().run(count_threads).values()) == {1}
 
 
 def make_deadly(trace):
