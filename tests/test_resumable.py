@@ -398,7 +398,7 @@ def test_frozen_networks_are_told_by_their_weights(faces, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["fit.joblib", "fit.json"])
-@pytest.mark.parametrize("damage", [b"", b"[]", b'{"a": 1}', b"\x00" * 999])
+@pytest.mark.parametrize("damage", [b"", b"[]", b'{"a": 1}', b"\x00" * 999, b"[" * 99_999])
 def test_a_damaged_fit_is_trained_again(table, tmp_path, name, damage):
     clf = ResumableClassifier(KNeighborsClassifier(), tmp_path).fit(*table)
     (fit,) = list_fits(tmp_path)
@@ -407,6 +407,17 @@ def test_a_damaged_fit_is_trained_again(table, tmp_path, name, damage):
         again = clone(clf).fit(*table)
     assert not again.loaded_
     assert loaded(clf, *table)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names")
+@pytest.mark.parametrize("name", ["fit.joblib", "fit.json"])
+def test_pipes_are_not_waited_for(table, tmp_path, name):
+    clf = ResumableClassifier(KNeighborsClassifier(), tmp_path).fit(*table)
+    (fit,) = list_fits(tmp_path)
+    (tmp_path / fit.name / name).unlink()
+    os.mkfifo(tmp_path / fit.name / name)
+    with pytest.warns(UserWarning, match="is damaged .*not a regular file|could not be kept"):
+        assert not clone(clf).fit(*table).loaded_
 
 
 def test_a_damaged_checkpoint_is_deleted(faces, tmp_path):

@@ -1,5 +1,7 @@
 """FER+: votes are joined to the images they belong to, and tables of other images are refused."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -230,6 +232,14 @@ def test_a_column_that_stands_twice_is_refused(tmp_path):
     table = write_votes(tmp_path, votes, header=("Usage", "Image name", *ANSWERS, "Neutral"))
     with pytest.raises(DatasetError, match="column 'neutral' more than once"):
         load_fer2013(images, fer_plus=table)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names")
+def test_pipes_and_devices_are_not_waited_for(two_tables, tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    for path in (tmp_path / "pipe.csv", "/dev/zero"):
+        with pytest.raises(DatasetError, match="not a regular file"):
+            load_fer2013(two_tables[0], fer_plus=path)
 
 
 def test_a_table_of_images_in_place_of_votes_is_refused(two_tables):

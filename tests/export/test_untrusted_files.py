@@ -1,6 +1,7 @@
 """Files that are not what they should be are refused before they are run."""
 
 import json
+import os
 
 import numpy as np
 import onnx
@@ -47,6 +48,14 @@ def test_files_of_another_kind_are_told(tmp_path, content, message):
     path.write_bytes(content)
     with pytest.raises(ModelFileError, match=message):
         open_file(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names")
+def test_pipes_and_devices_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.tflite")
+    for path in (tmp_path / "pipe.tflite", "/dev/zero"):
+        with pytest.raises(ModelFileError, match="not a regular file"):
+            open_file(path)
 
 
 def test_a_folder_is_told(tmp_path):

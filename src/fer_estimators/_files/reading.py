@@ -53,6 +53,21 @@ def open_stream(path, *, follow_links=True, folder=None):
     return os.fdopen(descriptor, "rb")
 
 
+def read_regular(path: str | os.PathLike[str], *, limit: int) -> bytes:
+    """Read a whole regular file of at most `limit` bytes.
+
+    Raises
+    ------
+    OSError
+        As for `open_regular`, and EFBIG if the file is larger.
+    """
+    with open_stream(path) as file:
+        content: bytes = file.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"larger than {limit:,} bytes, the limit", os.fspath(path))
+    return content
+
+
 class Tree:
     """Open files below a folder, step by step, so that no link leads out of it.
 

@@ -5,12 +5,14 @@ expression recognition with crowd-sourced label distribution", ICMI 2016, arXiv:
 """
 
 import csv
+import io
 import os
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_estimators._files.reading import read_regular
 from fer_estimators._messages import name_some
 from fer_estimators.datasets._emotions import parse_split
 from fer_estimators.exceptions import DatasetError
@@ -129,19 +131,20 @@ def _repeats(values):
 
 def _read_csv(path, name):
     """Return the header's fields, and the number and fields of each line that is not empty."""
-    if os.path.getsize(path) > _MAX_TABLE_BYTES:
-        raise DatasetError(
-            f"{name!r} has {os.path.getsize(path):,} bytes, too many for a table of votes; "
-            f"expected {_EXPECTED}."
-        )
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            header = next(reader, [])
-            return header, [(reader.line_num, fields) for fields in reader if fields]
+        text = read_regular(path, limit=_MAX_TABLE_BYTES).decode("utf-8-sig")
+        reader = csv.reader(io.StringIO(text, newline=""))
+        header = next(reader, [])
+        return header, [(reader.line_num, fields) for fields in reader if fields]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(
             f"{name!r} is not a table of votes ({error}); expected {_EXPECTED}."
+        ) from error
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DatasetError(
+            f"{name!r} cannot be read as a table of votes ({error.strerror}); expected {_EXPECTED}."
         ) from error
 
 

@@ -1,5 +1,6 @@
 """Open an exported file: what kind it is, whether it may be run, and what runs it."""
 
+import errno
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_estimators._files.kinds import recognise
+from fer_estimators._files.reading import read_regular
 from fer_estimators.exceptions import ModelFileError
 from fer_estimators.export import _litert, _onnx
 from fer_estimators.export._extras import require
-from fer_estimators.export._facts import Facts, are_labels, check_sizes, damaged
+from fer_estimators.export._facts import Facts, are_labels, damaged, refused
 
 _MAX_FILE_BYTES = 2**30
 # What is between the layers fits into the processor's caches; more images at once are slower.
@@ -94,8 +96,13 @@ def read_network_file(path: str | os.PathLike[str]) -> NetworkFile:
             "`export_classifier`, or take a shipped one: "
             "`ExportedClassifier.from_pretrained('fer2013-compact')`."
         )
-    check_sizes({"bytes": (path.stat().st_size, _MAX_FILE_BYTES)}, repr(str(path)))
-    return check_content(path.read_bytes(), repr(str(path)))
+    try:
+        content = read_regular(path, limit=_MAX_FILE_BYTES)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EFBIG):
+            raise
+        raise refused(repr(str(path)), f"it is {error.strerror}") from error
+    return check_content(content, repr(str(path)))
 
 
 def check_content(content: bytes, name: str) -> NetworkFile:

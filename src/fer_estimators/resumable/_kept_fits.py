@@ -17,10 +17,12 @@ import joblib
 from filelock import Timeout
 
 from fer_estimators._files.locking import LOCK_FILE, locked
+from fer_estimators._files.reading import open_stream, read_regular
 from fer_estimators._files.writing import remove_temporaries, written_whole
 from fer_estimators._messages import shorten, warn
 
 _RECORD, _CHECKPOINT = "fit.json", "checkpoint"
+_MAX_RECORD_BYTES = 2**20
 # The suffix tells them apart: files of ours are loaded without running any of their code.
 _OURS, _PICKLED = "fit.fer", "fit.joblib"
 _IS_WINDOWS = os.name == "nt"
@@ -314,7 +316,10 @@ def _states(path):
 
 
 def _read_record(path):
-    record = json.loads((path / _RECORD).read_bytes())
+    try:
+        record = json.loads(read_regular(path / _RECORD, limit=_MAX_RECORD_BYTES))
+    except RecursionError as error:
+        raise ValueError(f"{_RECORD} is not what this library writes") from error
     if not isinstance(record, dict) or record.keys() != {
         "estimator",
         "n_samples",
@@ -326,7 +331,7 @@ def _read_record(path):
 
 
 def _checksum(path):
-    with path.open("rb") as file:
+    with open_stream(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
