@@ -409,6 +409,18 @@ def test_a_damaged_fit_is_trained_again(table, tmp_path, name, damage):
     assert loaded(clf, *table)
 
 
+def test_a_fit_that_was_moved_to_the_place_of_another_is_not_taken(table, tmp_path):
+    clfs = [ResumableClassifier(KNeighborsClassifier(k), tmp_path).fit(*table) for k in (1, 5)]
+    first, second = (tmp_path / fit.name for fit in list_fits(tmp_path))
+    first.rename(tmp_path / "moved")
+    second.rename(first)
+    (tmp_path / "moved").rename(second)
+    for clf in clfs:
+        with pytest.warns(UserWarning, match="its files are those of"):
+            clf.fit(*table)
+        assert clf.estimator_.n_neighbors == clf.estimator.n_neighbors
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names")
 @pytest.mark.parametrize("name", ["fit.joblib", "fit.json"])
 def test_pipes_are_not_waited_for(table, tmp_path, name):

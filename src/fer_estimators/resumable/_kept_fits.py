@@ -134,6 +134,7 @@ class Place:
             self._path.mkdir(parents=True, exist_ok=True)
             _save(fitted, path)
             record = {
+                "name": self._path.name,
                 "estimator": shorten(fitted, limit=200),
                 "n_samples": n_samples,
                 "seconds": seconds,
@@ -321,12 +322,15 @@ def _read_record(path):
     except RecursionError as error:
         raise ValueError(f"{_RECORD} is not what this library writes") from error
     if not isinstance(record, dict) or record.keys() != {
+        "name",
         "estimator",
         "n_samples",
         "seconds",
         "sha256",
     }:
         raise ValueError(f"{_RECORD} is not what this library writes")
+    if record["name"] != path.name:
+        raise ValueError(f"its files are those of {shorten(record['name'])}")
     return record
 
 
