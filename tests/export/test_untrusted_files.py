@@ -78,7 +78,7 @@ def test_changed_weights_are_damaged(exported, tmp_path, fitted):
     assert content.count(kernel) == 1
     path = tmp_path / "changed"
     path.write_bytes(content.replace(kernel, kernel[:-1] + bytes([kernel[-1] ^ 1])))
-    with pytest.raises(ModelFileError, match="weights are not those that were exported"):
+    with pytest.raises(ModelFileError, match="are not those that were exported"):
         open_file(path)
 
 
@@ -105,6 +105,9 @@ def test_a_file_of_a_newer_version_says_so(onnx_file, tmp_path):
         ("abstain_label", {"not": "sure"}),
         ("handle_other_shapes", "guess"),
         ("card", ["text"]),
+        ("card", "# Others"),
+        ("classes", [*"gfedcba"]),
+        ("handle_other_shapes", "convert"),
         ("unknown", 1),
         ("format_version", "one"),
     ],
@@ -127,7 +130,7 @@ def test_records_that_are_no_json_are_told(onnx_file, tmp_path, record):
 
 def test_a_record_of_other_shapes_than_the_network_is_damaged(onnx_file, tmp_path):
     def change(record):
-        return json.dumps(json.loads(record) | {"image_shape": [17, 16, 1]})
+        return json.dumps(json.loads(record) | {"image_shape": [17, 16, 1], "digest": ""})
 
     path = replace_record(onnx_file, tmp_path / "odd", change)
     with pytest.raises(ModelFileError, match=r"maps \(16, 16, 1\)"):

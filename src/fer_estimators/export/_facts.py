@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from numbers import Integral, Real
 from typing import Any
@@ -47,7 +47,7 @@ class Facts:
     card, licence : str or None
         Model card (Markdown) and licence.
     digest : str
-        SHA-256 of the network's constants.
+        SHA-256 of the network's constants and of the other fields.
     library_version : str
         Of fer-estimators.
     format_version : int
@@ -156,8 +156,9 @@ def _is_abstain_label(facts: Facts) -> bool:
     label = facts.abstain_label
     if label is None or facts.threshold is None:
         return label is None and facts.threshold is None
-    kinds = (str, int)
-    return isinstance(label, kinds) and are_labels(facts.classes) and label not in facts.classes
+    if not are_labels(facts.classes) or isinstance(label, bool) or label in facts.classes:
+        return False
+    return isinstance(label, str if isinstance(facts.classes[0], str) else int)
 
 
 def are_labels(classes: Any) -> bool:
@@ -199,12 +200,14 @@ def is_image_shape(shape: Iterable) -> bool:
     )
 
 
-def digest_of(constants: Iterable[bytes]) -> str:
-    """Return the SHA-256 digest of a network's constants.
+def digest_of(constants: Iterable[bytes], facts: Facts | None = None) -> str:
+    """Return the SHA-256 digest of a network's constants and of what is said of it.
 
     Parameters
     ----------
     constants : iterable of bytes
+    facts : Facts or None, default=None
+        All but its own digest counts.
 
     Returns
     -------
@@ -214,11 +217,13 @@ def digest_of(constants: Iterable[bytes]) -> str:
     digest = hashlib.sha256()
     for constant in constants:
         digest.update(constant)
+    if facts is not None:
+        digest.update(replace(facts, digest="").to_json().encode())
     return digest.hexdigest()
 
 
 def check_digest(facts: Facts, constants: Iterable[bytes], name: str) -> None:
-    """Refuse a file whose constants are not those that were written.
+    """Refuse a file whose constants or record are not those that were written.
 
     Parameters
     ----------
@@ -231,8 +236,10 @@ def check_digest(facts: Facts, constants: Iterable[bytes], name: str) -> None:
     ------
     ModelFileError
     """
-    if facts.digest and digest_of(constants) != facts.digest:
-        raise damaged(name, "its weights are not those that were exported")
+    constants = list(constants)
+    # The shipped files' digests are of the constants alone; their own are in the package.
+    if facts.digest and facts.digest not in (digest_of(constants, facts), digest_of(constants)):
+        raise damaged(name, "its weights or its record are not those that were exported")
 
 
 def check_sizes(sizes: dict[str, tuple[int, int]], name: str) -> None:

@@ -60,7 +60,7 @@ def add_facts(content: bytes, facts: Facts) -> bytes:
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
-    digest = digest_of(_constants(schema.Model.GetRootAs(content)))
+    digest = digest_of(_constants(schema.Model.GetRootAs(content)), facts)
     model = schema.ModelT.InitFromPackedBuf(content)
     record, entry = schema.BufferT(), schema.MetadataT()
     text = Facts(**vars(facts) | {"digest": digest}).to_json()

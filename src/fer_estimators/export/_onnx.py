@@ -49,7 +49,7 @@ def add_facts(model, facts: Facts) -> bytes:
     -------
     bytes
     """
-    digest = digest_of(_constants(model))
+    digest = digest_of(_constants(model), facts)
     model.metadata_props.add(key=KEY, value=Facts(**vars(facts) | {"digest": digest}).to_json())
     return model.SerializeToString()
 
