@@ -10,9 +10,9 @@ _FOLDER = Path(__file__).parent
 
 # The SHA-256 digest of each file; `python training/exported.py` writes them.
 SHIPPED = {
-    "fer2013-base": "97bd26a9e828afc5eee07f2bf3204cd2751c5746c7daa5c17fe2d132c82780e8",
-    "fer2013-compact": "8871fe2e00c41c92419d652b028d762bfd99719b4ba02bbab23107d7479ba547",
-    "ferplus-compact": "4f769405ffd20637cd7599f6a5a8d9a772661666fd5c2d21c9c66ba7db83f757",
+    "fer2013-base": "9b38301d09a57f51332c71dbfc60dd4069ecda26a9576e21fc12f24dde3cda62",
+    "fer2013-compact": "d647842c5256575a0269a5723866c427d1160313b040daccd4b2fb90d8623325",
+    "ferplus-compact": "733ba8a831ec6aa470bb46faf98b72230b65687eae20d7a1885dc4b83cd3196e",
 }
 
 
