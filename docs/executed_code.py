@@ -75,5 +75,5 @@ def save_figures(stem):
         save_dark(figure, dark)
         for path, theme in ((light, "only-light"), (dark, "only-dark")):
             yield f"\n```{{image}} /{PICTURES}/{path.name}\n:alt: What the code draws\n"
-            yield f":class: {theme}\n```\n"
+            yield f":class: page-picture {theme}\n```\n"
     plt.close("all")

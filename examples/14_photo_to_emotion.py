@@ -12,9 +12,9 @@ Ask other people before you do this with their pictures (:doc:`/responsible_use`
 """
 
 # %%
-# A photo of three faces
-# ----------------------
-# The portrait is shown three times: as it is, tilted in bad light, and out of focus.
+# A photo of four faces
+# ---------------------
+# The portrait is shown four times: as it is, tilted in bad light, small, and out of focus.
 import os
 
 from PIL import Image, ImageEnhance
@@ -22,13 +22,14 @@ from skimage.data import astronaut
 
 
 def draw_group():
-    """Put three versions of a portrait into one picture."""
+    """Put four versions of a portrait into one picture."""
     portrait = Image.fromarray(astronaut()).crop((60, 0, 380, 320))
     tilted = portrait.rotate(20, resample=Image.Resampling.BICUBIC)
-    group = Image.new("RGB", (960, 320))
+    group = Image.new("RGB", (640, 640), "grey")
     group.paste(portrait, (0, 0))
     group.paste(ImageEnhance.Brightness(tilted).enhance(0.4), (320, 0))
-    group.paste(portrait.resize((40, 40)).resize((320, 320)), (640, 0))
+    group.paste(portrait.resize((160, 160)), (80, 400))
+    group.paste(portrait.resize((40, 40)).resize((320, 320)), (320, 320))
     return group
 
 
