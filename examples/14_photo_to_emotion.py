@@ -48,9 +48,9 @@ result
 # %%
 # As numbers
 # ----------
-# Each face has a row: its box in pixels, the detector's score, the emotion, and the probabilities
-# of all emotions. ``to_dict`` returns the same for JSON.
-result.frame().round(2)
+# Each face has a row (here, a column): its box in pixels, the detector's score, the emotion, and
+# the probabilities of all emotions. ``to_dict`` returns the same for JSON.
+result.frame().round(2).T
 
 # %%
 # "Not sure" rather than a guess
