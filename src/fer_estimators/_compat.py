@@ -6,6 +6,7 @@ A release that moves one of them breaks this module alone. Nothing here imports 
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from sklearn.utils._repr_html.estimator import _VisualBlock
+from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _estimator_has as estimator_has
 from sklearn.utils.validation import _is_fitted as is_fitted
@@ -16,6 +17,7 @@ __all__ = [
     "Interval",
     "RealNotInt",
     "StrOptions",
+    "check_method_params",
     "check_sample_weight",
     "estimator_has",
     "fix_seed",

@@ -16,12 +16,13 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import _check_method_params, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from fer_estimators._compat import (
     HasMethods,
     Interval,
     RealNotInt,
+    check_method_params,
     check_sample_weight,
     is_fitted,
     safe_indexing,
@@ -415,7 +416,7 @@ class AbstainingClassifier(ClassifierWrapper):
 
 def _fit_part(estimator, X, y, train, test, fit_params):
     """Fit a clone on one part, and judge it on the other."""
-    own = _check_method_params(X, fit_params, indices=train)
+    own = check_method_params(X, fit_params, indices=train)
     fitted = clone(estimator).fit(safe_indexing(X, train), safe_indexing(y, train), **own)
     return fitted, *_judge(fitted, safe_indexing(X, test), safe_indexing(y, test))
 
