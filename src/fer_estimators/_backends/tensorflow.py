@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import keras
@@ -33,9 +33,15 @@ tf.get_logger().addFilter(_is_worth_telling)
 
 def list_gpus() -> list[str]:
     """Return the names of the GPUs."""
-    # The first look for GPUs writes of drivers that are not there.
+    _look_for_gpus()
+    return [gpu.name for gpu in tf.config.list_physical_devices("GPU")]
+
+
+@cache
+def _look_for_gpus():
+    # The first look writes of drivers that are not there.
     with chatter_left_out():
-        return [gpu.name for gpu in tf.config.list_physical_devices("GPU")]
+        tf.config.list_physical_devices("GPU")
 
 
 def share_gpus() -> None:
