@@ -135,7 +135,8 @@ def refuse_datasets(X: Any) -> None:
     TypeError
         If it is a data set of another library, an iterator or a dictionary.
     """
-    if isinstance(X, (Iterator, Mapping)):
+    # Some sparse matrices are mappings; they are refused as what they are.
+    if isinstance(X, (Iterator, Mapping)) and not hasattr(X, "toarray"):
         raise TypeError(
             f"X is a {type(X).__name__}, but an array of images is expected. Pass a list of the "
             "images, such as `list(X)`, or `list(X.values())` of a dictionary."

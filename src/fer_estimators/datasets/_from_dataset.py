@@ -65,7 +65,7 @@ def from_dataset(dataset: Any) -> tuple[ImageSequence | NDArray[Any], NDArray[An
     >>> pairs = list(zip(faces.images, faces.target))  # as of a Dataset of PyTorch
     >>> X, y = from_dataset(pairs)
     >>> X.shape, y[:2].tolist()
-    ((6, 48, 48), ['angry', 'disgust'])
+    ((6, 48, 48), ['happy', 'disgust'])
     """
     if hasattr(dataset, "column_names"):
         return _from_columns(dataset)
