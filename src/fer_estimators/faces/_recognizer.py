@@ -362,10 +362,11 @@ def _check_seconds(**values):
 
 def _warn_of_what_is_missing(skipped, interrupted, n_done):
     if skipped:
-        first, reason = next(iter(skipped.items()))
+        # A reason begins with the name of the file.
+        reason = next(iter(skipped.values()))
         warn(
-            f"{len(skipped)} of {n_done} files could not be read and are skipped, the first is "
-            f"{first!r}: {reason} See `skipped` of the result.",
+            f"{len(skipped)} of {n_done} files could not be read and are skipped; of the first: "
+            f"{reason} See `skipped` of the result.",
             BadImageWarning,
         )
     if interrupted:
