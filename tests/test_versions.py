@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import keras
+import pytest
 import sklearn
 
 import fer_estimators
@@ -40,3 +41,24 @@ def test_keras_is_not_imported_for_it():
     )
     assert "(KERAS_BACKEND: jax)" in done.stdout
     assert done.stdout.endswith("set()\n")
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ("flags : fpu avx512f avx512_bf16 amx_bf16 amx_tile", "bfloat16: avx512_bf16, amx_bf16"),
+        ("Features : fp asimd bf16", "bfloat16: bf16"),
+        ("flags : fpu avx2", "bfloat16: no instructions for it"),
+    ],
+)
+def test_instructions_for_bfloat16_are_named(flags, said, tmp_path, capsys, monkeypatch):
+    (tmp_path / "cpuinfo").write_text(f"processor : 0\n{flags}\n", encoding="ascii")
+    monkeypatch.setattr("fer_estimators._versions._CPU_INFO", tmp_path / "cpuinfo")
+    fer_estimators.show_versions()
+    assert said in [line.strip() for line in capsys.readouterr().out.splitlines()]
+
+
+def test_where_the_system_does_not_tell_of_bfloat16_it_is_not_known(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("fer_estimators._versions._CPU_INFO", tmp_path / "missing")
+    fer_estimators.show_versions()
+    assert "bfloat16: not known on " in capsys.readouterr().out

@@ -4,6 +4,7 @@ import os
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 _PACKAGES = (
     "fer-estimators",
@@ -21,6 +22,10 @@ _PACKAGES = (
     "matplotlib",
     "pandas",
 )
+
+_CPU_INFO = Path("/proc/cpuinfo")
+# Instructions for bfloat16, as Linux calls them: of AMD and Intel, of Intel, of ARM.
+_BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
 
 
 def show_versions() -> None:
@@ -53,7 +58,17 @@ def _system():
         "executable": sys.executable,
         "machine": platform.platform(),
         "processors": os.cpu_count(),
+        "bfloat16": _bfloat16(),
     }
+
+
+def _bfloat16():
+    """Tell which instructions for bfloat16 the processor has."""
+    try:
+        words = set(_CPU_INFO.read_text(encoding="ascii", errors="replace").split())
+    except OSError:
+        return f"not known on {platform.system() or 'this system'}"
+    return ", ".join(name for name in _BFLOAT16 if name in words) or "no instructions for it"
 
 
 def _packages():
