@@ -3,6 +3,7 @@
 import copy
 
 import keras
+import numpy as np
 from keras import optimizers
 
 from fer_estimators._backends import get_backend
@@ -14,15 +15,29 @@ _WARM_UP = 0.15
 _N_BATCHES = 100
 
 
-def _cosine(learning_rate, n_steps):
-    """Rise for the first 15 % of the steps, then fall along half a cosine to zero."""
-    warm_up = max(1, round(_WARM_UP * n_steps))
-    return optimizers.schedules.CosineDecay(
-        initial_learning_rate=learning_rate / warm_up,
-        decay_steps=max(1, n_steps - warm_up),
-        warmup_target=learning_rate,
-        warmup_steps=warm_up,
-    )
+class _Cosine(optimizers.schedules.LearningRateSchedule):
+    """Rise for the first 15 % of the steps, then fall along half a cosine to zero.
+
+    Keras' own ``CosineDecay`` holds a condition, which makes a graph in each place where an
+    optimizer asks for the learning rate: a tenth of the time of a fit on little data.
+    """
+
+    def __init__(self, learning_rate, n_steps):
+        self.learning_rate = learning_rate
+        self.n_steps = n_steps
+
+    def __call__(self, step):
+        warm_up = max(1, round(_WARM_UP * self.n_steps))
+        fall = max(1, self.n_steps - warm_up)
+        step = keras.ops.cast(step, keras.config.floatx())
+        start = 1 / warm_up
+        risen = start + (1 - start) * step / warm_up
+        fallen = keras.ops.minimum(keras.ops.maximum(step - warm_up, 0), fall) / fall
+        share = keras.ops.where(step < warm_up, risen, (1 + keras.ops.cos(np.pi * fallen)) / 2)
+        return self.learning_rate * share
+
+    def get_config(self):
+        return {"learning_rate": self.learning_rate, "n_steps": self.n_steps}
 
 
 def _constant(learning_rate, n_steps):
@@ -55,7 +70,7 @@ OPTIMIZERS = {
     "sgd": _sgd,
 }
 # Each takes the peak learning rate and the number of training steps.
-SCHEDULES = {"constant": _constant, "cosine": _cosine}
+SCHEDULES = {"constant": _constant, "cosine": _Cosine}
 
 
 def make_optimizer(optimizer, learning_rate, schedule, n_steps):
