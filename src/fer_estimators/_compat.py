@@ -19,6 +19,7 @@ __all__ = [
     "StrOptions",
     "check_method_params",
     "check_sample_weight",
+    "data_adapter_class",
     "estimator_has",
     "fix_seed",
     "flatten_layers",
@@ -50,6 +51,18 @@ def inner_visual_block(wrapper):
     fitted_before = is_fitted(inner) and not is_fitted(wrapper)
     name = f"estimator: {type(inner).__name__}{' (fitted)' * fitted_before}"
     return _VisualBlock("parallel", [inner], names=[name], name_details=[str(inner)])
+
+
+def data_adapter_class():
+    """Return the base class of what ``keras.Model.fit`` takes without wrapping it.
+
+    Returns
+    -------
+    type
+    """
+    from keras.src.trainers.data_adapters.data_adapter import DataAdapter
+
+    return DataAdapter
 
 
 def flatten_layers(model):

@@ -16,13 +16,13 @@ def make_model(n_channels, policy):
 
 def make_models(n_channels=3, policy="float32"):
     """A plain model, and one prepared for training."""
-    from fer_estimators._backends.tensorflow import prepare_training
+    from fer_estimators._backends.tensorflow import compile_training
 
     plain, fused = make_model(n_channels, policy), make_model(n_channels, policy)
     weights = [np.linspace(0.5, 2, n_channels) + shift for shift in range(4)]
     plain.set_weights(weights)
     fused.set_weights(weights)
-    prepare_training(fused, keras.optimizers.SGD())
+    compile_training(fused, keras.optimizers.SGD(), loss="mse")
     return plain, fused
 
 

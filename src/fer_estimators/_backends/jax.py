@@ -61,11 +61,13 @@ def without_gradients() -> AbstractContextManager:
     return nullcontext()
 
 
-def make_dataset(batches: keras.utils.PyDataset) -> keras.utils.PyDataset:
-    """Return what ``keras.Model.fit`` reads: the batches as they are."""
+def make_feed(batches: keras.utils.PyDataset) -> keras.utils.PyDataset:
+    """Return what ``keras.Model.fit`` takes: the batches as they are."""
     return batches
 
 
-def prepare_training(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
-    """Ready a model and its optimizer for ``compile``, and return further arguments of it."""
-    return {"jit_compile": "auto"}
+def compile_training(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, **arguments: Any
+) -> None:
+    """Compile a model for training on what :func:`make_feed` returns."""
+    model.compile(optimizer=optimizer, **arguments)

@@ -4,23 +4,20 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from fer_estimators._compat import flatten_layers, leave_gradients_unreduced
+from fer_estimators._backends.tensorflow_training import Feed, compile_step, fuse_normalisation
+from fer_estimators._compat import leave_gradients_unreduced
 from fer_estimators._quiet import chatter_left_out
 
 #: Whether XLA can compile the resampling of images.
 XLA_RESAMPLES = False
 
-# Of the layers that TensorFlow's fused kernel may stand in for.
-_FUSED_DTYPES = ("float32", "bfloat16")
-# oneDNN's kernel for bfloat16 takes ten times as long for any other number of channels.
-_BFLOAT16_CHANNELS = 16
 _traces_networks: ContextVar[bool] = ContextVar("fer_estimators_traces_networks", default=False)
 
 
@@ -115,74 +112,19 @@ def without_gradients() -> AbstractContextManager:
     return nullcontext()
 
 
-def make_dataset(batches: keras.utils.PyDataset) -> tf.data.Dataset:
-    """Wrap batches in what ``keras.Model.fit`` reads without waiting.
-
-    Keras would put a ``tf.data`` pipeline around any other kind of data, and its autotuner can
-    stall the end of each epoch for longer than the epoch took: it is switched off here.
-    """
-
-    def spec(array):
-        return tf.TensorSpec((None, *array.shape[1:]), array.dtype)
-
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    options.threading.private_threadpool_size = 1
-    dataset = tf.data.Dataset.from_generator(
-        batches.in_order,
-        output_signature=tuple(spec(array) for array in batches[0]),
-    )
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
-    return dataset.prefetch(2).with_options(options)
+def make_feed(batches: keras.utils.PyDataset) -> Feed:
+    """Return what ``keras.Model.fit`` takes: the batches, without a ``tf.data`` pipeline."""
+    return Feed(batches)
 
 
-def prepare_training(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
-    """Ready a model and its optimizer for ``compile``, and return further arguments of it."""
+def compile_training(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, **arguments: Any
+) -> None:
+    """Compile a model for training on what :func:`make_feed` returns."""
     leave_gradients_unreduced(optimizer)
     on_gpu = any("gpu" in variable.value.device.lower() for variable in model.weights[:1])
-    for layer in flatten_layers(model):
-        if _can_be_fused(layer):
-            # The layer's class stays Keras' own, and with it what is saved and exported.
-            layer.call = partial(_normalise, layer, "float32" if on_gpu else _kernel_dtype(layer))
+    fuse_normalisation(model, on_gpu=on_gpu)
     # XLA makes training slower on the CPU.
-    return {"jit_compile": "auto" if on_gpu else False}
-
-
-def _can_be_fused(layer):
-    return (
-        type(layer) is keras.layers.BatchNormalization
-        and len(layer.gamma.shape if layer.scale else ()) == 1
-        and layer.center
-        and layer.compute_dtype in _FUSED_DTYPES
-        and not (layer.renorm or layer.synchronized)
-    )
-
-
-def _kernel_dtype(layer):
-    """Return the precision of the pixels that the fused kernel is quickest with on the CPU."""
-    if layer.compute_dtype == "bfloat16" and layer.gamma.shape[0] % _BFLOAT16_CHANNELS:
-        return "float32"
-    return layer.compute_dtype
-
-
-def _normalise(layer, dtype, inputs, training=None, mask=None):
-    """Normalise a batch as Keras does, in training with one kernel in place of several passes."""
-    is_map = len(inputs.shape) == 4 and layer.axis in (-1, 3)
-    if not (training and layer.trainable and is_map and mask is None):
-        return type(layer).call(layer, inputs, training=training, mask=mask)
-    outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-        x=tf.cast(inputs, dtype),
-        scale=layer.gamma.value,
-        offset=layer.beta.value,
-        mean=tf.zeros(0),
-        variance=tf.zeros(0),
-        epsilon=layer.epsilon,
-        exponential_avg_factor=1.0,
-        is_training=True,
-    )
-    # The kernel divides by one less than the number of values, Keras by the number.
-    n_values = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]), "float32")
-    variance *= (n_values - 1) / n_values
-    for average, of_batch in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
-        average.assign(average * layer.momentum + of_batch * (1 - layer.momentum))
-    return tf.cast(outputs, layer.compute_dtype)
+    model.compile(optimizer=optimizer, jit_compile="auto" if on_gpu else False, **arguments)
+    model.train_function = compile_step(model.train_step, jit_compile=model.jit_compile)
+    model.test_function = compile_step(model.test_step, jit_compile=model.jit_compile)

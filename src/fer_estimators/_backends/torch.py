@@ -54,13 +54,15 @@ def without_gradients() -> AbstractContextManager:
     return torch.no_grad()
 
 
-def make_dataset(batches: keras.utils.PyDataset) -> keras.utils.PyDataset:
-    """Return what ``keras.Model.fit`` reads: the batches as they are."""
+def make_feed(batches: keras.utils.PyDataset) -> keras.utils.PyDataset:
+    """Return what ``keras.Model.fit`` takes: the batches as they are."""
     return batches
 
 
-def prepare_training(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
-    """Ready a model and its optimizer for ``compile``, and return further arguments of it.
+def compile_training(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, **arguments: Any
+) -> None:
+    """Compile a model for training on what :func:`make_feed` returns.
 
     Dropout is made to draw from its layers' seeds. Keras draws from PyTorch's global state where
     a layer was made without a seed: for speed, but no two fits would be alike.
@@ -69,4 +71,4 @@ def prepare_training(model: keras.Model, optimizer: keras.optimizers.Optimizer) 
         generator = getattr(layer, "seed_generator", None)
         if generator is not None:
             fix_seed(generator)
-    return {"jit_compile": "auto"}
+    model.compile(optimizer=optimizer, **arguments)

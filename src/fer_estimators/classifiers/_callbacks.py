@@ -108,8 +108,12 @@ class KeepBestWeights(keras.callbacks.Callback):
         self.best_weights = self._network.get_weights()
 
     def restore(self):
-        """Put the best weights back, if there are any."""
-        if self.best_weights is not None:
+        """Put the best weights back, if there are any and others have come since."""
+        if self.best_weights is None:
+            return
+        weights = self._network.get_weights()
+        # Writing takes three times as long as reading.
+        if not all(map(np.array_equal, weights, self.best_weights)):
             self._network.set_weights(self.best_weights)
 
     def on_epoch_end(self, epoch, logs=None):

@@ -127,8 +127,8 @@ class Trainer:
         # The user's callbacks see what the library's callbacks logged.
         guards = [shuffle, LogLearningRate(), DetectDivergence(self.network), best]
         watching = [*guards, *rule.callbacks, progress, interruption]
-        make_dataset = get_backend().make_dataset
-        data = make_dataset(batches), None if validation is None else make_dataset(validation)
+        make_feed = get_backend().make_feed
+        data = make_feed(batches), None if validation is None else make_feed(validation)
         with (
             left_copyable(rule.callbacks),
             interruption.listening(),
@@ -231,16 +231,15 @@ def compile_training(
         A new optimizer.
     label_smoothing : float in [0, 1)
     """
-    options = get_backend().prepare_training(model, optimizer)
     dtype = model.output.dtype
-    model.compile(
-        optimizer=optimizer,
+    get_backend().compile_training(
+        model,
+        optimizer,
         # With this reduction, a weight of two has the same effect as using the image twice.
         loss=keras.losses.CategoricalCrossentropy(
             label_smoothing=label_smoothing, reduction="mean_with_sample_weight", dtype=dtype
         ),
         weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy", dtype=dtype)],
-        **options,
     )
     # TensorFlow traces a step twice if its first trace makes variables.
     model.optimizer.build(model.trainable_variables)

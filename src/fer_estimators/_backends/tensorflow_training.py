@@ -1,0 +1,143 @@
+"""Train with TensorFlow without what Keras' ``fit`` spends besides the arithmetic.
+
+The network, the optimizer and ``fit`` itself are Keras' own. Batches reach the compiled step as
+arrays rather than through a ``tf.data`` pipeline, which takes longer to start for each epoch than a
+small network takes for its batches, and batch normalisation is one kernel in place of several.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from fer_estimators._compat import data_adapter_class, flatten_layers
+
+# Of the layers that TensorFlow's fused kernel may stand in for.
+_FUSED_DTYPES = ("float32", "bfloat16")
+# oneDNN's kernel for bfloat16 takes ten times as long for any other number of channels.
+_BFLOAT16_CHANNELS = 16
+
+
+class Feed(data_adapter_class()):
+    """Batches for ``keras.Model.fit``, the next of which is read while one is computed with.
+
+    Parameters
+    ----------
+    batches : ImageBatches
+    """
+
+    def __init__(self, batches: Any):
+        self._batches = batches
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        batches = self._batches.in_order()
+        try:
+            with ThreadPoolExecutor(1, "batches") as reader:
+                coming = reader.submit(next, batches, None)
+                while (batch := coming.result()) is not None:
+                    coming = reader.submit(next, batches, None)
+                    yield batch
+        finally:
+            batches.close()
+
+    def get_tf_dataset(self) -> "Feed":
+        """Return what Keras iterates over for each epoch."""
+        return self
+
+    @property
+    def num_batches(self) -> int:
+        """Batches in an epoch."""
+        return len(self._batches)
+
+
+def compile_step(
+    step: Callable[[tuple[Any, ...]], dict[str, Any]], *, jit_compile: bool
+) -> Callable[[Iterator[tuple[Any, ...]]], dict[str, Any]]:
+    """Compile a step on the next of some batches: one graph for batches of every size.
+
+    Parameters
+    ----------
+    step : callable
+        ``train_step`` or ``test_step`` of a compiled model.
+    jit_compile : bool
+        Whether with XLA.
+
+    Returns
+    -------
+    callable
+        From an iterator to what the step returns: the metrics' values.
+    """
+    compiled = {}
+
+    def run(batches):
+        arrays = next(batches)
+        spec = tuple(tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in arrays)
+        if spec not in compiled:
+            compiled[spec] = tf.function(
+                lambda *tensors: step(tensors),
+                input_signature=spec,
+                autograph=False,
+                jit_compile=jit_compile,
+            )
+        return compiled[spec](*arrays)
+
+    return run
+
+
+def fuse_normalisation(model: keras.Model, *, on_gpu: bool) -> None:
+    """Let batch normalisation in training be one kernel in place of several passes over memory.
+
+    The layers' class stays Keras' own, and with it what is saved and exported.
+
+    Parameters
+    ----------
+    model : keras.Model
+    on_gpu : bool
+        Where it is trained.
+    """
+    for layer in flatten_layers(model):
+        if _can_be_fused(layer):
+            layer.call = partial(_normalise, layer, "float32" if on_gpu else _kernel_dtype(layer))
+
+
+def _can_be_fused(layer):
+    return (
+        type(layer) is keras.layers.BatchNormalization
+        and len(layer.gamma.shape if layer.scale else ()) == 1
+        and layer.center
+        and layer.compute_dtype in _FUSED_DTYPES
+        and not (layer.renorm or layer.synchronized)
+    )
+
+
+def _kernel_dtype(layer):
+    """Return the precision of the pixels that the fused kernel is quickest with on the CPU."""
+    if layer.compute_dtype == "bfloat16" and layer.gamma.shape[0] % _BFLOAT16_CHANNELS:
+        return "float32"
+    return layer.compute_dtype
+
+
+def _normalise(layer, dtype, inputs, training=None, mask=None):
+    """Normalise a batch as Keras does, in training with one kernel in place of several passes."""
+    is_map = len(inputs.shape) == 4 and layer.axis in (-1, 3)
+    if not (training and layer.trainable and is_map and mask is None):
+        return type(layer).call(layer, inputs, training=training, mask=mask)
+    outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=tf.cast(inputs, dtype),
+        scale=layer.gamma.value,
+        offset=layer.beta.value,
+        mean=tf.zeros(0),
+        variance=tf.zeros(0),
+        epsilon=layer.epsilon,
+        exponential_avg_factor=1.0,
+        is_training=True,
+    )
+    # The kernel divides by one less than the number of values, Keras by the number.
+    n_values = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]), "float32")
+    variance *= (n_values - 1) / n_values
+    for average, of_batch in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
+        average.assign(average * layer.momentum + of_batch * (1 - layer.momentum))
+    return tf.cast(outputs, layer.compute_dtype)
