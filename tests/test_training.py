@@ -17,6 +17,7 @@ import ferplus
 import from_votes
 import hard_images
 import model_cards
+import precision
 import pretrained
 import publish
 import temperature
@@ -293,3 +294,15 @@ def test_ways_of_transfer_run_from_a_weights_file(backbone, fer2013, tmp_path, c
     transfer.main(command)
     assert (tmp_path / "transfer.json").stat().st_mtime_ns == before
     assert capsys.readouterr().out.count("accuracy") == 4
+
+
+def test_precisions_are_compared_and_not_trained_twice(fer2013, tmp_path, capsys):
+    command = [fer2013, "--networks", "tiny", "--seeds", "0", "--epochs", "1"]
+    precision.main([*command, "--output", str(tmp_path)])
+    table = capsys.readouterr().out
+    assert re.search(r"\| tiny \| float32 \| 0 \| 0\.\d{4} \|", table)
+    assert "| tiny | mixed_bfloat16 | 0 |" in table
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
+    precision.main([*command, "--output", str(tmp_path)])
+    assert capsys.readouterr().out == table
+    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
