@@ -11,7 +11,9 @@ import numpy as np
 
 from benchmarks import _data
 from benchmarks._measure import Comparison, PeakMemory, in_turns, seconds
+from benchmarks._small_fits import partial_fits, small_fits
 from benchmarks._training_limit import training_limit
+from benchmarks._training_loops import training_compact, training_residual
 
 
 def training(folder, rounds):
@@ -401,6 +403,10 @@ ROWS = {
         exported,
         training,
         training_limit,
+        training_compact,
+        training_residual,
+        partial_fits,
+        small_fits,
         memory,
         heads,
         scaling,
