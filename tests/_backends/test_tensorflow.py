@@ -1,4 +1,4 @@
-"""The fused batch normalisation is Keras' own but for rounding."""
+"""How TensorFlow trains: the fused batch normalisation is Keras' own but for rounding."""
 
 import keras
 import numpy as np
@@ -70,3 +70,42 @@ def test_inference_and_configuration_are_not_touched(policy):
     types = [type(layer) for layer in fused.layers]
     assert types == [type(layer) for layer in plain.layers]
     assert "call" not in str(fused.layers[1].get_config())
+
+
+def test_a_step_is_traced_once_for_batches_of_every_size():
+    import tensorflow as tf
+
+    from fer_estimators._backends.tensorflow_training import compile_step
+
+    traced = []
+
+    def step(arrays):
+        traced.append(arrays[0].shape)
+        return {"loss": tf.reduce_sum(arrays[0])}
+
+    run = compile_step(step, jit_compile=False)
+    batches = iter([(np.ones((n_images, 2)),) for n_images in (4, 3, 1)])
+    assert [float(run(batches)["loss"]) for _ in range(3)] == [8, 6, 2]
+    assert len(traced) == 1
+
+
+class Batches(keras.utils.PyDataset):
+    """Three batches, the last of which cannot be read."""
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        if index == 2:
+            raise OSError("face.jpg is damaged")
+        return (np.full(1, index),)
+
+
+def test_batches_come_in_order_and_their_errors_as_they_are():
+    from fer_estimators._backends.tensorflow import make_feed
+
+    batches = iter(make_feed(Batches()))
+    assert next(batches)[0] == 0
+    assert next(batches)[0] == 1
+    with pytest.raises(OSError, match=r"^face\.jpg is damaged$"):
+        next(batches)
