@@ -3,8 +3,9 @@
 // numbers: left, top, width and height of a box, then x and y of six points, pixels of the picture.
 
 const SAME_FACE = 0.3, PART_OF_FACE = 0.6;
-const RELIABLE = 40, COARSEST = 128, FINEST = 2048, CANDIDATE_SCORE = 0.5, MIN_SCORE = 0.65;
-const WIDER = 2, NEAR_MIDDLE = 0.4, LEAST_SCORE = 0.1, MULTIPLE = 16;
+const RELIABLE = 40, COARSEST = 128, FINEST = 2048, SMALLEST = 0.7, TINY = 8;
+const CANDIDATE_SCORE = 0.4, MIN_SCORE = 0.58, DOUBTFUL = 0.73, CLUTTER = 0.2;
+const WIDER = [1.5, 2], NEAR_MIDDLE = 0.4, LEAST_SCORE = 0.1, MULTIPLE = 16;
 const GRIDS = [[8, 2], [16, 6]];
 // Which number takes the place of which in a mirrored candidate: the eyes and the ears change sides.
 const MIRRORED_POINTS = [1, 0, 2, 3, 5, 4];
@@ -121,11 +122,11 @@ function addBilinear({ data, width, height }, x, y, sums, target) {
   }
 }
 
-/** Average the overlapping candidates of each face, weighted by score; by falling score. */
-export function merge(candidates) {
+/** Average the overlapping candidates of each face whose best one scores enough; by falling score. */
+export function merge(candidates, minScore = 0) {
   const merged = [];
   let left = [...candidates].sort((a, b) => b.score - a.score);
-  while (left.length) {
+  while (left.length && left[0].score >= minScore) {
     const best = left[0], group = [], others = [];
     for (const one of left) {
       const shared = sharedArea(best.numbers, one.numbers);
@@ -201,12 +202,18 @@ export class FaceReader {
 
   async detect(picture, minFace) {
     const { width, height } = picture, longest = Math.max(width, height);
-    const sides = [Math.min((RELIABLE / (minFace * height)) * longest, FINEST)];
+    const smallest = Math.max(minFace * height, TINY);
+    const sides = [Math.min((RELIABLE / smallest) * longest, FINEST)];
     while (sides.at(-1) > 1.25 * COARSEST) sides.push(sides.at(-1) / 2);
     const found = [];
     for (const side of sides)
       found.push(...(await this.search(picture, Math.max(COARSEST, 16 * Math.round(side / 16)), CANDIDATE_SCORE)));
-    return merge((await this.lookAgain(picture, merge(found))).filter(({ score }) => score >= MIN_SCORE));
+    const first = merge(found), again = await this.lookAgain(picture, first);
+    return merge(
+      lowerByClutter(again, first).filter(
+        ({ numbers, score }) => score >= MIN_SCORE && numbers[3] >= SMALLEST * smallest,
+      ),
+    );
   }
 
   /** Look for each face of an earlier frame around its place, with one run of the detector. */
@@ -218,7 +225,7 @@ export class FaceReader {
       const [x, y] = from.map((start) => Math.max(0, Math.floor(start)));
       const region = part(picture, x, y, Math.round(from[0] + size), Math.round(from[1] + size));
       if (!region) continue;
-      const near = merge(await this.search(region, COARSEST, FOLLOWED_SCORE)).map((face) => ({
+      const near = (await this.search(region, COARSEST, FOLLOWED_SCORE)).map((face) => ({
         score: face.score,
         numbers: face.numbers.map((value, i) => (i === 2 || i === 3 ? value : value + [x, y][i % 2])),
       }));
@@ -236,44 +243,44 @@ export class FaceReader {
     const [W, H] = [w, h].map((n) => Math.ceil(n / MULTIPLE) * MULTIPLE);
     const canvas = new Float32Array(W * H * 3);
     for (let y = 0; y < h; y++) canvas.set(small.subarray(y * w * 3, (y + 1) * w * 3), y * W * 3);
-    const [seen] = await this.run(canvas, 1, H, W, minScore);
+    const [seen] = await this.run(canvas, 1, H, W);
     const back = [picture.width / w, picture.height / h];
-    return seen.map(({ places, logit: x }) => ({
+    const candidates = seen.map(({ places, logit: x }) => ({
       numbers: toNumbers(places.map((v, i) => v * back[i % 2])),
       score: expit(x),
     }));
+    return merge(candidates, minScore);
   }
 
-  /** Look at each candidate from near, upright by its eyes, as it is and mirrored. */
+  /** Look at each candidate from near, upright by its eyes, and from further away, mirrored. */
   async lookAgain(picture, candidates) {
-    const side = COARSEST, again = [];
+    const again = [];
     for (const { numbers, score } of candidates) {
-      const [left, top, width, height, ...points] = numbers;
-      const centre = [left + width / 2, top + height / 2];
-      const square = uprightSquare(centre, WIDER * Math.max(width, height), points.slice(0, 2), points.slice(2, 4));
-      const crop = cut(picture, square, side), both = new Float32Array(2 * crop.length);
-      both.set(crop);
-      for (let i = 0; i < crop.length / 3; i++) {
-        const mirrored = i - (i % side) + side - 1 - (i % side);
-        for (let c = 0; c < 3; c++) both[crop.length + 3 * mirrored + c] = crop[3 * i + c];
+      const squares = WIDER.map((wider) => around(numbers, wider));
+      const crops = squares.map((square) => cut(picture, square, COARSEST));
+      const both = new Float32Array(2 * crops[0].length);
+      both.set(crops[0]);
+      both.set(mirrorPixels(crops[1], COARSEST), crops[0].length);
+      const [plain, flipped] = await this.run(both, 2, COARSEST, COARSEST);
+      const looks = [plain, flipped.map(({ places, logit: x }) => ({ places: mirror(places, COARSEST), logit: x }))];
+      const seen = looks.map((look, i) => seeMiddle(look, COARSEST, WIDER[i]));
+      if (seen.some((one) => !one)) {
+        again.push({ numbers, score: 0 });
+        continue;
       }
-      const [plain, flipped] = await this.run(both, 2, side, side, LEAST_SCORE);
-      const looks = [plain, flipped.map(({ places, logit: x }) => ({ places: mirror(places, side), logit: x }))];
-      const seen = looks.map((look) => seeMiddle(look, side));
-      if (seen.some((one) => !one)) continue;
-      const inPicture = seen.map(({ numbers: n }) => toNumbers(placesToPicture(square, toPlaces(n), side)));
+      const inPicture = seen.map((one, i) => toNumbers(placesToPicture(squares[i], toPlaces(one.numbers), COARSEST)));
       const logits = [score, ...seen.map((one) => one.score)].map(logit);
       again.push({ numbers: mean([numbers, ...inPicture]), score: expit(logits.reduce((a, b) => a + b) / 3) });
     }
     return again;
   }
 
-  /** Run the detector: for each input, what scores enough, as {logit, places}: centre, size, six points. */
-  async run(pixels, n, height, width, minScore) {
+  /** Run the detector: for each input, what may be a face, as {logit, places}: centre, size, six points. */
+  async run(pixels, n, height, width) {
     const input = new this.ort.Tensor("float32", pixels, [n, height, width, 3]);
     const { anchors } = await this.detector.run({ pixels: input });
     const centres = anchorCentres(height, width), [, nAnchors, nNumbers] = anchors.dims;
-    const least = logit(minScore), found = Array.from({ length: n }, () => []);
+    const least = logit(LEAST_SCORE), found = Array.from({ length: n }, () => []);
     for (let i = 0; i < n * nAnchors; i++) {
       const value = anchors.data[i * nNumbers], centre = centres[i % nAnchors];
       if (value < least) continue;
@@ -337,16 +344,39 @@ function anchorCentres(height, width) {
   return centres;
 }
 
+/** The square in which a candidate is looked at again. */
+function around([left, top, width, height, ...points], wider) {
+  const centre = [left + width / 2, top + height / 2];
+  return uprightSquare(centre, wider * Math.max(width, height), points.slice(0, 2), points.slice(2, 4));
+}
+
+/** Lower scores by how much else in the picture looks somewhat like a face. */
+function lowerByClutter(candidates, first) {
+  const doubtful = first.map(({ score }) => score < DOUBTFUL), all = doubtful.filter(Boolean).length;
+  return candidates.map(({ numbers, score }, i) => ({
+    numbers,
+    score: expit(logit(score) - CLUTTER * Math.log1p(all - doubtful[i])),
+  }));
+}
+
+function mirrorPixels(rgb, side) {
+  const mirrored = new Float32Array(rgb.length);
+  for (let i = 0; i < rgb.length / 3; i++) {
+    const target = 3 * (i - 2 * (i % side) + side - 1);
+    for (let c = 0; c < 3; c++) mirrored[target + c] = rgb[3 * i + c];
+  }
+  return mirrored;
+}
+
 function mirror(places, side) {
   const [x, y, width, height, ...points] = places;
   const turned = MIRRORED_POINTS.flatMap((i) => [side - points[2 * i], points[2 * i + 1]]);
   return [side - x, y, width, height, ...turned];
 }
 
-function seeMiddle(look, side) {
-  const near = look.filter(({ places: [x, y], logit: value }) => {
-    const distance = Math.hypot(x - side / 2, y - side / 2);
-    return distance < (NEAR_MIDDLE * side) / WIDER && value >= logit(LEAST_SCORE);
+function seeMiddle(look, side, wider) {
+  const near = look.filter(({ places: [x, y] }) => {
+    return Math.hypot(x - side / 2, y - side / 2) < (NEAR_MIDDLE * side) / wider;
   });
   if (!near.length) return null;
   const [{ numbers, score }] = merge(
