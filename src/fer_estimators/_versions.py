@@ -67,7 +67,7 @@ def _bfloat16():
     try:
         words = set(_CPU_INFO.read_text(encoding="ascii", errors="replace").split())
     except OSError:
-        return f"not known on {platform.system() or 'this system'}"
+        return f"not known on {sys.platform}"
     return ", ".join(name for name in _BFLOAT16 if name in words) or "no instructions for it"
 
 

@@ -1,12 +1,12 @@
 """Callbacks that record, guard and end a training run."""
 
-import pickle
 import signal
 import threading
 from collections.abc import Callable
 from contextlib import contextmanager
 from typing import Any
 
+import joblib
 import keras
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -315,8 +315,9 @@ def left_copyable(callbacks):
 
 def _can_be_copied(value):
     try:
-        # Not by copying: TensorFlow's context does not survive the end of a copy of its parts.
-        pickle.dumps(value)
+        # Hashing pickles it. It is not copied: TensorFlow's context does not survive the end of a
+        # copy of its parts.
+        joblib.hash(value)
     except Exception:  # objects of any kind may raise any error
         return False
     return True
