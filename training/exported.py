@@ -1,8 +1,8 @@
 """Export the shipped networks, to run without Keras.
 
 ``python training/exported.py src/fer_estimators`` writes one LiteRT file for each network of
-``PRETRAINED``, with weights of eight bits and the model card inside, and prints the lines for
-``SHIPPED``; and one for the face detector, with weights of half precision.
+``SHIPPED``, with weights of eight bits and the model card inside, and prints its new lines; and one
+for the face detector, with weights of half precision.
 """
 
 import argparse
@@ -11,7 +11,8 @@ from pathlib import Path
 from fer_estimators import load_pretrained
 from fer_estimators._files.kinds import file_digest
 from fer_estimators.export import export_classifier, export_detector
-from fer_estimators.pretrained import PRETRAINED, load_model_card
+from fer_estimators.export._shipped import SHIPPED
+from fer_estimators.pretrained import load_model_card
 
 
 def main(arguments=None):
@@ -21,7 +22,7 @@ def main(arguments=None):
     parser.add_argument("names", nargs="*", help="of the networks; all by default")
     arguments = parser.parse_args(arguments)
     output = arguments.output
-    for name in arguments.names or sorted(PRETRAINED):
+    for name in arguments.names or sorted(SHIPPED):
         report = export_classifier(
             load_pretrained(name),
             output / "export" / f"{name}.tflite",

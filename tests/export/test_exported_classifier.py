@@ -19,8 +19,9 @@ from sklearn.utils.validation import check_is_fitted
 import fer_estimators
 from fer_estimators import AbstainingClassifier, ImageResizer, load_pretrained, make_faces
 from fer_estimators.export import ExportedClassifier
+from fer_estimators.export._shipped import SHIPPED
 from fer_estimators.faces import EmotionRecognizer, Face, crop_faces
-from fer_estimators.pretrained import PRETRAINED, load_model_card
+from fer_estimators.pretrained import load_model_card
 
 
 def test_it_is_a_fitted_classifier(exported, fitted, faces):
@@ -120,7 +121,7 @@ def test_unknown_labels_are_said_in_score(exported, faces):
         clf.score(faces.images, ["bored"] * len(faces.images))
 
 
-@pytest.mark.parametrize("name", sorted(PRETRAINED))
+@pytest.mark.parametrize("name", sorted(SHIPPED))
 def test_shipped_classifiers_answer_as_the_originals(name):
     faces = make_faces(40, image_size=60, random_state=5)
     clf, original = ExportedClassifier.from_pretrained(name), load_pretrained(name)

@@ -10,9 +10,9 @@ _FOLDER = Path(__file__).parent
 
 # The SHA-256 digest of each file; `python training/exported.py` writes them.
 SHIPPED = {
-    "fer2013-base": "9b38301d09a57f51332c71dbfc60dd4069ecda26a9576e21fc12f24dde3cda62",
-    "fer2013-compact": "d647842c5256575a0269a5723866c427d1160313b040daccd4b2fb90d8623325",
-    "ferplus-compact": "733ba8a831ec6aa470bb46faf98b72230b65687eae20d7a1885dc4b83cd3196e",
+    "fer2013-base": "064879611f71c6da4c29f7f9e71f5dd216f18b4feb1642154480044f1e7aa1ef",
+    "fer2013-compact": "91608593da161bf021b757b6d302fbdd34a0da0c1687f7dc9ba70a37dd3049bf",
+    "ferplus-compact": "960479e56c17429ac1a38172f96c8703c6e394c592c37c91fd13a4b30decf3db",
 }
 
 

@@ -19,6 +19,7 @@ _FOLDER = Path(__file__).parent
 PRETRAINED = {
     "fer2013-base": "3c61aaa0d02d2f9e1dab00601f4a42db452cbe1b6de125c922fc6c113a1d0ff6",
     "fer2013-compact": "94915bad5b54d0934b3175d7bbb7f73490cf4dc3dd9ad388026e7d2d09604f9d",
+    "ferplus-base": "30265d6bbdd13cf901d1d6df3790e7b51b6b8c7bd07ee1a8dba6f1f2ede566de",
     "ferplus-compact": "55e0ac6bbe40cd49cc624cc852f9bf91103354654d97f1992543a54f8455a1ae",
 }
 
@@ -30,11 +31,11 @@ def load_pretrained(name: str) -> CNNClassifier:
 
     Parameters
     ----------
-    name : {"fer2013-base", "fer2013-compact", "ferplus-compact"}
-        "ferplus-compact" tells what most of ten people see in a face, and is the one to choose
-        for people; it bears with faces that are tilted or cut out more widely. The other two tell
-        FER2013's labels, which are less certain: "fer2013-base" is the more accurate of them,
-        "fer2013-compact" the faster. Their model cards tell by how much.
+    name : {"fer2013-base", "fer2013-compact", "ferplus-base", "ferplus-compact"}
+        Those of "ferplus" tell what most of ten people see in a face, and are the ones to choose
+        for photos of people: they lose little on faces that are tilted or cut out more widely.
+        Those of "fer2013" tell FER2013's labels, which are less certain. Of each, "base" is more
+        accurate and "compact" faster; their model cards tell by how much.
 
     Returns
     -------
@@ -97,7 +98,7 @@ def load_model_card(name: str) -> ModelCard:
 
     Parameters
     ----------
-    name : {"fer2013-base", "fer2013-compact", "ferplus-compact"}
+    name : {"fer2013-base", "fer2013-compact", "ferplus-base", "ferplus-compact"}
 
     Returns
     -------
