@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any
 
 import jax
@@ -36,7 +37,8 @@ def compile_inference(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     compiled = jax.jit(
         lambda trainable, fixed, images: model.stateless_call(
             trainable, fixed, images, training=False
-        )[0]
+        )[0],
+        compiler_options=_compiler_options(),
     )
 
     def run(batch):
@@ -49,6 +51,21 @@ def compile_inference(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
         return np.asarray(compiled(*values, padded))[:n_images]
 
     return run
+
+
+@cache
+def _compiler_options():
+    """Return options with which XLA computes on a CPU what the same operations give one by one.
+
+    jaxlib 0.10 fuses a maximum over windows with a convolution of padded channels, and then reads
+    beyond the array: BlazeFace found faces where there are none. Without these fusions it does not.
+    """
+    options = {"xla_cpu_experimental_ynn_fusion_type": ""}
+    try:
+        jax.jit(lambda number: number, compiler_options=options)(0)
+    except jax.errors.JaxRuntimeError:  # Another version of XLA, which has no such option.
+        return None
+    return options
 
 
 def compute_gradient(function: Callable[[Any], Any], values: Any) -> Any:
