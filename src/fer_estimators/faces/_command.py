@@ -29,6 +29,7 @@ examples:
   fer-estimators holiday/ --csv > faces.csv
   fer-estimators clip.mp4 --output annotated.mp4
   fer-estimators --camera 0
+  fer-estimators report predictions.csv   (see fer-estimators report --help)
 
 exit status: 0 when everything was read (also without any face), 1 when something could not be
 read or written, 2 for wrong usage, 130 after Ctrl-C.
@@ -50,7 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit status.
     """
-    options = _parse(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    is_report = arguments[:1] == ["report"]
+    options = None if is_report else _parse(arguments)
     # Set before Keras is imported, whose start-up messages would disturb a table.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.showwarning = _print_warning
@@ -58,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # for them (Windows) and where a file name is not text at all.
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        return _run(options)
+        return _report(arguments[1:]) if is_report else _run(options)
     except KeyboardInterrupt:
         _say("interrupted; the lines above are what was done")
         return _INTERRUPTED
@@ -66,6 +69,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader has closed the pipe; without this, Python would report it again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _DONE
+
+
+def _report(arguments):
+    from fer_estimators._report_command import report
+
+    try:
+        report(arguments)
+    except BrokenPipeError:
+        raise
+    except (ValueError, OSError) as error:
+        _say(error)
+        return _FAILED
+    return _DONE
 
 
 def _parse(arguments):
