@@ -41,6 +41,15 @@ def test_files_and_their_bytes_are_read(tmp_path):
     np.testing.assert_array_equal(read_photo((tmp_path / "photo.png").read_bytes()), RGB)
 
 
+def test_other_formats_are_shown_a_way_and_damaged_files_are_not(tmp_path):
+    Image.fromarray(RGB).save(tmp_path / "photo.gif")
+    with pytest.raises(ImageReadError, match=r"GIF is not allowed.*opened with Pillow"):
+        read_photo(tmp_path / "photo.gif")
+    (tmp_path / "photo.png").write_bytes(b"")
+    with pytest.raises(ImageReadError, match=r"photo\.png': empty file\.$"):
+        read_photo(tmp_path / "photo.png")
+
+
 def test_photos_are_turned_as_their_metadata_says():
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -64,7 +73,7 @@ def test_hidden_pixels_stay_hidden():
         (RGB[None], ValueError, "one by one"),
         (np.zeros((3, 40, 40)), ValueError, "channels seem to come first"),
         (np.zeros((0, 4)), ValueError, "no pixels"),
-        (np.full((4, 4), np.nan), ValueError, "values from nan"),
+        (np.full((4, 4), np.nan), ValueError, "16 values that are NaN"),
         (GREY / 255, ValueError, r"Pass photo \* 255"),
         (GREY * 2.0, ValueError, "from 0.0 to 460.0"),
         (GREY.astype(np.uint16), ValueError, "dtype uint16"),

@@ -230,8 +230,14 @@ def test_nan_probabilities_are_an_error():
     clf = ImageClassifier((8, 8))
     recognizer = EmotionRecognizer(clf, find_squares)
     clf.predict_proba = lambda X: np.full((len(X), 2), np.nan)
-    with pytest.raises(ValueError, match="4 values that are not finite"):
+    with pytest.raises(ValueError, match=r"4 values that are not in 0\.\.1"):
         recognizer.recognize(TWO_FACES)
+
+
+def test_scores_that_are_no_probabilities_are_an_error_at_once(monkeypatch):
+    monkeypatch.setattr(ImageClassifier, "predict_proba", lambda _, X: [[3.0, -2.0]] * len(X))
+    with pytest.raises(ValueError, match=r"2 values that are not in 0\.\.1"):
+        EmotionRecognizer(ImageClassifier((8, 8)), find_squares)
 
 
 @pytest.mark.parametrize("box", [(0, 0, float("nan"), 5), (500, 0, 10, 10), (0, 0, -3, 5), (1, 2)])
@@ -299,6 +305,20 @@ def test_broken_files_are_skipped_and_listed(recognizer, folder):
     json.dumps(results.to_dict())
 
 
+def test_a_photo_with_impossible_boxes_costs_that_photo_alone(classifier, folder):
+    def find(photo):
+        return [(np.nan, 0, 5, 5)] if (photo == BRIGHT).any() else [(10, 10, 30, 30)]
+
+    recognizer = EmotionRecognizer(classifier, find, image_shape=(8, 8))
+    paths = [folder / "000.png", folder / "002.png", folder / "003.png"]
+    with pytest.raises(ValueError, match=r"002\.png.*not four finite numbers"):
+        recognizer.recognize_files(paths)
+    with pytest.warns(BadImageWarning, match=r"1 of 3 files.*002\.png"):
+        results = recognizer.recognize_files(paths, on_error="skip")
+    assert [len(result) for result in results] == [1, 1]
+    assert list(results.skipped) == [str(folder / "002.png")]
+
+
 def test_no_more_than_a_batch_of_crops_is_held(folder):
     clf = ImageClassifier((8, 8))
     recognizer = EmotionRecognizer(clf, find_squares)
@@ -347,6 +367,8 @@ def test_a_progress_bar_in_a_notebook_asks_for_no_package(recognizer, folder, ca
         ("missing", {}, NotADirectoryError, r"not a folder.*\[path\]"),
         ([], {"on_error": "ignore"}, ValueError, "'raise' or 'skip'"),
         (["missing.jpg"], {}, FileNotFoundError, "missing.jpg"),
+        (None, {}, TypeError, "paths=None.*list of files"),
+        ([TWO_FACES], {"on_error": "skip"}, TypeError, "names of files.*`recognize`"),
     ],
 )
 def test_wrong_use_of_files_is_an_error(recognizer, paths, options, error, message):

@@ -77,6 +77,7 @@ def test_frames_are_read_one_at_a_time(recognizer):
         ([draw()], {}, ValueError, "no time.*fps=30"),
         ([(1.0, draw()), (0.5, draw())], {}, ValueError, "do not decrease"),
         ([np.zeros((2, 3, 4, 5))], {"fps": 5}, ValueError, "Frame 0"),
+        ([(True, draw())], {"fps": 5}, TypeError, "as OpenCV's `read`.*frame alone"),
         ([draw()], {"fps": 0}, ValueError, "above 0"),
         ([draw()], {"fps": 5, "smoothing": -1}, ValueError, "smoothing=-1"),
         ([draw()], {"fps": 5, "search_every": float("nan")}, ValueError, "search_every=nan"),
@@ -172,6 +173,14 @@ def test_a_cut_video_gives_what_is_there_and_a_warning(recognizer, tmp_path):
     with pytest.warns(UserWarning, match=r"whole\.mkv' was cut: it ends after .* of 6\.0 seconds"):
         table = recognizer.recognize_video(path).to_frame()
     assert 10 < table["frame_number"].nunique() < 60
+
+
+def test_gaps_between_frames_are_announced(recognizer, tmp_path):
+    # What is left of a Matroska file with a damaged part, behind which FFmpeg reads on.
+    times = [0.0, 0.1, 0.2, 5.0, 5.1, 9.0]
+    path = write_video(tmp_path / "damaged.mkv", list(moving(6)), times=times)
+    with pytest.warns(UserWarning, match=r"\.mkv' has no frame between 0\.2 and 5\.0.*1 more"):
+        assert len(list(recognizer.recognize_video(path))) == 6
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>not a video</html>" * 50])

@@ -17,6 +17,9 @@ from sklearn.utils.validation import check_is_fitted
 from fer_estimators._messages import warn
 from fer_estimators.images import describe_shape
 
+# Not even in half precision is a probability further from 0..1.
+_ROUNDING = 1e-3
+
 
 class EmotionClassifier(Protocol):
     """Anything that tells emotions: a fitted classifier of any library."""
@@ -71,12 +74,13 @@ class CropClassifier:
             return np.empty((0, len(classes)))
         proba = np.asarray(self.classifier.predict_proba(self._as_input(crops)), dtype=float)
         expected = (len(crops), len(classes))
-        if proba.shape != expected or not np.isfinite(proba).all():
+        # Neither is NaN.
+        n_wrong = (~((proba >= -_ROUNDING) & (proba <= 1 + _ROUNDING))).sum()
+        if proba.shape != expected or n_wrong:
             raise ValueError(
                 f"predict_proba of {_show(self.classifier)} returned an array of shape "
-                f"{proba.shape} with {(~np.isfinite(proba)).sum()} values that are not finite, but "
-                f"finite probabilities of shape {expected} are expected: one column for each of "
-                f"{classes!r}."
+                f"{proba.shape} with {n_wrong} values that are not in 0..1, but probabilities of "
+                f"shape {expected} are expected: one column for each of {classes!r}."
             )
         return proba
 

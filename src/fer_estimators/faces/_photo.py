@@ -111,9 +111,10 @@ def _decode(data, shown):
     try:
         decoded = decode(data, color=True)
     except ImageReadError as error:
-        raise ImageReadError(
-            f"{shown}: {error}. Other formats can be opened with Pillow and passed as a PIL image."
-        ) from error
+        # The hint helps with whole images of other formats, not with damaged files.
+        hint = " Other formats can be opened with Pillow and passed as a PIL image."
+        hint = hint if "accepted: " in str(error) else ""
+        raise ImageReadError(f"{shown}: {error}.{hint}") from error
     return np.frombuffer(decoded.pixels, dtype=np.uint8).reshape(*decoded.size, 3)
 
 
@@ -167,6 +168,11 @@ def _to_uint8(pixels):
     if pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2:
         return _scale_16_bits(pixels)
     low, high = pixels.min(), pixels.max()
+    if not np.isfinite([low, high]).all():
+        n_bad = pixels.size - np.isfinite(pixels).sum()
+        raise ValueError(
+            f"photo has {n_bad} values that are NaN or infinite, but pixels in 0..255 are expected."
+        )
     # What scalers leave above 255 or below 0 is rounded away.
     if not (np.rint(low) >= 0 and np.rint(high) <= MAX_PIXEL):
         raise ValueError(

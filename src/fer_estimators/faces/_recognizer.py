@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from collections.abc import Callable, Iterable
 from numbers import Integral, Real
 from pathlib import Path
@@ -175,8 +176,9 @@ class EmotionRecognizer:
         paths : iterable of path-like, or the path of a folder
             JPEG, PNG and BMP files. Of a folder, all that are in it and in its folders, sorted.
         on_error : {"raise", "skip"}, default="raise"
-            What happens at a file that cannot be read. "skip" warns once, at the end, and lists
-            the files in `skipped` of the result.
+            What happens at a file that cannot be read, or of which the detector says something
+            impossible. "skip" warns once, at the end, and lists the files in `skipped` of the
+            result.
         progress : bool, default=False
             Whether to show a progress bar on the standard error stream.
 
@@ -190,6 +192,8 @@ class EmotionRecognizer:
             If a file cannot be read and `on_error` is "raise".
         ValueError
             If `on_error` is neither of the two.
+        TypeError
+            If `paths` does not hold names of files.
         """
         if on_error not in ("raise", "skip"):
             raise ValueError(f"on_error={on_error!r}; expected 'raise' or 'skip'.")
@@ -199,7 +203,7 @@ class EmotionRecognizer:
             for path in show_progress(paths, "photos", shown=progress):
                 try:
                     waiting.append(self._find_in_file(path))
-                except OSError as error:
+                except (OSError, ValueError) as error:
                     if on_error == "raise":
                         raise
                     skipped[os.fspath(path)] = str(error)
@@ -289,8 +293,16 @@ class EmotionRecognizer:
         return crop_faces(pixels, faces, image_size=(height, width), color=channels == 3)
 
     def _find_in_file(self, path):
+        if not isinstance(path, (str, os.PathLike)):
+            raise TypeError(
+                f"paths holds {reprlib.repr(path)} of type {type(path).__name__}, but names of "
+                "files are expected. Pass pixels to `recognize`, one photo at a time."
+            )
         pixels = read_photo(path)
-        faces = self._detector.detect(pixels)
+        try:
+            faces = self._detector.detect(pixels)
+        except ValueError as error:
+            raise ValueError(f"{os.fspath(path)!r}: {error}") from error
         return faces, self._crop(pixels, faces), os.fspath(path)
 
     def _classify(self, waiting):
@@ -339,6 +351,11 @@ def _is_batch(waiting):
 
 def _list_photos(paths):
     if not isinstance(paths, (str, os.PathLike)):
+        if not isinstance(paths, Iterable):
+            raise TypeError(
+                f"paths={paths!r} is of type {type(paths).__name__}, but a list of files or a "
+                "folder is expected."
+            )
         return paths
     if not os.path.isdir(paths):
         raise NotADirectoryError(
@@ -365,8 +382,8 @@ def _warn_of_what_is_missing(skipped, interrupted, n_done):
         # A reason begins with the name of the file.
         reason = next(iter(skipped.values()))
         warn(
-            f"{len(skipped)} of {n_done} files could not be read and are skipped; of the first: "
-            f"{reason} See `skipped` of the result.",
+            f"{len(skipped)} of {n_done} files could not be read or searched and are skipped; of "
+            f"the first: {reason} See `skipped` of the result.",
             BadImageWarning,
         )
     if interrupted:

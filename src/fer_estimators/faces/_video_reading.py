@@ -27,6 +27,10 @@ _LONG_STEP = 10
 # What FFmpeg makes pictures of all the same: text, and lists of other files.
 _NO_VIDEOS = frozenset(("tty", "concat", "hls", "dash", "sdp"))
 
+# Seconds and usual frames without a frame that are worth a word: files of some kinds are read on
+# behind a damaged part without an error.
+_GAP_SECONDS, _GAP_FRAMES = 2.0, 10
+
 # A video that ends before this share of what it announced was cut.
 _WHOLE = 0.95
 
@@ -112,6 +116,11 @@ class FrameStream:
                 raise type(error)(f"Frame {number}: {error}") from error
 
     def _split(self, frame, number):
+        if isinstance(frame, tuple) and len(frame) == 2 and isinstance(frame[0], (bool, np.bool_)):
+            raise TypeError(
+                f"Frame {number} is a pair of {frame[0]!r} and a frame, as OpenCV's `read` returns "
+                "it. Yield the frame alone, in RGB: cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)."
+            )
         if isinstance(frame, tuple) and len(frame) == 2 and isinstance(frame[0], Real):
             return float(frame[0]), frame[1]
         if self.rate is None:
@@ -164,17 +173,20 @@ class StoredVideo:
     def __iter__(self) -> Iterator[TimedFrame]:
         """Yield seconds and pixels; warn at the end of what could not be read."""
         first, time, n_damaged = None, 0.0, 0
+        gaps: list[tuple[float, float]] = []
         for frame in self._decode():
             if frame is None:
                 n_damaged += 1
                 continue
             own = time + 1 / self.rate if frame.time is None else frame.time
             first = own if first is None else first
-            time = max(time, own - first)
+            before, time = time, max(time, own - first)
+            if time - before > max(_GAP_SECONDS, _GAP_FRAMES / self.rate):
+                gaps.append((before, time))
             yield time, _upright_pixels(frame)
         if first is None:
             raise VideoError(f"No frame of {self._name} can be read: it is damaged or empty.")
-        self._warn_of_what_is_missing(time, n_damaged)
+        self._warn_of_what_is_missing(time, n_damaged, gaps)
 
     def _decode(self):
         """Yield frames, and None for each packet that is damaged."""
@@ -189,7 +201,7 @@ class StoredVideo:
                 warn(f"{self._name} cannot be read any further: {error.strerror}.")
                 return
             try:
-                yield from packet.decode()
+                yield from (None if frame.is_corrupt else frame for frame in packet.decode())
             except av.EOFError:
                 return
             except av.FFmpegError:
@@ -201,9 +213,16 @@ class StoredVideo:
             return float(stream.duration * stream.time_base)
         return None if self._container.duration is None else self._container.duration / 1e6
 
-    def _warn_of_what_is_missing(self, time, n_damaged):
+    def _warn_of_what_is_missing(self, time, n_damaged, gaps):
         if n_damaged:
             warn(f"{n_damaged} parts of {self._name} are damaged; their frames are left out.")
+        if gaps and not self._is_live:
+            start, end = gaps[0]
+            more = f", and {len(gaps) - 1} more such gaps" if len(gaps) > 1 else ""
+            warn(
+                f"{self._name} has no frame between {start:.1f} and {end:.1f} seconds{more}. Where "
+                "the picture does not stand still for so long, the file is damaged."
+            )
         end = time + 1 / self.rate
         if self._duration is not None and end < _WHOLE * self._duration - 0.2:
             warn(
