@@ -3,7 +3,7 @@
 Every link between pages must lead somewhere, every picture must be there, nothing may be fetched
 from elsewhere, parameters must have names, and the search must know the library's. Where Chromium
 is installed, some pages are also laid out, wide and narrow, light and dark: nothing may stick out,
-and the search is tried.
+a figure is shown for one theme only, and the search is tried.
 """
 
 import functools
@@ -57,10 +57,12 @@ frame.onload = () => setTimeout(() => {
       if (scrolls(p)) return false;
     return true;
   };
+  const shown = [...page.images].filter(i => i.offsetWidth).map(i => i.src);
   document.getElementById("answer").textContent = JSON.stringify({
     over: [...page.querySelectorAll(".bd-article *")].filter(sticksOut).map(e => e.innerText),
     theme: root.dataset.theme,
     missing: [...page.images].filter(i => i.loading != "lazy" && !i.naturalWidth).map(i => i.src),
+    twice: shown.filter(src => shown.includes(src.replace(".png", "_dark.png"))),
     found: page.querySelectorAll("#search-results li").length,
   });
 }, 3000);
@@ -160,6 +162,7 @@ def find_layout_faults(root, browser):
                     continue
                 yield from (f"{where}: {text!r} sticks out" for text in seen["over"][:3])
                 yield from (f"{where}: {image} is missing" for image in seen["missing"])
+                yield from (f"{where}: {image} is shown for both themes" for image in seen["twice"])
         for word in SEARCHED:
             page = f"search.html%3Fq%3D{word}"
             seen = measure(browser, f"{start}page={page}&theme=light&width={WIDTHS[1]}")

@@ -1,4 +1,4 @@
-"""The gallery's figures for the light and for the dark theme, and thumbnails without words."""
+"""The gallery's figures and thumbnails for the light and for the dark theme."""
 
 import re
 import shutil
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 from dark_figures import save_dark
+from docutils import nodes
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
@@ -20,6 +21,8 @@ def connect(app):
     app.connect("source-read", show_on_pages)
     # After the gallery.
     app.connect("builder-inited", use_thumbnails, priority=900)
+    # Before Sphinx collects the pictures of a page.
+    app.connect("doctree-read", show_dark_thumbnails, priority=400)
 
 
 def show_on_pages(app, docname, source):
@@ -53,7 +56,9 @@ def scrape_figures(block, block_vars, gallery_conf):
         save_dark(figure, path.with_stem(f"{path.stem}_dark"))
         if number + 1 == wanted:
             save_thumbnail(figure, path.with_name(re.sub(r"\d{3}\.png$", "icon.png", path.name)))
-    return re.sub(r"^ *\.\. image-sg::.*?:class: \S+$", for_both_themes, rst, flags=re.M | re.S)
+    # Of several classes, image-sg writes only the first.
+    rst = re.sub(r"^ *:srcset: .*\n", "", rst.replace(".. image-sg::", ".. image::"), flags=re.M)
+    return re.sub(r"^ *\.\. image::.*?:class: \S+$", for_both_themes, rst, flags=re.M | re.S)
 
 
 def for_both_themes(match):
@@ -82,19 +87,34 @@ def save_thumbnail(figure, path):
     ax.set_position((0.03, 0.04, 0.94, 0.92))
     ax.set_anchor("C")
     figure.savefig(path, dpi=100)
+    save_dark(figure, path.with_stem(f"{path.stem}_dark"))
 
 
 def show_corner(ax):
-    """Show the upper left corner of many faces, or the left of a wide picture."""
+    """Show the upper left corner of many faces, or the left or the top of one picture."""
     left, _, bottom, top = ax.images[0].get_extent()
     n_rows = 1 if len(ax.images) == 1 else 2.2
     height = n_rows * (bottom - top)
     width = min(height * THUMBNAIL[0] / THUMBNAIL[1], ax.get_xlim()[1] - left)
+    if len(ax.images) == 1:
+        height = width * THUMBNAIL[1] / THUMBNAIL[0]
     ax.set(xlim=(left, left + width), ylim=(top + height, top))
 
 
 def use_thumbnails(app):
     """Put the thumbnails in the place of those that the gallery has made of whole figures."""
-    for icon in Path(app.srcdir, "auto_examples", "images").glob("*_icon.png"):
+    for icon in Path(app.srcdir, "auto_examples", "images").glob("*_icon*.png"):
         name = icon.name.replace("_icon", "_thumb")
         shutil.copyfile(icon, icon.parent / "thumb" / name)
+
+
+def show_dark_thumbnails(app, doctree):
+    """Show the dark copy of each thumbnail in the dark theme."""
+    for thumbnail in [*doctree.findall(nodes.image)]:
+        uri = thumbnail["uri"].replace("_thumb.png", "_thumb_dark.png")
+        if uri != thumbnail["uri"] and Path(app.srcdir, uri.lstrip("/")).is_file():
+            dark = thumbnail.deepcopy()
+            dark["uri"] = uri
+            thumbnail["classes"].append("only-light")
+            dark["classes"].append("only-dark")
+            thumbnail.parent.insert(thumbnail.parent.index(thumbnail) + 1, dark)
