@@ -34,7 +34,9 @@ def make_files(folder: Path) -> None:
         try:
             fetch_runtime(folder)
         except (OSError, subprocess.CalledProcessError) as error:
-            logger.info("onnxruntime-web is not at hand, so nothing can be tried: %s", error)
+            logger.info(
+                "onnxruntime-web is not available, so the page Try it does not work: %s", error
+            )
 
 
 def export_networks(folder: Path) -> None:
