@@ -8,7 +8,8 @@ import pytest
 
 from fer_estimators import EmotionTimelineDisplay
 from fer_estimators.exceptions import VideoError
-from fer_estimators.faces import EmotionRecognizer, _video_reading
+from fer_estimators.faces import EmotionRecognizer, Recognition, _video_reading
+from fer_estimators.faces._video_writing import VideoWriter
 
 from .conftest import BRIGHT, DARK, draw, find_squares
 
@@ -304,6 +305,34 @@ def test_a_full_disk_costs_the_copy_and_nothing_else(
     assert "File too large" in results.output_error
     assert copy.read_bytes() == b"before"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_an_error_while_a_frame_is_drawn_leaves_the_old_copy(recognizer, tmp_path, monkeypatch):
+    (tmp_path / "copy.mp4").write_bytes(b"before")
+    results = recognizer.recognize_video(moving(9), fps=10, output=tmp_path / "copy.mp4")
+    next(results)
+
+    def fail(self):
+        raise RuntimeError("no font")
+
+    monkeypatch.setattr(Recognition, "annotated", fail)
+    with pytest.raises(RuntimeError, match="no font"):
+        list(results)
+    assert (tmp_path / "copy.mp4").read_bytes() == b"before"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_an_error_of_the_encoder_costs_the_copy_and_nothing_else(recognizer, tmp_path, monkeypatch):
+    (tmp_path / "copy.mp4").write_bytes(b"before")
+
+    def fail(self, pixels, time):
+        raise av.error.InvalidDataError(1, "Invalid data")
+
+    monkeypatch.setattr(VideoWriter, "write", fail)
+    results = recognizer.recognize_video(moving(9), fps=10, output=tmp_path / "copy.mp4")
+    with pytest.warns(UserWarning, match="could not be written: Invalid data"):
+        assert len(list(results)) == 9
+    assert (tmp_path / "copy.mp4").read_bytes() == b"before"
 
 
 def test_the_video_itself_is_not_written_over(recognizer, clip):

@@ -129,6 +129,7 @@ class AnnotatedCopy:
     def __init__(self, path: str | os.PathLike[str], rate: float):
         self.error: str | None = None
         self._path = path
+        self._errors = (OSError, import_av().FFmpegError)
         self._writer: VideoWriter | None = VideoWriter(path, rate)
 
     def write(self, result: Recognition) -> None:
@@ -136,9 +137,14 @@ class AnnotatedCopy:
         if self._writer is not None:
             try:
                 self._writer.write(result.annotated(), result.time)
-            except OSError as error:
+            except self._errors as error:
                 self._writer.discard()
                 self._give_up(error)
+            except Exception:
+                # Closing it would put what there is of it into the place of an older copy.
+                self._writer.discard()
+                self._writer = None
+                raise
 
     def close(self) -> None:
         """Finish the file and put it in its place."""
@@ -146,7 +152,7 @@ class AnnotatedCopy:
         if writer is not None:
             try:
                 writer.close()
-            except OSError as error:
+            except self._errors as error:
                 self._give_up(error)
 
     def _give_up(self, error):
