@@ -131,6 +131,16 @@ def test_other_detectors_get_rgb_pixels():
     np.testing.assert_array_equal(seen[0], read_photo(PHOTO))
 
 
+def test_a_detector_that_draws_does_not_change_the_photo():
+    def draw(photo):
+        photo[:] = 255
+        return [(0, 0, 10, 10)]
+
+    for photo in (PHOTO.copy(), PHOTO[..., 0].copy()):
+        as_detector(draw).detect(photo)
+        assert not photo.any()
+
+
 @pytest.mark.parametrize(
     ("found", "message"),
     [

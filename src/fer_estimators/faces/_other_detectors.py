@@ -83,7 +83,8 @@ class _CheckedDetector:
         """Return the faces in a photo, a list of Face."""
         pixels = read_photo(photo)
         find = getattr(self.detector, "detect", self.detector)
-        found = find(pixels)
+        # A detector may draw into what it gets, and the caller needs the photo as it was.
+        found = find(pixels.copy())
         try:
             found = list(found)
         except TypeError:
