@@ -45,6 +45,13 @@ def test_picking_opens_no_file(tmp_path):
         np.asarray(files)
 
 
+def test_relative_names_are_found_from_another_folder(paths, faces, tmp_path, monkeypatch):
+    monkeypatch.chdir(paths[0].parent)
+    files = ImageFiles([path.name for path in paths], 16)
+    monkeypatch.chdir(tmp_path)
+    np.testing.assert_array_equal(files[3], faces.images[3])
+
+
 def test_colour_has_three_channels(paths):
     files = ImageFiles(paths[:2], (12, 10), color=True)
     assert files.shape == np.asarray(files).shape == (2, 12, 10, 3)

@@ -50,7 +50,7 @@ class ImageFiles(ImageSequence):
     ndim : int
         3 or 4.
     paths : ndarray of str, shape (n,)
-        The files, in order.
+        The files, in order, as absolute names.
     n_jobs : int or None
         As passed.
     on_error : str
@@ -106,12 +106,14 @@ class ImageFiles(ImageSequence):
         if on_error not in ("raise", "skip"):
             raise ValueError(f"on_error={on_error!r}, but 'raise' or 'skip' is expected.")
         ImageReader(image_size, color=color, n_jobs=n_jobs).fit(paths)
-        names = np.array([os.fspath(path) for path in paths])
-        if names.dtype.kind != "U":
+        names = [os.fspath(path) for path in paths]
+        if not all(isinstance(name, str) for name in names):
             raise TypeError(
                 "paths holds the contents of files as bytes, but file names are expected. Read "
                 "contents with ImageReader."
             )
+        # They are read later, perhaps in another folder or another process.
+        names = np.array([os.path.join(os.getcwd(), name) for name in names])
         super().__init__(names, (*height_and_width(image_size), *((3,) if color else ())))
         self.n_jobs = n_jobs
         self.on_error = on_error
@@ -119,7 +121,7 @@ class ImageFiles(ImageSequence):
 
     @property
     def paths(self) -> NDArray[np.str_]:
-        """The files, in order."""
+        """The files, in order, as absolute names."""
         return self._items
 
     def __fingerprint__(self) -> list[Any]:
