@@ -72,14 +72,16 @@ def test_cut_files_are_damaged(exported, tmp_path, share):
         open_file(path)
 
 
-def test_changed_weights_are_damaged(exported, tmp_path, fitted):
+def test_a_changed_bit_is_damage_wherever_it_is(exported, faces, tmp_path):
+    """Also in the graph: a bit of a stride or a scale changes answers without an error."""
     content = exported.read_bytes()
-    kernel = np.asarray(fitted.model_.get_layer("logits").bias).astype("<f4").tobytes()
-    assert content.count(kernel) == 1
     path = tmp_path / "changed"
-    path.write_bytes(content.replace(kernel, kernel[:-1] + bytes([kernel[-1] ^ 1])))
-    with pytest.raises(ModelFileError, match="are not those that were exported"):
-        open_file(path)
+    for position in range(0, len(content), len(content) // 150):
+        changed = bytearray(content)
+        changed[position] ^= 1 << position % 8
+        path.write_bytes(changed)
+        with pytest.raises((ModelFileError, ValueError), match=r"damaged|refused|neither|classes"):
+            ExportedClassifier(path).predict(faces.images[:1])
 
 
 def test_a_file_of_a_newer_version_says_so(onnx_file, tmp_path):

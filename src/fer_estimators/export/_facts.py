@@ -3,7 +3,8 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from numbers import Integral, Real
@@ -15,6 +16,11 @@ from fer_estimators.exceptions import ModelFileError
 #: Name of the entry in LiteRT's metadata and ONNX's metadata_props.
 KEY = "fer_estimators"
 
+# Text inside the record has its quotes escaped, and cannot be taken for this.
+_BEFORE_DIGEST = b'"digest": "'
+# What stands for the digest while it is computed.
+_NO_DIGEST = "0" * 64
+_DIGEST = re.compile(r"([0-9a-f]{64})?")
 _FORMAT_VERSION = 1
 _MAX_JSON_BYTES = 2**20
 _MAX_CLASSES = 10_000
@@ -47,7 +53,7 @@ class Facts:
     card, licence : str or None
         Model card (Markdown) and licence.
     digest : str
-        SHA-256 of the network's constants and of the other fields.
+        SHA-256 of the file, in hexadecimal digits. An empty one is not checked.
     library_version : str
         Of fer-estimators.
     format_version : int
@@ -87,10 +93,11 @@ class Facts:
                 f"The classifier cannot be exported: its classes {shorten(self.classes)} are not "
                 "text, numbers or truth values. Fit it on such labels."
             ) from error
-        try:
-            parse_facts(text, "The exported file")
-        except ModelFileError as error:
-            raise ValueError(f"The classifier cannot be exported. {error}") from error
+        fault = _find_fault(self)
+        if len(text) > _MAX_JSON_BYTES:
+            fault = f"a record of {len(text):,} bytes (at most {_MAX_JSON_BYTES:,}): shorten card"
+        if fault:
+            raise ValueError(f"The classifier cannot be exported with {fault}.")
         return text
 
 
@@ -134,7 +141,7 @@ def parse_facts(text: str | bytes, name: str) -> Facts:
 
 
 def _find_fault(facts: Facts) -> str | None:
-    texts = ("tta", "quantize", "card", "licence", "digest", "library_version")
+    texts = ("tta", "quantize", "card", "licence", "library_version")
     good = {
         "classes": are_labels(facts.classes),
         "image_shape": is_image_shape(facts.image_shape),
@@ -142,6 +149,7 @@ def _find_fault(facts: Facts) -> str | None:
         "n_views": isinstance(facts.n_views, int) and 1 <= facts.n_views <= _MAX_VIEWS,
         "threshold": facts.threshold is None or _is_share(facts.threshold),
         "abstain_label": _is_abstain_label(facts),
+        "digest": isinstance(facts.digest, str) and bool(_DIGEST.fullmatch(facts.digest)),
         **{name: isinstance(getattr(facts, name), (str, type(None))) for name in texts},
     }
     faults = [name for name, is_good in good.items() if not is_good]
@@ -200,34 +208,36 @@ def is_image_shape(shape: Iterable) -> bool:
     )
 
 
-def digest_of(constants: Iterable[bytes], facts: Facts) -> str:
-    """Return the SHA-256 digest of a network's constants and of what is said of it.
+def with_digest(write: Callable[[str], bytes], facts: Facts) -> bytes:
+    """Write a file whose record holds the digest of the whole file.
 
     Parameters
     ----------
-    constants : iterable of bytes
+    write : callable
+        Returns the file that holds this text as its record.
     facts : Facts
-        All but its own digest counts.
 
     Returns
     -------
-    str
-        Hexadecimal.
+    bytes
     """
-    digest = hashlib.sha256()
-    for constant in constants:
-        digest.update(constant)
-    digest.update(replace(facts, digest="").to_json().encode())
-    return digest.hexdigest()
+    content = write(replace(facts, digest=_NO_DIGEST).to_json())
+    start = content.index(_digest_entry(_NO_DIGEST)) + len(_BEFORE_DIGEST)
+    digest = _digest_around(content, start).encode()
+    return content[:start] + digest + content[start + len(digest) :]
 
 
-def check_digest(facts: Facts, constants: Iterable[bytes], name: str) -> None:
-    """Refuse a file whose constants or record are not those that were written.
+def check_digest(facts: Facts, content: bytes, name: str) -> None:
+    """Refuse a file that differs from what was written in a single bit.
+
+    Weights, record and graph count: a bit of a scale or a stride changes answers, too.
 
     Parameters
     ----------
     facts : Facts
-    constants : iterable of bytes
+        In the file.
+    content : bytes
+        The file.
     name : str
         The file, for the error.
 
@@ -235,8 +245,24 @@ def check_digest(facts: Facts, constants: Iterable[bytes], name: str) -> None:
     ------
     ModelFileError
     """
-    if facts.digest and digest_of(constants, facts) != facts.digest:
-        raise damaged(name, "its weights or its record are not those that were exported")
+    if not facts.digest:
+        return
+    entry = content.find(_digest_entry(facts.digest))
+    if entry < 0 or _digest_around(content, entry + len(_BEFORE_DIGEST)) != facts.digest:
+        raise damaged(name, "its content is not what was exported")
+
+
+def _digest_entry(digest):
+    return _BEFORE_DIGEST + digest.encode()
+
+
+def _digest_around(content, start):
+    """Return the SHA-256 digest of a file, without the digest that stands in it."""
+    parts = memoryview(content)
+    digest = hashlib.sha256(parts[:start])
+    digest.update(_NO_DIGEST.encode())
+    digest.update(parts[start + len(_NO_DIGEST) :])
+    return digest.hexdigest()
 
 
 def check_sizes(sizes: dict[str, tuple[int, int]], name: str) -> None:

@@ -1,7 +1,6 @@
 """LiteRT files: what they say of themselves, whether they may be run, and running them."""
 
 import struct
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,10 +15,10 @@ from fer_estimators.export._facts import (
     check_sizes,
     count,
     damaged,
-    digest_of,
     is_image_shape,
     parse_facts,
     refused,
+    with_digest,
 )
 
 MAGIC = b"TFL3"
@@ -60,17 +59,18 @@ def add_facts(content: bytes, facts: Facts) -> bytes:
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
-    digest = digest_of(_constants(schema.Model.GetRootAs(content)), facts)
-    model = schema.ModelT.InitFromPackedBuf(content)
-    record, entry = schema.BufferT(), schema.MetadataT()
-    text = Facts(**vars(facts) | {"digest": digest}).to_json()
-    record.data = np.frombuffer(text.encode(), np.uint8)
-    entry.name, entry.buffer = KEY, len(model.buffers)
-    model.buffers.append(record)
-    model.metadata = [*(model.metadata or []), entry]
-    builder = flatbuffers.Builder(len(content) + len(text))
-    builder.Finish(model.Pack(builder), MAGIC)
-    return bytes(builder.Output())
+    def write(text):
+        model = schema.ModelT.InitFromPackedBuf(content)
+        record, entry = schema.BufferT(), schema.MetadataT()
+        record.data = np.frombuffer(text.encode(), np.uint8)
+        entry.name, entry.buffer = KEY, len(model.buffers)
+        model.buffers.append(record)
+        model.metadata = [*(model.metadata or []), entry]
+        builder = flatbuffers.Builder(len(content) + len(text))
+        builder.Finish(model.Pack(builder), MAGIC)
+        return bytes(builder.Output())
+
+    return with_digest(write, facts)
 
 
 def check(content: bytes, name: str) -> Facts | None:
@@ -98,7 +98,7 @@ def check(content: bytes, name: str) -> Facts | None:
         facts = _read_facts(model, name)
         _check_graph(model, schema, name)
         if facts is not None:
-            check_digest(facts, _constants(model), name)
+            check_digest(facts, content, name)
     except ModelFileError:
         raise
     # A flatbuffer is read by offsets that stand in it: damaged ones lead anywhere.
@@ -114,15 +114,6 @@ def _read_facts(model, name):
         if entry.Name() == KEY.encode():
             return parse_facts(model.Buffers(entry.Buffer()).DataAsNumpy().tobytes(), name)
     return None
-
-
-def _constants(model) -> Iterator[bytes]:
-    """Yield what the tensors hold, in their order."""
-    graph = model.Subgraphs(0)
-    for i in range(graph.TensorsLength()):
-        buffer = model.Buffers(graph.Tensors(i).Buffer())
-        if buffer.DataLength():
-            yield buffer.DataAsNumpy().tobytes()
 
 
 def _check_graph(model, schema, name):

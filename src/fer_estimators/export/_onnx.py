@@ -1,6 +1,5 @@
 """ONNX files: what they say of themselves, whether they may be run, and running them."""
 
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -14,10 +13,10 @@ from fer_estimators.export._facts import (
     check_sizes,
     count,
     damaged,
-    digest_of,
     is_image_shape,
     parse_facts,
     refused,
+    with_digest,
 )
 
 _MAX_NODES = 10_000
@@ -49,9 +48,12 @@ def add_facts(model, facts: Facts) -> bytes:
     -------
     bytes
     """
-    digest = digest_of(_constants(model), facts)
-    model.metadata_props.add(key=KEY, value=Facts(**vars(facts) | {"digest": digest}).to_json())
-    return model.SerializeToString()
+
+    def write(text):
+        model.metadata_props.add(key=KEY, value=text)
+        return model.SerializeToString()
+
+    return with_digest(write, facts)
 
 
 def check(content: bytes, name: str) -> Facts | None:
@@ -86,13 +88,8 @@ def check(content: bytes, name: str) -> Facts | None:
     if not texts:
         return None
     facts = parse_facts(texts[0], name)
-    check_digest(facts, _constants(model), name)
+    check_digest(facts, content, name)
     return facts
-
-
-def _constants(model) -> Iterator[bytes]:
-    for tensor in model.graph.initializer:
-        yield tensor.raw_data
 
 
 def _check_graph(model, name):

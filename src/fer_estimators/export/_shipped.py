@@ -10,9 +10,9 @@ _FOLDER = Path(__file__).parent
 
 # The SHA-256 digest of each file; `python training/exported.py` writes them.
 SHIPPED = {
-    "fer2013-base": "064879611f71c6da4c29f7f9e71f5dd216f18b4feb1642154480044f1e7aa1ef",
-    "fer2013-compact": "91608593da161bf021b757b6d302fbdd34a0da0c1687f7dc9ba70a37dd3049bf",
-    "ferplus-compact": "960479e56c17429ac1a38172f96c8703c6e394c592c37c91fd13a4b30decf3db",
+    "fer2013-base": "9c9dc02228265ec721fb1dd249cb3391e10d2ff72570085143713180fcc99e9d",
+    "fer2013-compact": "53e7087231afc9e2394f7af04a7ec4ebd94de8d2c1467be7540935ce927fd567",
+    "ferplus-compact": "902f3b529697556c5b8fa426fef5e2071339a871f75115c3272347595f790d25",
 }
 
 
