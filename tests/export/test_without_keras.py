@@ -51,6 +51,20 @@ def test_the_command_works(portrait, litert_file):
     assert len(done.stdout.splitlines()) == 2
 
 
+def test_annotated_copies_are_drawn(portrait, tmp_path):
+    from PIL import Image, ImageChops
+
+    code = "from fer_estimators.faces._command import main; sys.exit(main(sys.argv[1:]))"
+    done = run(code, portrait, "--output", tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    (copy,) = tmp_path.iterdir()
+    with Image.open(copy) as drawn, Image.open(portrait) as photo:
+        left, top, right, bottom = ImageChops.difference(drawn, photo).getbbox()
+    # The box around the face, and the words above it.
+    assert right - left > 100
+    assert bottom - top > 110
+
+
 def test_what_needs_keras_says_so():
     done = run("from fer_estimators import CNNClassifier")
     assert "ImportError: Keras is not installed" in done.stderr

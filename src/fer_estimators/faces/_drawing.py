@@ -76,10 +76,13 @@ def _corners(box, scale):
 
 @lru_cache(maxsize=32)
 def _load_font(size) -> FreeTypeFont:
-    from matplotlib import get_data_path
     from PIL import ImageFont
 
-    # Knows more alphabets than Pillow's own, for labels in other languages.
+    try:
+        from matplotlib import get_data_path
+    except ImportError:
+        # Where only an exported classifier is run. Pillow's own font knows fewer alphabets.
+        return ImageFont.load_default(size)
     return ImageFont.truetype(Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), size)
 
 
