@@ -1,8 +1,8 @@
 """Exporting: the same answers out of one file, or no file."""
 
 import copy
-import errno
 import json
+import os
 import pickle
 
 import keras
@@ -239,22 +239,60 @@ def test_wrappers_that_compute_outside_of_the_network_are_refused(fitted, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+def read_all(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 @pytest.mark.parametrize("format", [*FORMATS, "saved_model"])
-def test_a_full_disk_leaves_what_was_there(fitted, tmp_path, monkeypatch, format):
-    from fer_estimators._backends import tensorflow_export
+def test_a_full_disk_leaves_what_was_there(fitted, tmp_path, format):
+    resource = pytest.importorskip("resource")
+    export_classifier(fitted, tmp_path / "old", format=format)
+    before = read_all(tmp_path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        for name in ("old", "new"):
+            with pytest.raises(
+                OSError, match=rf"File too large.*{name}|{tmp_path}.*File too large"
+            ):
+                export_classifier(fitted, tmp_path / name, format=format, overwrite=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert read_all(tmp_path) == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["old"]
 
-    def fail(*arguments):
-        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("fer_estimators._files.writing.os.fsync", fail)
-    monkeypatch.setattr(tensorflow_export, "to_saved_model", fail)
-    with pytest.raises(OSError, match="No space left"):
-        export_classifier(fitted, tmp_path / "faces", format=format)
+@pytest.mark.parametrize("format", [*FORMATS, "saved_model"])
+def test_what_is_not_an_export_is_not_replaced(fitted, tmp_path, format):
+    """A folder may hold anything, and a device be that of others."""
+    photos, pipe = tmp_path / "photos", tmp_path / "pipe"
+    photos.mkdir()
+    (photos / "photo.jpg").touch()
+    os.mkfifo(pipe)
+    for path in (photos, pipe):
+        with pytest.raises(OSError, match=r"name of a file|not a regular file|not a SavedModel"):
+            export_classifier(fitted, path, format=format, overwrite=True)
+    assert pipe.is_fifo()
+    assert (photos / "photo.jpg").exists()
+
+
+class CallsPython(keras.layers.Layer):
+    """Call a Python function, which no file holds."""
+
+    def call(self, images):
+        import tensorflow as tf
+
+        return tf.ensure_shape(tf.py_function(tf.identity, [images], tf.float32), images.shape)
+
+
+def test_a_saved_model_does_not_depend_on_this_process(fitted, tmp_path):
+    clf = pickle.loads(pickle.dumps(fitted))
+    inputs = keras.Input(clf.image_shape_)
+    x = keras.layers.Flatten()(CallsPython(name="python_layer")(inputs))
+    clf.model_ = keras.Model(inputs, keras.layers.Dense(7, activation="softmax")(x))
+    with pytest.raises(ValueError, match=r"in a SavedModel: 'EagerPyFunc' in '.*python_layer.*'"):
+        export_classifier(clf, tmp_path / "faces", format="saved_model")
     assert list(tmp_path.iterdir()) == []
-    (tmp_path / "faces").write_bytes(b"mine")
-    with pytest.raises(OSError, match="No space left"):
-        export_classifier(fitted, tmp_path / "faces", format=format, overwrite=True)
-    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"mine"]
 
 
 def test_what_is_not_a_fitted_image_classifier_is_refused(tmp_path):
@@ -290,6 +328,14 @@ def test_labels_that_no_file_can_hold_are_named(faces, tmp_path):
     clf = CNNClassifier("tiny", augmentation=None, epochs=1, random_state=0)
     with pytest.raises(ValueError, match="are not text, numbers or truth values"):
         export_classifier(clf.fit(faces.images, days), tmp_path / "faces.tflite")
+
+
+@pytest.mark.parametrize(
+    ("card", "message"), [(5, "exported with card=5"), ("x" * 2**20, "shorten card")]
+)
+def test_cards_that_no_file_can_hold_are_refused(fitted, tmp_path, card, message):
+    with pytest.raises(ValueError, match=message):
+        export_classifier(fitted, tmp_path / "faces.tflite", card=card)
 
 
 def test_a_missing_folder_is_said(fitted, tmp_path):

@@ -16,6 +16,9 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 #: ONNX's operator set, which runtimes have read since 2023, onnxruntime-web included.
 OPSET = 18
 
+# What tf.py_function and tf.numpy_function become.
+_PYTHON = ("EagerPyFunc", "PyFunc", "PyFuncStateless")
+
 
 def trace(
     model: keras.Model,
@@ -181,10 +184,24 @@ def to_saved_model(function: Callable, model: keras.Model, folder: str | os.Path
         The network in it, which holds the weights.
     folder : path-like
         Where to; made if it is not there.
+
+    Raises
+    ------
+    ValueError
+        If the network calls Python functions, which only this process has; their layer is named.
+    OSError
+        If the disk is full or cannot be written.
     """
+    signature = function.get_concrete_function()
+    frozen = convert_variables_to_constants_v2(signature)
+    if any(node.type in _PYTHON for node in frozen.graph.get_operations()):
+        raise ValueError(_name_operations(frozen, " ".join(_PYTHON), "a SavedModel"))
     module = tf.Module()
     module.model, module.probabilities = model, function
-    tf.saved_model.save(module, os.fspath(folder), signatures=function.get_concrete_function())
+    try:
+        tf.saved_model.save(module, os.fspath(folder), signatures=signature)
+    except tf.errors.OpError as error:
+        raise OSError(f"TensorFlow cannot write the SavedModel: {error.message}") from error
 
 
 def run_saved_model(folder: str | os.PathLike[str]) -> Callable[[NDArray[Any]], NDArray[Any]]:

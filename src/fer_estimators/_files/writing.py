@@ -56,18 +56,20 @@ def written_whole(path: str | os.PathLike[str], *, prefix: str = ".") -> Iterato
     path, mode = check_writable(path)
     folder = os.path.dirname(path)
     temporary = os.path.join(folder, f"{prefix}{secrets.token_hex(8)}.tmp")
-    descriptor = os.open(temporary, _NEW, 0o666)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(os.open(temporary, _NEW, 0o666), "wb") as file:
             if mode is not None:
                 os.chmod(temporary, mode)
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             os.unlink(temporary)
+        # A full disk is reported without a name, a read-only one with that of the temporary file.
+        if isinstance(error, OSError) and error.filename in (None, temporary):
+            error.filename = path
         raise
     _sync_folder(folder)
 

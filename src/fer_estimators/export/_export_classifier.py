@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from numbers import Real
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from fer_estimators._files.writing import written_whole
+from fer_estimators._files.writing import check_writable, written_whole
 from fer_estimators._messages import suggest
 from fer_estimators._prediction import as_seen
 from fer_estimators.export import _litert
@@ -109,7 +110,7 @@ def export_classifier(
     card, licence : str, default=None
         Model card (Markdown) and licence to put into the file.
     overwrite : bool, default=False
-        Replace what is there.
+        Replace a file that is there, or a SavedModel.
 
     Returns
     -------
@@ -128,7 +129,7 @@ def export_classifier(
     ImportError
         If a package is missing, or Keras runs on another backend than TensorFlow.
     FileExistsError, OSError
-        If the file is there or cannot be written.
+        If the file is there or cannot be written. Whatever is there stays.
 
     See Also
     --------
@@ -153,7 +154,7 @@ def export_classifier(
     """
     _check_options(format, quantize, representative, tolerance)
     classifier, facts = take_apart(clf)
-    path = check_target(path, overwrite)
+    path = check_target(path, overwrite, is_folder=format == "saved_model")
     require(format, write=True)
     require_tensorflow()
     facts = Facts(**facts, quantize=quantize, card=card, licence=licence)
@@ -193,7 +194,7 @@ def _check_options(format, quantize, representative, tolerance):
         raise ValueError(
             f"quantize={quantize!r} is for 'litert' and 'onnx'; a SavedModel keeps float32."
         )
-    if tolerance is not None and not 0 <= tolerance <= 1:
+    if tolerance is not None and not (isinstance(tolerance, Real) and 0 <= tolerance <= 1):
         raise ValueError(f"tolerance={tolerance!r} is not a difference of probabilities, 0 to 1.")
 
 
@@ -262,16 +263,28 @@ def _advise(classifier):
     )
 
 
-def check_target(path: str | os.PathLike[str], overwrite: bool) -> Path:
+def check_target(path: str | os.PathLike[str], overwrite: bool, *, is_folder: bool = False) -> Path:
     """Refuse a place that cannot be written to, or holds what is not to be replaced."""
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(
             f"There is no folder {str(path.parent)!r} to write {path.name!r} into. Make it first."
         )
+    if not is_folder:
+        check_writable(path)
+    elif path.exists() and not _may_be_replaced(path):
+        raise FileExistsError(
+            f"{str(path)!r} is there and is not a SavedModel, so it is not replaced. Name another "
+            "folder."
+        )
     if path.exists() and not overwrite:
         raise FileExistsError(f"{str(path)!r} is there already. Pass overwrite=True to replace it.")
     return path
+
+
+def _may_be_replaced(path):
+    """Tell whether a folder holds a SavedModel or nothing; others may hold a user's work."""
+    return path.is_dir() and ((path / "saved_model.pb").is_file() or not any(path.iterdir()))
 
 
 def _images_for(classifier, images):
