@@ -4,8 +4,9 @@
 each way in which the images come: an array, a memory map, image files. ``one`` and ``two`` are one
 process on one core and on all, ``processes`` is joblib's loky, ``hosts`` a Dask cluster of two
 network namespaces that have names of their own, and a folder and a cable in common (as root, on
-Linux). The bytes are those on the cable. Scores that differ by a bit end it with an error. The
-environment variable ``ARCHITECTURE`` names a smaller network than ``"compact"``.
+Linux). The bytes are those on the cable. Scores that differ by a bit end it with an error.
+``--output`` names a folder for ``clusters.json`` and ``clusters.md``, where engines that are
+measured again take the place of their earlier rows.
 """
 
 import argparse
@@ -30,7 +31,10 @@ from fer_estimators import CNNClassifier, ImageFiles, ResumableClassifier, make_
 
 GRID = {"estimator__learning_rate": [0.003, 0.01]}
 SCHEDULER = "tcp://10.77.0.1:8786"
-SOURCES = ("array", "memory map", "files")
+SOURCES = ("array", "memory map", "`ImageFiles`")
+HEADER = """| | images | seconds | called again, s | MB over the network | calls, a worker killed |
+|---|---|---:|---:|---:|---:|
+"""
 
 
 class KillOnce(keras.callbacks.Callback):
@@ -59,17 +63,16 @@ def write_faces(folder, n_images):
 def read_faces(folder, source):
     """Return the images in one of the ways, and their labels."""
     target = np.load(folder / "target.npy")
-    if source == "files":
+    if source == "`ImageFiles`":
         return ImageFiles([folder / f"{number}.png" for number in range(len(target))]), target
     mode = "r" if source == "memory map" else None
     return np.load(folder / "faces.npy", mmap_mode=mode), target
 
 
-def make_search(folder, *, n_jobs, kill=False):
+def make_search(folder, architecture, *, n_jobs, kill=False):
     """Return a search of four fits that are kept in a folder."""
     folder.mkdir()
     callbacks = [KillOnce(folder)] if kill else None
-    architecture = os.environ.get("ARCHITECTURE", "compact")
     network = CNNClassifier(
         architecture, epochs=1, patience=None, callbacks=callbacks, random_state=0
     )
@@ -134,12 +137,12 @@ def on_ray():
 
 
 ENGINES = {
-    "one": on_this_process,
-    "two": on_this_process,
-    "processes": on_processes,
-    "dask": on_dask,
-    "hosts": partial(on_dask, SCHEDULER),
-    "ray": on_ray,
+    "one": ("one process, one core", on_this_process),
+    "two": ("one process, all cores", on_this_process),
+    "processes": ("two processes (loky)", on_processes),
+    "dask": ("two workers (Dask)", on_dask),
+    "ray": ("two workers (Ray)", on_ray),
+    "hosts": ("two hosts (Dask)", partial(on_dask, SCHEDULER)),
 }
 
 
@@ -150,38 +153,38 @@ def count_threads():
     return tf.config.threading.get_intra_op_parallelism_threads()
 
 
-def bytes_moved():
-    """Return what went over the interface between the hosts, both ways; 0 without one."""
+def megabytes_moved():
+    """Return what went over the interface between the hosts, both ways; None without one."""
     counts = Path("/sys/class/net/fer/statistics")
     if not counts.exists():
-        return 0
-    return sum(int((counts / name).read_text()) for name in ("rx_bytes", "tx_bytes"))
+        return None
+    return sum(int((counts / name).read_text()) for name in ("rx_bytes", "tx_bytes")) / 1e6
 
 
-def measure(name, faces):
-    """Print a line for each source, and kill a worker where there are several."""
-    with tempfile.TemporaryDirectory(dir=faces) as folder, ENGINES[name]() as options:
+def measure(name, faces, architecture):
+    """Write a row for each source, and kill a worker where there are several."""
+    label, engine = ENGINES[name]
+    rows = []
+    with tempfile.TemporaryDirectory(dir=faces) as folder, engine() as options:
+        make = partial(make_search, architecture=architecture, **options)
         folder = Path(folder)
         # Workers import the library, and TensorFlow, with their first fit.
-        fit(make_search(folder / "warm", **options), *read_faces(faces, "array"))
+        fit(make(folder / "warm"), *read_faces(faces, "array"))
         for source in SOURCES:
             X, y = read_faces(faces, source)
-            before = bytes_moved()
-            search = make_search(folder / source, **options)
+            before = megabytes_moved()
+            search = make(folder / source)
             seconds, _ = fit(search, X, y)
-            moved = (bytes_moved() - before) / 1e6
+            moved = None if before is None else megabytes_moved() - before
             again, _ = fit(search, X, y)
-            print(
-                f"{name:9s} {source:10s} {seconds:6.1f} s, called again {again:5.1f} s, "
-                f"{moved:6.2f} MB moved, of {X.shape[0] * X[0].nbytes / 1e6:.2f} MB of pixels"
-            )
             compare(faces, search)
+            rows.append([label, source, seconds, again, moved, None])
         if options["n_jobs"] != 1:
-            search = make_search(folder / "killed", kill=True, **options)
-            _, calls = fit(search, *read_faces(faces, "array"))
+            search = make(folder / "killed", kill=True)
+            _, rows[0][-1] = fit(search, *read_faces(faces, "array"))
             assert (folder / "killed" / "killed").exists()
             compare(faces, search)
-            print(f"{name:9s} a worker was killed; calls of fit: {calls}; equal scores")
+    (faces / f"{name}.json").write_text(json.dumps(rows))
 
 
 def compare(faces, search):
@@ -228,16 +231,32 @@ def two_hosts():
             subprocess.run(["ip", "netns", "delete", host], check=False)
 
 
-def run(name, faces):
-    """Measure one engine in a process of its own."""
+def run(name, faces, architecture):
+    """Measure one engine in a process of its own, and return its rows."""
     command = [sys.executable, "-u", "-m", "benchmarks.clusters", name, "--faces", str(faces)]
+    command += ["--architecture", architecture]
     if name == "one":
         command = ["taskset", "--cpu-list", "0", *command]
     if name == "hosts":
         command = inside("fer1", command)
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     with two_hosts() if name == "hosts" else nullcontext():
-        return subprocess.run(command, env=environment).returncode
+        subprocess.run(command, env=environment, check=True)
+    return json.loads((faces / f"{name}.json").read_text())
+
+
+def write_table(measured):
+    """Return rows as Markdown, one engine after the other."""
+    lines = []
+    for name in filter(measured.__contains__, ENGINES):
+        for number, (label, *cells) in enumerate(measured[name]):
+            source, seconds, again, moved, calls = cells
+            moved = "" if moved is None else f"{moved:.2f}"
+            lines.append(
+                f"| {'' if number else label} | {source} | {seconds:.1f} | {again:.1f} | {moved} | "
+                f"{calls or ''} |\n"
+            )
+    return HEADER + "".join(lines)
 
 
 def main():
@@ -245,14 +264,31 @@ def main():
     parser = argparse.ArgumentParser(prog="python -m benchmarks.clusters", description=__doc__)
     parser.add_argument("engines", nargs="+", choices=ENGINES)
     parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--architecture", default="compact", help="such as tiny, which is faster")
+    parser.add_argument("--output", type=Path, help="folder for the table")
     parser.add_argument("--faces", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.faces:
-        measure(arguments.engines[0], arguments.faces)
+        measure(arguments.engines[0], arguments.faces, arguments.architecture)
         return
+    kept = arguments.output and arguments.output / "clusters.json"
+    setting = f"{arguments.architecture}, {arguments.images} images"
+    state = json.loads(kept.read_text()) if kept and kept.exists() else {}
+    if state.get("setting") != setting:
+        state = {"setting": setting, "scores": None, "measured": {}}
     with tempfile.TemporaryDirectory() as folder:
-        write_faces(Path(folder), arguments.images)
-        sys.exit(max(run(name, Path(folder)) for name in arguments.engines))
+        faces = Path(folder)
+        write_faces(faces, arguments.images)
+        if state["scores"]:
+            (faces / "scores.json").write_text(json.dumps(state["scores"]))
+        for name in arguments.engines:
+            state["measured"][name] = run(name, faces, arguments.architecture)
+            state["scores"] = json.loads((faces / "scores.json").read_text())
+            if kept:
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                kept.write_text(json.dumps(state, indent=1) + "\n")
+                kept.with_suffix(".md").write_text(write_table(state["measured"]), encoding="utf-8")
+    print(write_table(state["measured"]))
 
 
 if __name__ == "__main__":
