@@ -35,10 +35,6 @@ class Feed(data_adapter_class()):
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         batches = self._batches.in_order()
         try:
-            if self.num_batches == 1:
-                # There is nothing to read ahead, and a thread takes a millisecond to start.
-                yield from batches
-                return
             with ThreadPoolExecutor(1, "batches") as reader:
                 coming = reader.submit(next, batches, None)
                 while (batch := coming.result()) is not None:
