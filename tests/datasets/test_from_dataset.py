@@ -64,6 +64,47 @@ def test_labels_that_the_data_set_changes_are_those_of_its_pairs(few):
     assert from_dataset(changed)[1].tolist() == [code + 100 for code in changed.targets]
 
 
+def test_changed_labels_do_not_get_the_names_of_others(few):
+    class Changed(Pairs):
+        target_transform = staticmethod(lambda code: 6 - code)
+
+        def __getitem__(self, index):
+            image, code = super().__getitem__(index)
+            return image, self.target_transform(code)
+
+    changed = Changed(*few)
+    assert from_dataset(changed)[1].tolist() == [6 - code for code in changed.targets]
+    changed.target_transform = int
+    assert from_dataset(changed)[1].tolist() == few[1].tolist()
+
+
+def test_labels_of_other_images_are_refused(few):
+    pairs = Pairs(*few)
+    pairs.targets = pairs.targets[1:]
+    with pytest.raises(DatasetError, match="14 images, but 13 in `targets`"):
+        from_dataset(pairs)
+
+
+def test_two_classes_in_a_single_column_stay_two(few):
+    class Batches(keras.utils.PyDataset):
+        class_names = ("calm", "tense")
+
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, index):
+            return few[0][:3], np.array([[0.0], [1.0], [0.0]], dtype="float32")
+
+    assert from_dataset(Batches())[1].tolist() == ["calm", "tense", "calm"]
+
+
+@pytest.mark.parametrize("row", [[1, 1, 0], [0, 0, 0]])
+def test_rows_of_several_classes_or_none_are_refused(row):
+    pairs = [(np.zeros((8, 8)), [0, 1, 0]), (np.zeros((8, 8)), row)]
+    with pytest.raises(DatasetError, match=r"labels of shape \(2, 3\)"):
+        from_dataset(pairs)
+
+
 def test_a_classifier_learns_the_same_from_a_data_set(faces):
     X, y = from_dataset(Pairs(faces.images, faces.target))
     expected = cross_val_score(TINY, faces.images, faces.target, cv=2)

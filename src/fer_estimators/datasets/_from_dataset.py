@@ -37,15 +37,16 @@ def from_dataset(dataset: Any) -> tuple[ImageSequence | NDArray[Any], NDArray[An
         what can only be read in order is an array. Channels that came first come last.
     y : ndarray of shape (n,)
         Names where the data set tells them (Hugging Face's ``ClassLabel``, ``classes``,
-        ``class_names``), else the labels as they are; one-hot labels as numbers.
+        ``class_names``), else the labels as they are; one-hot labels as numbers. Labels that a
+        ``target_transform`` changes are not named: the names are those of the numbers before.
 
     Raises
     ------
     TypeError
         If `dataset` is of another kind.
     DatasetError
-        If it is empty, has other columns or elements than an image and a label, or labels that
-        are neither numbers, names nor one-hot.
+        If it is empty, has other columns or elements than an image and a label, labels that
+        are neither numbers, names nor one-hot, or a label too many or too few.
 
     See Also
     --------
@@ -139,11 +140,21 @@ def _from_columns(dataset):
 
 def _from_pairs(dataset):
     """Read a sequence of pairs, of which PyTorch's data sets of images know their labels."""
-    targets = getattr(dataset, "targets", None)
-    if targets is None or getattr(dataset, "target_transform", None) is not None:
-        targets = [dataset[i][1] for i in range(len(dataset))]
-    y = _name_labels(np.asarray(targets), getattr(dataset, "classes", None))
-    return IndexedImages(dataset, len(y), 0), y
+    known, names = getattr(dataset, "targets", None), getattr(dataset, "classes", None)
+    if known is not None and len(known) != len(dataset):
+        raise DatasetError(
+            f"dataset has {len(dataset)} images, but {len(known)} in `targets`, so that nothing "
+            "tells which label belongs to which image. Filter both alike, or pass the pairs as a "
+            "list."
+        )
+    labels = known
+    may_change = getattr(dataset, "target_transform", None) is not None
+    if known is None or may_change:
+        labels = [dataset[i][1] for i in range(len(dataset))]
+    labels = _number_rows(np.asarray(labels))
+    if may_change and not np.array_equal(labels, () if known is None else np.asarray(known)):
+        names = None  # They are those of the numbers before the change.
+    return IndexedImages(dataset, len(labels), 0), _name_labels(labels, names)
 
 
 def _from_batches(dataset, batches: Iterable):
@@ -187,10 +198,22 @@ def _as_pixels(image):
     return image
 
 
+def _number_rows(labels):
+    """Return the numbers that one-hot rows, or rows of a single number, stand for."""
+    if labels.ndim != 2:
+        return labels
+    if labels.shape[1] == 1:
+        # As Keras gives the labels of two classes, in floating-point numbers.
+        column = labels[:, 0]
+        is_whole = column.dtype.kind == "f" and (column == np.rint(column)).all()
+        return column.astype(np.int64) if is_whole else column
+    one_hot = ((labels == 1).sum(axis=1) == 1) & ((labels != 0).sum(axis=1) == 1)
+    return labels.argmax(axis=1) if one_hot.all() else labels
+
+
 def _name_labels(labels, names):
     """Return one label for each image: its name where names are known."""
-    if labels.ndim == 2 and ((labels == 1).sum(axis=1) == (labels != 0).sum(axis=1)).all():
-        labels = labels.argmax(axis=1)
+    labels = _number_rows(labels)
     if labels.ndim != 1 or labels.dtype.kind not in "iuUSO":
         raise DatasetError(
             f"dataset has labels of shape {labels.shape} and dtype {labels.dtype}, but one number, "
