@@ -152,6 +152,38 @@ def test_files_are_joined_through_a_table_that_names_them(fer_folder, tmp_path, 
     assert "no row in the table of votes (train/fear/Training_1.jpg)" in str(faces.report)
 
 
+def test_votes_for_files_of_another_split_are_refused(tmp_path, fakes):
+    files = {
+        f"{split}/{emotion}/1.jpg": fakes.encode(fakes.draw([row]))
+        for split in ("train", "test")
+        for row, emotion in enumerate(EMOTIONS)
+    }
+    folder = fakes.folder(tmp_path / "fer", files)
+    votes_of = {path: votes_for(path.split("/")[1]) for path in files if path[:5] == "train"}
+    table = write_votes_by_file(tmp_path, votes_of)
+    assert len(load_fer2013(folder, split="train", fer_plus=table).target) == 7
+    message = "'train/angry/1.jpg' for '{}angry/1.jpg'. Pass a table"
+    for path, above in ((folder, "test/"), (folder / "test", "")):
+        with pytest.raises(DatasetError, match=message.format(above)):
+            load_fer2013(path, split="test", fer_plus=table)
+
+
+def test_votes_for_files_that_were_moved_to_another_split_are_joined(tmp_path, fakes):
+    files = {f"train/{e}/PublicTest_{n}.jpg": fakes.draw([n]) for n, e in enumerate(EMOTIONS)}
+    folder = fakes.folder(tmp_path / "fer", {path: fakes.encode(p) for path, p in files.items()})
+    votes_of = {path.replace("train", "val"): votes_for(path.split("/")[1]) for path in files}
+    table = write_votes_by_file(tmp_path, votes_of)
+    assert load_fer2013(folder, fer_plus=table).target.tolist() == list(EMOTIONS)
+
+
+def test_files_that_are_named_twice_are_refused(two_tables, tmp_path):
+    lines = [f"{file},{','.join(map(str, votes_for('sad')))}" for file in ("b", "a", "b")]
+    table = tmp_path / "twice.csv"
+    table.write_text("\n".join([",".join(["file", *ANSWERS]), *lines]))
+    with pytest.raises(DatasetError, match="names files more than once: b"):
+        load_fer2013(two_tables[0], fer_plus=table)
+
+
 def test_votes_are_applied_to_a_set_from_the_cache(two_tables, tmp_path):
     images, votes = two_tables
     first = load_fer2013(images, fer_plus=votes, cache=tmp_path / "cache")

@@ -4,7 +4,7 @@ import numpy as np
 
 from fer_estimators._frame import make_frame
 from fer_estimators._messages import name_some
-from fer_estimators.datasets._emotions import EMOTIONS
+from fer_estimators.datasets._emotions import EMOTIONS, parse_split, split_of_file_name
 from fer_estimators.datasets._loading import as_rows
 from fer_estimators.datasets._votes_table import VOTE_COLUMNS, VOTED_EMOTIONS
 from fer_estimators.exceptions import DatasetError
@@ -132,7 +132,7 @@ def _join(bunch, table, n_rows):
         )
     rows = np.array([int(name.rpartition(":")[2]) - 2 for name in bunch.filenames])
     _check_rows(bunch, table, n_rows, rows)
-    position_of = np.full(max(n_rows, table.rows.max() + 1), -1)
+    position_of = np.full(n_rows, -1)
     position_of[table.rows] = np.arange(len(table.rows))
     return position_of[rows]
 
@@ -181,7 +181,33 @@ def _join_files(bunch, table):
             f"images; it begins with {table.files[0]!r}, and among those without votes are "
             f"{name_some(absent, limit=3)}. Pass a table that names these files."
         )
+    _check_splits_of_files(bunch, table, positions)
     return positions
+
+
+def _check_splits_of_files(bunch, table, positions):
+    """Refuse votes for files of another split: train/sad/1.jpg and test/sad/1.jpg end alike."""
+    pairs = zip(bunch.filenames, bunch.split, positions, strict=True)
+    other = [
+        (file, table.files[at])
+        for file, split, at in pairs
+        if at >= 0
+        and _split_of_folder(table.files[at]) not in (None, split, _split_of_folder(file))
+    ]
+    if other:
+        raise DatasetError(
+            f"{table.name!r} names files of other splits for {len(other):,} images, the first is "
+            f"{other[0][1]!r} for {other[0][0]!r}. Pass a table that names these files, and the "
+            "folder above the splits."
+        )
+
+
+def _split_of_folder(path):
+    """Return the split that a file's folders tell; None where its own name tells it apart."""
+    *folders, name = path.split("/")
+    if split_of_file_name(name):
+        return None
+    return next(filter(None, map(parse_split, reversed(folders))), None)
 
 
 def _telling_depth(named, found, table):

@@ -7,6 +7,7 @@ expression recognition with crowd-sourced label distribution", ICMI 2016, arXiv:
 import csv
 import io
 import os
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,7 +111,7 @@ def _arrange(name, columns, lines, votes):
             )
         return VotesTable(name, votes, np.arange(len(votes)), None, splits)
     files = [file.replace("\\", "/") for file in column("file")]
-    twice = sorted({file for file in files if files.count(file) > 1}) if _repeats(files) else []
+    twice = sorted(file for file, count in Counter(files).items() if count > 1)
     if twice:
         raise DatasetError(f"{name!r} names files more than once: {name_some(twice)}.")
     rows = None
