@@ -115,6 +115,43 @@ def test_a_camera_that_cannot_be_opened_is_explained(recognizer, monkeypatch, er
         recognizer.recognize_video(7)
 
 
+def test_a_mac_is_asked_for_frames_that_its_camera_has(recognizer, monkeypatch):
+    asked = {}
+
+    def refuse(file, **options):
+        asked.update(options, file=file)
+        raise av.error.FileNotFoundError(errno.ENOENT, "No such file")
+
+    monkeypatch.setattr("sys.platform", "darwin")
+    monkeypatch.setattr(av, "open", refuse)
+    with pytest.raises(VideoError, match="There is no camera 1"):
+        recognizer.recognize_video(1)
+    assert asked == {"file": "1", "format": "avfoundation", "options": {"framerate": "30"}}
+
+
+class SlowCamera:
+    """A container that has no frame yet when it is asked for the first two times."""
+
+    def __init__(self, container):
+        self._container, self._n_asked = container, 0
+
+    def __getattr__(self, name):
+        return getattr(self._container, name)
+
+    def demux(self, stream):
+        self._n_asked += 1
+        if self._n_asked < 3:
+            raise av.error.BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        yield from self._container.demux(stream)
+
+
+def test_a_camera_is_waited_for(recognizer, clip, monkeypatch):
+    opened = av.open
+    monkeypatch.setattr(av, "open", lambda *args, **options: SlowCamera(opened(*args, **options)))
+    monkeypatch.setattr(_video_reading, "_find_camera", lambda number: (str(clip), "mp4"))
+    assert len(list(recognizer.recognize_video(0))) == 20
+
+
 def test_a_camera_is_read_until_it_is_unplugged(recognizer, tmp_path, monkeypatch):
     path = write_video(tmp_path / "camera.mkv", list(moving(60)))
     data = path.read_bytes()
@@ -149,6 +186,27 @@ def test_times_are_those_of_the_file(recognizer, tmp_path):
     path = write_video(tmp_path / "variable.mkv", list(moving(5)), times=times)
     found = [result.time for result in recognizer.recognize_video(path)]
     np.testing.assert_allclose(found, times, atol=0.002)
+
+
+def test_frames_of_a_raw_stream_come_at_its_rate(recognizer, tmp_path):
+    with av.open(str(tmp_path / "raw.h264"), "w") as container:
+        stream = container.add_stream("h264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 120, 90, "yuv420p"
+        for pixels in moving(5):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+    with av.open(str(tmp_path / "raw.h264")) as container:
+        rate = float(container.streams.video[0].average_rate)
+        assert {frame.time for frame in container.decode(video=0)} == {None}
+    found = [result.time for result in recognizer.recognize_video(tmp_path / "raw.h264")]
+    np.testing.assert_allclose(found, np.arange(5) / rate)
+
+
+def test_times_go_on_where_parts_were_joined(recognizer, tmp_path):
+    path = write_video(tmp_path / "parts.ts", list(moving(5)))
+    path.write_bytes(2 * path.read_bytes())
+    found = [result.time for result in recognizer.recognize_video(path)]
+    np.testing.assert_allclose(found, np.arange(10) / 10, atol=0.002)
 
 
 def test_a_video_that_its_metadata_turns_is_turned(recognizer, tmp_path):

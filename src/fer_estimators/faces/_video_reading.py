@@ -7,6 +7,7 @@ import reprlib
 import sys
 from collections.abc import Iterable, Iterator
 from numbers import Integral, Real
+from time import sleep
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,6 +24,12 @@ _USUAL_RATE = 30.0
 
 # Seconds between two frames, from which on it is worth asking whether they are seconds.
 _LONG_STEP = 10
+
+# FFmpeg asks for 29.97 frames a second, which MacBooks' cameras refuse.
+_OPTIONS = {"avfoundation": {"framerate": "30"}}
+
+# Seconds to wait for a camera that has no frame yet.
+_WAIT = 0.01
 
 # What FFmpeg makes pictures of all the same: text, and lists of other files.
 _NO_VIDEOS = frozenset(("tty", "concat", "hls", "dash", "sdp"))
@@ -154,7 +161,7 @@ class StoredVideo:
         self._name = name
         self._is_live = format is not None or "://" in file
         try:
-            self._container = av.open(file, format=format)
+            self._container = av.open(file, format=format, options=_OPTIONS.get(format))
         except av.FFmpegError as error:
             raise VideoError(_explain(name, error, is_camera=format is not None)) from error
         kind = self._container.format.name
@@ -172,19 +179,17 @@ class StoredVideo:
 
     def __iter__(self) -> Iterator[TimedFrame]:
         """Yield seconds and pixels; warn at the end of what could not be read."""
-        first, time, n_damaged = None, 0.0, 0
+        clock, time, n_damaged = _Clock(1 / self.rate), None, 0
         gaps: list[tuple[float, float]] = []
         for frame in self._decode():
             if frame is None:
                 n_damaged += 1
                 continue
-            own = time + 1 / self.rate if frame.time is None else frame.time
-            first = own if first is None else first
-            before, time = time, max(time, own - first)
-            if time - before > max(_GAP_SECONDS, _GAP_FRAMES / self.rate):
+            before, time = time, clock.read(frame.time)
+            if before is not None and time - before > max(_GAP_SECONDS, _GAP_FRAMES / self.rate):
                 gaps.append((before, time))
             yield time, _upright_pixels(frame)
-        if first is None:
+        if time is None:
             raise VideoError(f"No frame of {self._name} can be read: it is damaged or empty.")
         self._warn_of_what_is_missing(time, n_damaged, gaps)
 
@@ -197,6 +202,11 @@ class StoredVideo:
                 packet = next(packets)
             except StopIteration:
                 return
+            except av.BlockingIOError:
+                sleep(_WAIT)
+                # What raised an error gives nothing more.
+                packets = self._container.demux(self._stream)
+                continue
             except av.FFmpegError as error:
                 warn(f"{self._name} cannot be read any further: {error.strerror}.")
                 return
@@ -233,6 +243,28 @@ class StoredVideo:
     def close(self) -> None:
         """Let go of the file or camera."""
         self._container.close()
+
+
+class _Clock:
+    """Seconds since the first frame; `step` is what is usual between two frames.
+
+    A raw stream tells no times, and in parts that were joined end to end they begin again.
+    """
+
+    def __init__(self, step: float):
+        self._step = step
+        self._time: float | None = None
+        self._start: float | None = None
+
+    def read(self, own: float | None) -> float:
+        expected = 0.0 if self._time is None else self._time + self._step
+        if own is None:
+            self._time = expected
+            return expected
+        if self._start is None or (self._time is not None and own - self._start < self._time):
+            self._start = own - expected
+        self._time = own - self._start
+        return self._time
 
 
 def import_av():
