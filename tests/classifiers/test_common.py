@@ -64,6 +64,7 @@ def test_same_seed_gives_the_same_model(make, with_dropout, faces):
     first = make(**params).fit(faces.images, faces.target)
     second = make(**params).fit(faces.images, faces.target)
     assert equal_weights(first, second)
+    assert equal_weights(first.fit(faces.images, faces.target), second)
     other = make(**{**params, "random_state": 4}).fit(faces.images, faces.target)
     assert not equal_weights(first, other)
 

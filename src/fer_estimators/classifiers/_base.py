@@ -294,7 +294,7 @@ default=None
                 seed=seed,
             )
             network, compiled = self._make_network(data, seed, warm)
-            trainer = self._make_trainer(network, seed, incremental)
+            trainer = self._make_trainer(network, seed, warm, incremental)
             best = KeepBestWeights(network, None if validation is None else self.patience)
             progress = Progress(self.history_ if warm else {}, best, checkpoint, seed)
             fitted = {
@@ -367,7 +367,7 @@ default=None
         check_probabilities(infer(data.images[:1]))
         return network, (network, infer)
 
-    def _make_trainer(self, network, seed, incremental):
+    def _make_trainer(self, network, seed, warm, incremental):
         """Return a trainer; :meth:`partial_fit` uses that of the last call again."""
         signature = None
         if incremental:
@@ -376,8 +376,9 @@ default=None
             before = getattr(self, "_trainer", None)
             if before and before.signature == signature and before.network is network:
                 return before
-        # A warm start draws other random changes than the fit before.
-        seed += getattr(self, "n_epochs_", 0)
+        if warm:
+            # Draw other random changes than the fit before.
+            seed += self.n_epochs_
         with isolated_random_state(seed), dtype_policy(self.dtype_policy):
             return Trainer(network, self.augmentation, signature)
 
