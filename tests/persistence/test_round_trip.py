@@ -107,7 +107,7 @@ def assert_built_again(clf, shape):
     clf.image_shape_, clf.classes_, clf._seed, clf.device_ = shape, np.arange(3), 0, "cpu"
     with dtype_policy(clf.dtype_policy):
         clf.model_ = clf._build_network(shape, 3)
-    clf._record_network(clf.model_)
+    clf._record_network(clf.model_, clf._network_parameters())
     again = pickle.loads(pickle.dumps(clf))
     assert again._trainable_layers() == clf._trainable_layers()
     pairs = zip(again.model_.get_weights(), clf.model_.get_weights(), strict=True)

@@ -311,7 +311,7 @@ default=None
                 phases, self._make_rule(X, y, fitted), batches, validation, progress
             )
         if not warm:
-            self._record_network(network)
+            self._record_network(network, self._network_parameters())
         vars(self).pop("_weights_came_from_a_file", None)
         vars(self).update(
             fitted,

@@ -55,9 +55,9 @@ class NetworkState:
             self._compiled = network, compile_inference(network)
         return self._compiled[1](batch)
 
-    def _record_network(self, network: keras.Model) -> None:
+    def _record_network(self, network: keras.Model, built_with: dict[str, Any]) -> None:
         """Record the parameters and weights of a network, which later changes do not affect."""
-        self._built_with = self._network_parameters()
+        self._built_with = built_with
         self._built = _describe_weights(network)
 
     def _network_parameters(self):
@@ -124,22 +124,23 @@ class NetworkState:
             If they do not match the network that the parameters describe.
         """
         self.device_ = same_device_here(self.device_)
+        # Parameters may have been set since the network was built.
+        built_with = getattr(self, "_built_with", None) or self._network_parameters()
         # Keras keeps a list of uninitialised variables for each thread. In a separate thread, later
         # code cannot find and allocate them after an error.
         with ThreadPoolExecutor(1) as thread:
-            network = thread.submit(self._rebuild, weights).result()
+            network = thread.submit(self._rebuild, weights, built_with).result()
         layers = flatten_layers(network)
         if len(trainable) != len(layers):
             raise ValueError(f"{len(trainable)} layers, but the network has {len(layers)}")
         # A model sets this attribute of its layers, which come after it in the list.
         for layer, value in zip(layers, trainable, strict=True):
             layer.trainable = value
-        self._record_network(network)
+        self._record_network(network, built_with)
         self.model_ = network
         return self
 
-    def _rebuild(self, weights):
-        built_with = getattr(self, "_built_with", None) or self._network_parameters()
+    def _rebuild(self, weights, built_with):
         builder = object.__new__(type(self))
         # Avoid downloading or reading weights that are replaced.
         vars(builder).update(vars(self) | built_with | {"weights": None})
