@@ -63,6 +63,8 @@ def test_partial_fit_learns_batch_by_batch(make, faces):
 def test_partial_fit_needs_the_classes_once(make, faces):
     with pytest.raises(ValueError, match="classes must be passed on the first call"):
         make().partial_fit(faces.images, faces.target)
+    with pytest.raises(ValueError, match=r"classes holds only one class, \['happy'\]"):
+        make().partial_fit(faces.images, ["happy"] * 140, classes=["happy"])
     clf = make().partial_fit(faces.images, faces.target, classes=faces.target_names)
     with pytest.raises(ValueError, match="differ from those of the first call"):
         clf.partial_fit(faces.images, faces.target, classes=["happy", "sad"])

@@ -334,14 +334,13 @@ def encode_labels(y, classes=None):
     ValueError
         If there are fewer than two classes, or `y` holds others than `classes`.
     """
-    if classes is None:
-        classes, codes = np.unique(y, return_inverse=True)
-        if len(classes) < 2:
-            raise ValueError(
-                f"y holds only one class, {classes.tolist()}, but at least two classes are needed "
-                "to learn from. Check the folder or the subset that was loaded."
-            )
-        return classes, codes
+    name = "y" if classes is None else "classes"
+    classes = np.unique(y) if classes is None else classes
+    if len(classes) < 2:
+        raise ValueError(
+            f"{name} holds only one class, {classes.tolist()}, but at least two classes are needed "
+            "to learn from. Check the folder or the subset that was loaded."
+        )
     unknown = sorted(set(y.tolist()) - set(classes.tolist()), key=str)
     if unknown:
         raise ValueError(
