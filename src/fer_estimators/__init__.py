@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 import lazy_loader
 
-# TensorFlow's faster convolutions are its default on processors of Intel only; on those of AMD,
+# TensorFlow uses its faster convolutions by default on Intel processors only; on AMD processors,
 # training takes a third less time with them. Read when TensorFlow is imported.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 

@@ -107,7 +107,7 @@ def fix_seed(generator):
 
 
 def replace_seed_source(source):
-    """Let Keras draw the seeds of layers and initialisers from something else than ``random``.
+    """Let Keras draw the seeds of layers and initialisers from something other than ``random``.
 
     Parameters
     ----------

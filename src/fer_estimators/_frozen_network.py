@@ -120,7 +120,7 @@ def get_network(recipe, device, carried=None):
     ValueError
         If the backbone has no such layer, or its weights file is not what it was.
     WeightsNotFoundError
-        If the weights are not to be had.
+        If the weights cannot be found or downloaded.
     """
     global _latest
     with BUILDING:

@@ -1,4 +1,4 @@
-"""A sequence of images that stay where they are until somebody asks for their pixels."""
+"""A sequence of images whose pixels are read on demand."""
 
 import operator
 import os

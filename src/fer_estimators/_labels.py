@@ -1,4 +1,4 @@
-"""Labels as people wrote them: of one kind, none missing, in one dimension."""
+"""Check labels: all of one kind, none missing, in one dimension."""
 
 from numbers import Number
 from typing import Any

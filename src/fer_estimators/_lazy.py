@@ -11,7 +11,7 @@ from fer_estimators._scale import refuse_other_than_pixels
 
 
 def is_lazy(X: Any) -> bool:
-    """Tell whether `X` is a sequence of images that has to be read, and not in memory.
+    """Tell whether `X` is a sequence of images that must be read, rather than one in memory.
 
     What is known by its ``shape``, ``dtype`` and slices, but does not lend its memory.
     """

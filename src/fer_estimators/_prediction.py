@@ -65,9 +65,7 @@ class ImagePredictor:
                 blank.append(start + find_blank(batch))
                 probabilities[start : start + step] = self._predict_batch(batch)
         check_probabilities(probabilities)
-        warn_of_blank(
-            np.concatenate(blank), len(images), "Do not rely on what is predicted for them."
-        )
+        warn_of_blank(np.concatenate(blank), len(images), "Do not rely on their predictions.")
         return probabilities
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:

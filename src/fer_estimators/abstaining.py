@@ -1,4 +1,4 @@
-"""Answer only above a confidence that reaches a wanted accuracy; say "not sure" below it."""
+"""Answer only above the confidence that reaches a target accuracy; say "not sure" below it."""
 
 from numbers import Integral, Real
 from typing import Any, Self
@@ -39,7 +39,7 @@ class AbstainingClassifier(ClassifierWrapper):
     """Answer only where a classifier is sure enough, and say "not sure" elsewhere.
 
     The confidence of a prediction is the highest probability of its sample. :meth:`fit` chooses
-    the smallest confidence from which on the answers reach a wanted accuracy, on samples that
+    the smallest confidence above which the answers reach a target accuracy, on samples that
     the classifier was not fitted on.
 
     Parameters
@@ -48,10 +48,10 @@ class AbstainingClassifier(ClassifierWrapper):
         Any classifier with ``predict_proba``. As usual in scikit-learn, :meth:`fit` trains a
         clone of it, and warns if it was fitted before, as a pretrained network is. To keep its
         weights, wrap it in a :class:`sklearn.frozen.FrozenEstimator`: it is left as it is, and
-        all samples given to :meth:`fit` choose the threshold. They must be others than those it
-        was fitted on.
+        all samples given to :meth:`fit` are used to choose the threshold. They must differ from
+        those it was fitted on.
     target_accuracy : float, default=0.9
-        Wanted share of right answers among the samples that are answered, 0 to 1.
+        Target share of right answers among the samples that are answered, 0 to 1.
     threshold : float or None, default=None
         Smallest confidence that is answered, 0 to 1, where it is fixed beforehand. Nothing is
         held out then: the classifier is trained once on all samples, `target_accuracy`,
@@ -60,9 +60,9 @@ class AbstainingClassifier(ClassifierWrapper):
         Whether the lower end of the accuracy's 95 % Wilson interval must reach
         `target_accuracy`, rather than the accuracy itself, which by luck is high on few samples.
     abstain_label : str, int or "auto", default="auto"
-        What :meth:`predict` says instead of a class: of the same kind as the classes, and none
-        of them. "auto" stands for "not sure" where the classes are text, and for -1 where they
-        are numbers (for the number below the smallest where one of them is negative).
+        What :meth:`predict` returns instead of a class. It must be of the same kind as the classes,
+        but not one of them. "auto" stands for "not sure" where the classes are text, and for -1
+        where they are numbers (for the number below the smallest where one of them is negative).
     cv : int, float, cross-validation generator, iterable or None, default=None
         How samples are held out. None takes 5 stratified folds and an integer as many: their
         predictions are pooled, and a sample counts once however often it is held out. A float
@@ -82,7 +82,7 @@ class AbstainingClassifier(ClassifierWrapper):
     estimator_ : classifier
         The fitted classifier.
     classes_ : ndarray of shape (n_classes,)
-        Those of the classifier. The abstain label is none of them, so that the columns of
+        The classes of the classifier. The abstain label is not among them, so the columns of
         :meth:`predict_proba` keep their meaning.
     threshold_ : float
         Smallest confidence that is answered, 0 to 1; 0 where all may be.
@@ -105,18 +105,18 @@ class AbstainingClassifier(ClassifierWrapper):
 
     Notes
     -----
-    `accuracy_` and `coverage_` describe the samples on which the threshold was chosen out of
-    many, and flatter it a little for that, also with ``cautious=True``: the interval is that of
-    one threshold. Report both on a third set of samples. The promise holds for samples like those
-    held out: faces from elsewhere break it.
+    `accuracy_` and `coverage_` describe the samples on which the threshold was chosen, and are
+    therefore slightly too high, also with ``cautious=True``, whose interval is that of a single
+    threshold. Report both on a third set of samples. The target is reached only on samples like
+    those held out, not on faces from another source.
 
     With `refit`, the threshold was chosen for classifiers fitted on fewer samples than the one
     that predicts, as in scikit-learn's TunedThresholdClassifierCV.
 
     :meth:`score` is scikit-learn's accuracy over all samples: a sample left unanswered counts as
-    not right. So silence cannot raise it, a search does not prefer the most silent candidate, and
-    it can be compared with the score of other classifiers. :func:`selective_scores` gives the
-    accuracy among the answered.
+    wrong. Abstaining therefore cannot raise the score, a search does not prefer candidates that
+    abstain more often, and the score can be compared with that of other classifiers.
+    :func:`selective_scores` gives the accuracy among the answered.
 
     Weights and other metadata for `estimator` and `cv` are routed if scikit-learn's metadata
     routing is enabled. Weights are for training alone; in the threshold's choice each sample
@@ -198,8 +198,8 @@ class AbstainingClassifier(ClassifierWrapper):
         Raises
         ------
         ValueError
-            If the wanted accuracy is reached at no threshold, the abstain label does not fit the
-            classes, or a parameter is not as described.
+            If no threshold reaches the target accuracy, the abstain label does not fit the classes,
+            or a parameter is not as described.
         """
         _raise_for_params(params, self, None)
         self._refuse_prefit()
@@ -273,7 +273,7 @@ class AbstainingClassifier(ClassifierWrapper):
         return _probabilities(self.estimator_, X)
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Give the share of all samples that are answered, and rightly so.
+        """Return the share of all samples that are answered correctly.
 
         Parameters
         ----------
@@ -287,8 +287,8 @@ class AbstainingClassifier(ClassifierWrapper):
         Returns
         -------
         float
-            0 to 1. A sample left unanswered counts as not right; see :func:`selective_scores`
-            for the accuracy among the answered.
+            0 to 1. A sample left unanswered counts as wrong; see :func:`selective_scores` for the
+            accuracy among the answered.
         """
         check_is_fitted(self)
         warn_of_unknown_labels(y, self.classes_)

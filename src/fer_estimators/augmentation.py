@@ -24,23 +24,23 @@ from fer_estimators._messages import look_up
 class RandomAffine(layers.Layer):
     """Shift, turn and zoom images at random, in one resampling.
 
-    Keras' layers for the three, one after the other, would resample three times, which takes
-    longer and blurs a face of 48 pixels. What comes in from outside of the image is like the
-    pixels at its border. At inference it does nothing.
+    Keras' three layers, one after the other, would resample three times, which takes
+    longer and blurs a face of 48 pixels. Pixels outside the image are filled with those at its
+    border. At inference, the layer does nothing.
 
     Parameters
     ----------
     shift : float in [0, 1]
-        At most, up or down and left or right, as a fraction of height and width.
+        Largest shift, up or down and left or right, as a fraction of height and width.
     rotation : float in [0, 0.5]
-        At most, either way, as a fraction of a full turn.
+        Largest rotation in either direction, as a fraction of a full turn.
     zoom : float in [0, 1)
-        At most. As in Keras, a new image shows between ``1 - zoom`` and ``1 + zoom`` times the
+        Largest zoom. As in Keras, a new image shows between ``1 - zoom`` and ``1 + zoom`` times the
         height and width of the old one.
     seed : int, default=None
-        Of the random changes; None draws one from Python's random state.
+        Seed of the random changes; None draws one from Python's random state.
     **options
-        Of every Keras layer.
+        Options of every Keras layer, such as ``name``.
 
     Raises
     ------
@@ -49,7 +49,7 @@ class RandomAffine(layers.Layer):
 
     See Also
     --------
-    standard_augmentation : What it is a part of.
+    standard_augmentation : Uses this layer.
 
     Examples
     --------
@@ -186,7 +186,7 @@ def strong_augmentation() -> keras.Sequential:
 
 
 def wide_augmentation() -> keras.Sequential:
-    """Change images as far as the crops of face detectors differ, for faces found in photos.
+    """Change images as much as the crops of face detectors vary, for faces found in photos.
 
     Returns
     -------

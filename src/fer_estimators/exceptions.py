@@ -15,7 +15,7 @@ class _PickledAsItIs:
 
 
 class DatasetError(ValueError):
-    """A dataset cannot be read as what it was said to be."""
+    """A data set is not of the expected kind, or cannot be read."""
 
 
 class ImageReadError(_PickledAsItIs, DatasetError, OSError):
@@ -39,7 +39,7 @@ class WeightsFileError(_PickledAsItIs, WeightsNotFoundError, ValueError):
 
 
 class ModelFileError(ValueError):
-    """A file is not a model file, is damaged, newer than this library, or holds what is refused."""
+    """A file is not a model file, is damaged or newer than this library, or has refused content."""
 
 
 class ModelFileNotFoundError(_PickledAsItIs, ModelFileError, FileNotFoundError):

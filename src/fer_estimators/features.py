@@ -23,7 +23,7 @@ from fer_estimators.images import check_image_shape, check_input_images, height_
 
 
 class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Turn images into what a frozen, pretrained network sees in them.
+    """Compute the features of images with a frozen, pretrained network.
 
     The features go into any scikit-learn classifier. As the network is never trained, they
     are the same for every classifier that follows and need computing only once.
@@ -99,8 +99,8 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     features of each fold once, but scikit-learn caches only ``fit_transform`` and computes the
     features of the test images for every candidate again. ``BackboneFeatures(memory=folder)``
     caches both and writes no weights into that folder; the pipeline needs no `memory` then.
-    Neither needs to be told of a changed weights file: files are told apart by their content, and
-    the functions of a `Backbone` of your own by their code and by what they refer to.
+    Both notice a changed weights file: files are distinguished by their content, and
+    the functions of your own `Backbone` by their code and by what they refer to.
 
     Keras keeps the ImageNet weights in ``~/.keras/models`` (or ``$KERAS_HOME/models``).
 

@@ -1,4 +1,4 @@
-"""Image files as a sequence of images that are read when they are asked for."""
+"""Image files as a sequence of images that are read on demand."""
 
 import hashlib
 import os

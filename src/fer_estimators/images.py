@@ -42,7 +42,7 @@ def describe_shape(shape: Sequence[int]) -> str:
 
 
 def as_numeric_array(X: Any) -> Any:
-    """Turn what people have in their hands into one numeric array, without copying arrays.
+    """Turn images in any common form into one numeric array, without copying arrays.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def as_numeric_array(X: Any) -> Any:
 
 
 def _unwrap(X):
-    """Take apart what holds one image in each place, and make arrays of what is like one."""
+    """Unpack containers of single images, and make arrays of objects that are like arrays."""
     if isinstance(X, np.ma.MaskedArray):
         return _unmask(X)
     is_table = hasattr(X, "columns")
@@ -230,7 +230,7 @@ def check_image_array(
 
 
 def _is_plain(X):
-    """Tell an array in which check_array could find no fault, at a tenth of an image's time."""
+    """Tell whether check_array could find no fault in an array, in a tenth of its time."""
     return type(X) is np.ndarray and X.dtype == np.uint8 and X.ndim > 2 and len(X) > 0
 
 

@@ -197,7 +197,7 @@ def test_splits_and_other_columns_of_hugging_face_are_refused(few):
 @pytest.mark.parametrize(
     ("dataset", "error", "message"),
     [
-        (np.zeros((3, 8, 8)), TypeError, "For arrays nothing is to be done"),
+        (np.zeros((3, 8, 8)), TypeError, "Pass arrays to fit as they are"),
         ([1, 2], TypeError, "of \\(image, label\\) is expected"),
         (None, TypeError, "None"),
         ([], DatasetError, "is empty"),

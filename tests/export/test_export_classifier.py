@@ -229,7 +229,7 @@ def test_of_a_search_the_best_classifier_is_exported(faces, tmp_path):
     ("wrap", "message"),
     [
         (lambda clf: make_pipeline(ImageResizer(16), clf), r"Export the last step, pipeline\[-1\]"),
-        (lambda clf: CalibratedClassifierCV(clf), "calibrate what was exported"),
+        (lambda clf: CalibratedClassifierCV(clf), "calibrate the exported one"),
         (lambda clf: VotingClassifier([("a", clf)]), "VotingClassifier is none of them"),
     ],
 )

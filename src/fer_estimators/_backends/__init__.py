@@ -17,7 +17,7 @@ import_keras()
 
 import keras  # noqa: E402
 
-#: Those that the library runs on.
+#: The backends on which the library runs.
 BACKENDS = ("tensorflow", "jax", "torch")
 
 

@@ -36,7 +36,7 @@ def list_gpus() -> list[str]:
 
 @cache
 def _look_for_gpus():
-    # The first look writes of drivers that are not there.
+    # TensorFlow's first search for GPUs prints messages about missing drivers.
     with chatter_left_out():
         tf.config.list_physical_devices("GPU")
 
@@ -66,7 +66,7 @@ def device_scope(device: str) -> Iterator[None]:
 
 
 def limit_threads(limit: int) -> None:
-    """Compute in so many threads, unless TensorFlow's own variables say otherwise.
+    """Set the number of threads, unless TensorFlow's own variables set it.
 
     Without effect once TensorFlow has begun to compute.
     """

@@ -161,7 +161,7 @@ def _not_in_onnx(model):
 
 
 def _name_operations(frozen, error, target):
-    """Say which layers hold the operations that an error speaks of."""
+    """Say which layers hold the operations that an error names."""
     words = set(str(error).replace("'", " ").replace('"', " ").replace(".", " ").split())
     nodes = frozen.graph.get_operations()
     culprits = [node for node in nodes if node.type in words - {"Identity"}]

@@ -1,4 +1,4 @@
-"""Train with TensorFlow without what Keras' ``fit`` spends besides the arithmetic.
+"""Train with TensorFlow without the overhead of Keras' ``fit``.
 
 The network, the optimizer and ``fit`` itself are Keras' own. Batches reach the compiled step as
 arrays rather than through a ``tf.data`` pipeline, which takes longer to start for each epoch than a
@@ -114,7 +114,7 @@ def _can_be_fused(layer):
 
 
 def _kernel_dtype(layer):
-    """Return the precision of the pixels that the fused kernel is quickest with on the CPU."""
+    """Return the precision in which the fused kernel is fastest on the CPU."""
     if layer.compute_dtype == "bfloat16" and layer.gamma.shape[0] % _BFLOAT16_CHANNELS:
         return "float32"
     return layer.compute_dtype

@@ -1,4 +1,4 @@
-"""Opening zip archives from strangers: what is refused before a single member is read."""
+"""Open untrusted zip archives, and refuse unsafe ones before a single member is read."""
 
 import io
 import itertools
@@ -52,8 +52,8 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 class Archive:
     """Members of a zip archive, read in memory.
 
-    ``zipfile`` reads the table of contents; after that only five numbers a member are kept,
-    and what stands in front of each member is held against them.
+    ``zipfile`` reads the table of contents; after that only five numbers per member are kept,
+    and the header in front of each member is compared with them.
     Its own records would weigh a third as much as the images of FER2013.
 
     Parameters

@@ -1,11 +1,11 @@
-"""What a file is, told by its bytes, where it is not what it was said to be."""
+"""Recognise what kind of file something is by its first bytes."""
 
 import hashlib
 import os
 
 from fer_estimators._files.reading import open_stream
 
-# What is left in the place of a file that was not fetched.
+# What often stands in the place of a file that was not downloaded.
 _STAND_INS = {
     b"version https://git-lfs": "a pointer of Git LFS in place of the file; run `git lfs pull`",
     b"<!doctype html": "a web page, so the download went wrong",
@@ -93,7 +93,7 @@ def file_digest(path):
 
 
 def describe_bytes(path):
-    """Return what tells whether a file is the one that was published.
+    """Return a file's size and digest, to compare with those of the published file.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Keep a folder to one process, also where several machines share the file system."""
+"""Reserve a folder for one process, also where several machines share the file system."""
 
 import errno
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from filelock import FileLock, SoftFileLease
 
 #: Name of the file that the system locks.
 LOCK_FILE = "lock"
-#: Seconds without a sign of life after which a lease is another's to take.
+#: Seconds without a sign of life after which another process may take a lease.
 LEASE_SECONDS = 60.0
 # What systems answer where a file system has no locks: NFS without its lock daemon, Lustre mounted
 # without flock, some network and user-space file systems.

@@ -1,4 +1,4 @@
-"""How an image is to be turned, read from its metadata without Pillow's TIFF parser.
+"""Read from an image's metadata how it is to be turned, without Pillow's TIFF parser.
 
 That parser warns about every oddity without naming the file, and reads far more than the one
 number that is wanted here. Warnings cannot be caught safely where other threads decode as well.

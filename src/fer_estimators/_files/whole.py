@@ -1,6 +1,6 @@
 """Tell whether an image file holds all of its pixels, where its decoder does not say.
 
-Pillow asks its decoders whether they could go on, not whether they had to make up what was
+Pillow asks its decoders whether they could continue, not whether they had to make up what was
 missing: libjpeg fills with grey, and the end of a PNG stream is taken for the end of the image.
 """
 
@@ -141,7 +141,7 @@ def _count_last_ones(number):
 
 
 def check_jpeg(data, decode):
-    """Refuse a JPEG whose scan ends before its pixels do, or goes on behind them.
+    """Refuse a JPEG whose scan ends before its pixels do, or continues behind them.
 
     Parameters
     ----------

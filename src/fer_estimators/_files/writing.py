@@ -21,8 +21,8 @@ def written_whole(path: str | os.PathLike[str], *, prefix: str = ".") -> Iterato
 
     Readers see the old file or the new one. After an error the old one is still there, and
     nothing else; a killed process leaves a file whose name begins with `prefix`. A file that is
-    replaced keeps its permissions, a new one gets those that the umask leaves, and a link goes on
-    pointing at the file that is written.
+    replaced keeps its permissions, a new one gets those that the umask leaves, and a link still
+    points at the file that is written.
 
     Parameters
     ----------

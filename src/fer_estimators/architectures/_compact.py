@@ -44,7 +44,7 @@ def build_compact(
     for block, filters in enumerate(_FILTERS, start=1):
         if block > 1:
             x = layers.MaxPooling2D(2, padding="same", name=f"block{block}_pool")(x)
-        # The first convolution halves the image, where a pixel is cheap to lose and dear to keep.
+        # The first layer has the most pixels, so halving the image there saves the most time.
         x = convolution(x, filters, strides=2 if block == 1 else 1, name=f"block{block}_conv1")
         x = convolution(x, filters, strides=1, name=f"block{block}_conv2")
     x = layers.GlobalAveragePooling2D(name="pool")(x)

@@ -9,7 +9,7 @@ from fer_estimators.architectures._output import class_probabilities
 def build_study_cnn(
     input_shape: tuple[int, int, int], n_classes: int, *, dropout: float = 0.25
 ) -> keras.Model:
-    """Build the custom CNN of the study, an example of a network that learns by heart.
+    """Build the custom CNN of the study, an example of a network that memorises images.
 
     Its 1 x 1 max-pooling keeps every pixel, so that flattening leads to some 19 million
     weights for faces of 48 x 48 pixels: it reaches high training accuracy and over-fits.

@@ -18,7 +18,7 @@ def explain_file(path, owner, error):
     owner : str
         The backbone and its options.
     error : Exception
-        What came of loading it.
+        The error that loading it raised.
 
     Returns
     -------

@@ -135,8 +135,8 @@ default=None
         Raises
         ------
         ValueError, TypeError
-            If the images, the labels or a parameter are not as described. After this and every
-            other error except KeyboardInterrupt, the classifier is as it was before.
+            If the images, the labels or a parameter are not as described. After this and any
+            other error except KeyboardInterrupt, the classifier is in the same state as before.
         WeightsNotFoundError
             If pretrained weights cannot be found or downloaded.
         CheckpointError

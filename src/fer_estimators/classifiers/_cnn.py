@@ -19,7 +19,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "validation_fraction": 0.1,
         "patience": 10,
     },
-    # For as long as it pays, on all images, with the last epoch's weights.
+    # Long training on all images, which keeps the last epoch's weights.
     "best": {
         "augmentation": "strong",
         "epochs": 60,
@@ -131,9 +131,9 @@ default="adamw"
 
     Notes
     -----
-    Pixels stay in the dtype in which they come until the batch; scaling is a layer of the
-    network. Network and optimizer are Keras', trained through scikeras; with KERAS_BACKEND set,
-    they run on JAX or PyTorch as well.
+    Pixels keep their dtype until their batch is needed; scaling is a layer of the
+    network. The network and the optimizer are Keras objects, trained through scikeras; if
+    KERAS_BACKEND is set, they run on JAX or PyTorch.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The training data: images and labels, checked once, encoded, weighted and split."""
+"""Check the training data once, and encode, weight and split it."""
 
 import math
 from dataclasses import dataclass

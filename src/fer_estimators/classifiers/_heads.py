@@ -1,4 +1,4 @@
-"""What stands between a backbone's features and the classes.
+"""The layers between a backbone's features and the classes.
 
 A head is a function ``head(features, n_classes, *, dropout=...)`` of a map of features that
 returns probabilities.

@@ -59,7 +59,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Rule:
-    """How a network learns in every phase; the fields are parameters of the classifiers."""
+    """The settings that all phases share; the fields are parameters of the classifiers."""
 
     optimizer: Any
     label_smoothing: float
@@ -175,7 +175,7 @@ class Trainer:
 
 @contextmanager
 def _errors_of_files(*sets):
-    """Raise an error about a file as it was, where the backend made one of its own of it."""
+    """Raise an error about a file in its original form, if the backend replaced it with its own."""
     try:
         yield
     except Exception:

@@ -60,7 +60,7 @@ class TransferClassifier(BaseImageClassifier):
         "imagenet" downloads Keras' weights on first use; a path names a weights file without
         top; None starts from random weights.
     head : {"pooled", "study"} or callable, default="pooled"
-        "pooled" averages each feature, and classifies; "study" is the study's, with three
+        "pooled" averages each feature, and classifies; "study" is the head of the study, with three
         convolutions and a hidden layer. A callable ``head(features, n_classes)`` gets a map of
         features and returns probabilities; to set an option, pass for example
         ``partial(pooled_head, dropout=0.5)``.
@@ -130,8 +130,8 @@ default="adam"
         same data give the same model again on the CPU of the same machine, and global random
         state does not change; None draws a seed from NumPy's global state.
     verbose : int, default=0
-        0 is silent, 1 shows a progress bar for each epoch in a terminal, and a line elsewhere, 2
-        prints a line for each.
+        0 is silent; 1 shows a progress bar for each epoch in a terminal, and prints a line
+        elsewhere; 2 prints a line for each epoch.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
 """Loaders for FER2013 and other sets of face images, and a generator of drawn faces.
 
-``load_*`` reads what is on disk, ``make_*`` draws, ``from_dataset`` takes over what another library
-has read, ``find_duplicates`` compares. Importing this
+``load_*`` reads what is on disk, ``make_*`` draws, ``from_dataset`` takes images and labels from
+other libraries' data sets, ``find_duplicates`` compares images. Importing this
 package imports neither Keras nor its backend, and nothing here uses the network.
 """
 

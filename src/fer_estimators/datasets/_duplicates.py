@@ -19,7 +19,7 @@ _RANK = {"train": 0, "val": 1, "test": 2}
 
 
 class Duplicates:
-    """Which images are equal, pixel for pixel; made by `find_duplicates`.
+    """The images that are equal, pixel for pixel; made by `find_duplicates`.
 
     Attributes
     ----------
@@ -32,10 +32,10 @@ class Duplicates:
     n_redundant : int
         Number of images beyond the first of each group.
     conflicting : list of ndarray of int
-        The groups whose images bear different labels.
+        The groups whose images have different labels.
     across_splits : dict
         From ``(first, second)``, two splits in the order train, val, test, to the number of
-        images of `second` that also stand in `first`.
+        images of `second` that are also in `first`.
     redundant : ndarray of shape (n_images,), dtype bool
         True for each image that repeats an earlier one: ``images[~redundant]`` has no
         duplicates, and keeps those of the split that comes first.

@@ -1,4 +1,4 @@
-"""FER2013 in every form in which people have it.
+"""Load FER2013 in every common distribution format.
 
 Source: I. J. Goodfellow et al., "Challenges in representation learning: A report on three
 machine learning contests", Neural Networks 64 (2015) 59-63, first shown at ICONIP 2013.
@@ -69,14 +69,14 @@ def load_fer2013(
         - a ``.zip`` archive of any of these, read in memory and never extracted;
         - ``fer2013.csv`` or ``icml_face_data.csv``, plain, ``.gz``, or in a zip archive.
     split : str, tuple of str or "all", default="train"
-        The splits to load: ``"train"``, ``"val"``, ``"test"`` or their aliases. A set that
-        tells no splits is loaded with ``"all"``, and every image is then given as ``"train"``.
-        Class folders without split folders above them take the split that the name of `path`
-        itself tells: those in ``~/dev`` are ``"val"``, which is a line of `report`.
+        The splits to load: ``"train"``, ``"val"``, ``"test"`` or their aliases. A set
+        without splits is loaded with ``"all"``, and the split of every image is then ``"train"``.
+        Class folders without split folders above them take their split from the name of `path`
+        itself: those in ``~/dev`` are ``"val"``, which is noted in `report`.
     classes : list of str, default=None
-        The emotions to load. Other folders may be named too, which makes them classes.
-        None loads the seven emotions and refuses any other folder. With `fer_plus`, those of
-        the eight emotions that most people may have seen in an image; other images are left out.
+        The emotions to load; other folders that are listed become classes, too.
+        None loads the seven emotions and refuses any other folder. With `fer_plus`, a choice of
+        its eight emotions; images of other emotions are left out.
     fer_plus : str or path-like, default=None
         Ten people's votes on each image, FER+ [2]_, as a csv table: Microsoft's
         ``fer2013new.csv``, which is joined to ``fer2013.csv`` and ``icml_face_data.csv`` row by
@@ -93,14 +93,14 @@ def load_fer2013(
         Height and width in pixels to resize to (Pillow's bilinear filter). None keeps images
         as they are, and then all must have one size.
     on_error : {"raise", "skip"}, default="raise"
-        Whether images or rows that cannot be used raise one error that names them, or are
-        left out, listed in `report`, and announced by one warning.
+        "raise" raises one error that names all images or rows that cannot be used; "skip" leaves
+        them out, lists them in `report` and warns once.
     follow_links : bool, default=False
         Whether to follow symbolic links to folders and out of `path`.
     verify : {"sha256"}, default=None
         Compare each image file with the manifest ``SHA256SUMS`` at the root of the set, made
-        by ``sha256sum */*/*.jpg > SHA256SUMS``. A flipped bit in a JPEG file mostly gives
-        another image and no error: nothing but a manifest finds it.
+        by ``sha256sum */*/*.jpg > SHA256SUMS``. A flipped bit in a JPEG file usually gives
+        another image and no error, and only a manifest reveals it.
     cache : str or path-like, default=None
         Folder in which to keep the loaded array, for a second load that takes a tenth of the
         time. An entry is used only while names, sizes and times of all files, the
@@ -110,9 +110,9 @@ def load_fer2013(
         Number of processes that decode; None means this one, -1 one for each core. The first
         call with several takes half a second to start them.
     lazy : bool, default=False
-        Give :class:`~fer_estimators.ImageFiles`, which reads a file when its batch is due, rather
-        than an array. For image files in a folder, without `verify` and `cache`; nothing is opened
-        here, so damaged files, equal images and other sizes are not found: every image is
+        Give :class:`~fer_estimators.ImageFiles`, which reads a file when its batch is needed,
+        rather than an array. For image files in a folder, without `verify` and `cache`; nothing is
+        opened here, so damaged files, equal images and other sizes are not found: every image is
         resized to `image_size`, None being 48 x 48.
     return_X_y : bool, default=False
         Return ``(data, target)`` instead of a Bunch.
@@ -136,7 +136,7 @@ def load_fer2013(
         split : ndarray of shape (n_images,), dtype str
             ``"train"``, ``"val"`` or ``"test"`` for each image.
         report : LoadReport
-            What was skipped, ignored or converted: ``print(report)``, ``report.counts()``,
+            Lists what was skipped, ignored or converted: ``print(report)``, ``report.counts()``,
             ``report.frame()`` (columns path, reason, action).
         DESCR : str
             Where the data comes from, its licence and its flaws.
@@ -158,8 +158,8 @@ def load_fer2013(
     FileNotFoundError
         If `path` does not exist.
     DatasetError
-        If `path` is not FER2013 in one of these forms, has no images of a split, or has images
-        of several sizes while `image_size` is None.
+        If `path` is not FER2013 in one of these formats, has no images of a split, or has images of
+        several sizes while `image_size` is None.
     DatasetError
         If the table of votes is damaged, has another number of rows than the images, or belongs
         to other images.
@@ -185,9 +185,9 @@ def load_fer2013(
     transparency by laying the image over black. EXIF orientation is applied. Each conversion
     is a line of `report`.
 
-    Warnings of category `BadImageWarning` tell of skipped images and of images that are no
-    48x48 face crops; others tell of missing classes, of empty or merged class folders and, where
-    several splits are loaded together, of equal images in two of them or under two labels.
+    Warnings of category `BadImageWarning` report skipped images and images that are not
+    48x48 face crops. Other warnings report missing classes, empty or merged class folders and, if
+    several splits are loaded together, equal images in two of them or under two labels.
 
     References
     ----------
@@ -263,7 +263,7 @@ def _read(path, options, layout):
 
 
 def _warn_about_size(loaded, options):
-    """Warn once where the files are no 48x48 images, resized or not."""
+    """Warn once if the files are not 48x48 images, resized or not."""
     strange = [entry for entry in loaded.report if entry.reason.startswith("resized from ")]
     strange = [entry for entry in strange if entry.reason != "resized from 48x48"]
     if strange:

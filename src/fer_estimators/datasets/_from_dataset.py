@@ -1,4 +1,4 @@
-"""Images and labels out of the data sets of other libraries, none of which is needed here."""
+"""Take images and labels from the data sets of other libraries, without importing these."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,13 +12,13 @@ from fer_estimators.exceptions import DatasetError
 
 _EXPECTED = (
     "a data set of (image, label) is expected: of Hugging Face, tf.data, a PyDataset, a Dataset or "
-    "DataLoader of PyTorch, or another sequence of pairs. For arrays nothing is to be done: pass "
-    "them to fit."
+    "DataLoader of PyTorch, or another sequence of pairs. Pass arrays to "
+    "fit as they are."
 )
 
 
 def from_dataset(dataset: Any) -> tuple[ImageSequence | NDArray[Any], NDArray[Any]]:
-    """Take images and labels out of another library's data set of (image, label).
+    """Take images and labels from another library's data set of (image, label) pairs.
 
     Parameters
     ----------
@@ -33,8 +33,8 @@ def from_dataset(dataset: Any) -> tuple[ImageSequence | NDArray[Any], NDArray[An
     Returns
     -------
     X : sequence of shape (n, height, width) or (n, height, width, channels)
-        What is indexed by number stays where it is and is read batch by batch, in its own dtype;
-        what can only be read in order is an array. Channels that came first come last.
+        Data sets that can be indexed are read batch by batch, in their own dtype; others are read
+        into an array. Channels that come first are moved to the end.
     y : ndarray of shape (n,)
         Names where the data set tells them (Hugging Face's ``ClassLabel``, ``classes``,
         ``class_names``), else the labels as they are; one-hot labels as numbers. Labels that a

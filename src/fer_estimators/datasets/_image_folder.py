@@ -1,4 +1,4 @@
-"""Any set of images that has one folder for each class."""
+"""Load any set of images that has one folder for each class."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def load_image_folder(
     color : bool, default=False
         Whether images are given as RGB or as grey levels.
     on_error : {"raise", "skip"}, default="raise"
-        Whether images that cannot be used raise one error that names them, or are left out,
-        listed in `report`, and announced by one warning.
+        "raise" raises one error that names all images that cannot be used; "skip" leaves them out,
+        lists them in `report` and warns once.
     follow_links : bool, default=False
         Whether to follow symbolic links to folders and out of `path`.
     verify : {"sha256"}, default=None
@@ -72,10 +72,10 @@ def load_image_folder(
         Number of processes that decode; None means this one, -1 one for each core. The first
         call with several takes half a second to start them.
     lazy : bool, default=False
-        Give :class:`~fer_estimators.ImageFiles`, which reads a file when its batch is due, rather
-        than an array. For image files in a folder, without `verify` and `cache`; nothing is opened
-        here, so damaged files, equal images and other sizes are not found: `image_size`
-        is needed, and every image is resized to it.
+        Give :class:`~fer_estimators.ImageFiles`, which reads a file when its batch is needed,
+        rather than an array. For image files in a folder, without `verify` and `cache`; nothing is
+        opened here, so damaged files, equal images and other sizes are not found: `image_size` is
+        needed, and every image is resized to it.
     return_X_y : bool, default=False
         Return ``(data, target)`` instead of a Bunch.
 
@@ -113,8 +113,8 @@ def load_image_folder(
         If `path` has no class folders with images, no images of a split, or images of several
         sizes while `image_size` is None.
     LabelError
-        If a name in `classes` has no folder, or, with `labels`, the emotion of an image is not told
-        or told in two ways.
+        If a name in `classes` has no folder, or, with `labels`, the emotion of an image is missing
+        or ambiguous.
     ImageReadError
         If image files are damaged, too large, or of a format other than JPEG, PNG and BMP.
     UnsafeArchiveError

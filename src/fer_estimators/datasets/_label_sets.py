@@ -1,6 +1,6 @@
-"""How other sets of emotions tell their labels: folder names, file names, or lists.
+"""How other sets of emotions store their labels: in folder names, file names, or lists.
 
-The same number means another emotion in each set, so that no number is ever guessed at: the user
+The same number means a different emotion in each set, so the library never guesses: the user
 names the set.
 """
 
@@ -48,7 +48,7 @@ class LabelList:
 
 @dataclass(frozen=True)
 class LabelSet:
-    r"""How a set of images tells the emotion of each.
+    r"""How a set of images stores the emotion of each image.
 
     Parameters
     ----------

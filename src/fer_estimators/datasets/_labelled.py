@@ -1,4 +1,4 @@
-"""Find the emotion of each image in a set that is distributed in a form of its own."""
+"""Find the emotion of each image in a set that has its own distribution format."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""What the loaders are asked for, checked once."""
+"""The arguments of the loaders, checked once."""
 
 import numbers
 import os
@@ -30,7 +30,7 @@ class Options:
     lazy: bool = False
 
     def key(self):
-        """Return what makes the result another one; the number of processes does not."""
+        """Return everything that changes the result; the number of processes does not."""
         shown = (self.splits, self.classes, self.image_size, self.color)
         return (*shown, self.on_error, self.follow_links, self.verify)
 

@@ -1,4 +1,4 @@
-"""What a loader gives: images with their labels, and what it skipped or converted, and why."""
+"""The result of a loader: images with their labels, and a report on skipped or converted files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ReportEntry(NamedTuple):
 
 
 class LoadReport:
-    """List what a loader did not take as it stood.
+    """List what a loader skipped, ignored or converted.
 
     Attributes
     ----------

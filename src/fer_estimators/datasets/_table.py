@@ -78,7 +78,7 @@ def read_table(stream, name, options, report, *, codes=None):
 
 
 class _Rows:
-    """What was gathered from the rows so far."""
+    """The content of the rows read so far."""
 
     def __init__(self, name, columns, options, codes):
         self._name, self._columns, self._options = name, columns, options

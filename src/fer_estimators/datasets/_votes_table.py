@@ -38,7 +38,7 @@ _EXPECTED = (
 
 @dataclass(frozen=True)
 class VotesTable:
-    """Votes, and what tells which image each row belongs to.
+    """Votes, and the image to which each row belongs.
 
     Attributes
     ----------

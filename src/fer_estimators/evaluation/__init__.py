@@ -1,7 +1,7 @@
 """Reports and pictures of how well emotions are recognised.
 
 ``confusion_matrix``, ``ConfusionMatrixDisplay`` and ``CalibrationDisplay`` are scikit-learn's
-own and take the predictions of these classifiers as they are.
+own, and accept the predictions of these classifiers.
 """
 
 from fer_estimators.evaluation._emotion_counts import EmotionCountsDisplay

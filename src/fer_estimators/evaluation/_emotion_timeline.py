@@ -26,8 +26,8 @@ _ROW, _AROUND = 0.2, 0.55
 class EmotionTimelineDisplay:
     """Probability of each emotion over the time of a video, one strip for each face.
 
-    Make it with :meth:`from_results` or :meth:`from_frame`. The darker, the more probable; a line
-    runs along the most probable emotion, and is left out where the classifier is not sure.
+    Make it with :meth:`from_results` or :meth:`from_frame`. Darker colours are more probable. A
+    line marks the most probable emotion, and is interrupted where the classifier is not sure.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ class EmotionTimelineDisplay:
         Raises
         ------
         ValueError
-            If a column is missing, or there are not any rows.
+            If a column is missing, or there are no rows.
         """
         columns = [name for name in frame.columns if str(name).startswith("p_")]
         missing = [name for name in ("time", "id", "emotion") if name not in frame.columns]

@@ -38,7 +38,7 @@ class FaceGridDisplay:
     """A grid of faces with their emotions.
 
     Make it with :meth:`from_bunch` for samples of a dataset, and with :meth:`from_estimator` or
-    :meth:`from_predictions` for predictions. A wrong prediction stands in bold, below a face
+    :meth:`from_predictions` for predictions. Wrong predictions are in bold, below a face
     with a thick frame.
 
     Parameters
@@ -166,7 +166,7 @@ class FaceGridDisplay:
         random_state: int | np.random.RandomState | None = None,
         ax: Axes | None = None,
     ) -> Self:
-        """Draw faces with what a fitted classifier takes them for.
+        """Draw faces with the predictions of a fitted classifier.
 
         Parameters
         ----------
@@ -178,7 +178,7 @@ class FaceGridDisplay:
             them, where the estimator is a classifier of this library.
 
         y : array-like of shape (n_samples,), default=None
-            True labels; None shows what is predicted alone.
+            True labels; None shows only the predictions.
 
         select : {"random", "mistakes"}, default="random"
             Which faces to show; see :meth:`from_predictions`.
@@ -278,7 +278,7 @@ class FaceGridDisplay:
         Raises
         ------
         ValueError
-            If lengths differ, an argument is unknown, or there are not any mistakes to show.
+            If lengths differ, an argument is unknown, or there are no mistakes to show.
         """
         check_count("n_faces", n_faces)
         if select not in _SELECTIONS:
@@ -315,8 +315,8 @@ class FaceGridDisplay:
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the faces row by row.
 
-        Samples that stand by emotion have its name at the left of their first row, others the
-        names below each face.
+        If the faces are sorted by emotion, its name is shown at the left of its first row;
+        otherwise, names are shown below each face.
 
         Parameters
         ----------

@@ -160,8 +160,8 @@ def _is_map(output):
 def _score(tail, chosen, maps):
     """Return how far the chosen class's logit stands above the mean logit, summed over images.
 
-    The logarithm of a probability is its logit but for a number that all classes share, which
-    goes out in the difference: no need to know the layer that gives the logits.
+    The logarithm of a probability differs from its logit by a number that all classes share, which
+    cancels in the difference, so the layer that gives the logits need not be known.
     """
     probabilities = ops.cast(tail(maps, training=False), "float32")
     logits = ops.log(ops.maximum(probabilities, _TINY))

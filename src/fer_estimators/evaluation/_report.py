@@ -1,4 +1,4 @@
-"""scikit-learn's classification report, and what a study of emotions needs besides."""
+"""scikit-learn's classification report, with additions for studies of emotions."""
 
 import html
 import numbers
@@ -66,9 +66,9 @@ def classification_report(
     """Report how well each emotion is recognised.
 
     A drop-in for :func:`sklearn.metrics.classification_report`: its arguments mean the same and
-    its numbers are the same to the digit. Emotions stand in FER2013 code order, each recall has
-    a 95 % Wilson interval, and below the table stand accuracy, balanced accuracy, macro-F1,
-    Cohen's kappa and the most frequent confusions.
+    its numbers are the same to the digit. Emotions are listed in FER2013 code order, each recall
+    has a 95 % Wilson interval, and accuracy, balanced accuracy, macro-F1, Cohen's kappa and the
+    most frequent confusions follow below the table.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def classification_report(
     abstain_label : str, number or None, default="not sure"
         What `y_pred` holds where a face was left unanswered, as by
         :class:`~fer_estimators.AbstainingClassifier` (its ``abstain_label_``; -1 where the
-        labels are numbers). It is not a class. None takes every prediction for an answer.
+        labels are numbers). It is not a class. None counts every prediction as an answer.
 
     output : {"text", "dict", "frame"}, default="text"
         What to return.
@@ -153,8 +153,8 @@ def classification_report(
     the rows of the table and macro-F1 are those of `labels`. The calibration error takes the
     class of highest probability as the answer, whatever `y_pred` says.
 
-    A face that is left unanswered counts as not found: recall and accuracy cannot rise by
-    silence. Precision and kappa are those of the answers, as are the confusions. The summary has
+    A face that is left unanswered counts as not found, so abstaining cannot raise recall and
+    accuracy. Precision, kappa and the confusions are those of the answers. The summary has
     the share of faces answered (``"coverage"``) and the accuracy among them
     (``"answered_accuracy"``), which the text shows where some face is unanswered.
 
@@ -308,7 +308,7 @@ def _check_known(labels: NDArray[Any], seen: NDArray[Any]) -> None:
 
 
 def _check_contradictions(labels: list[Any], names: list[str]) -> None:
-    """Refuse names in code order for sorted labels: each row would bear a wrong name."""
+    """Refuse names in code order for sorted labels: rows would get wrong names."""
     known = set(map(str, labels))
     wrong = [
         f"{label!r} as {name!r}"

@@ -183,7 +183,7 @@ class RiskCoverageDisplay:
         Raises
         ------
         ValueError
-            If `y_proba` holds no probabilities or its columns do not match the labels.
+            If `y_proba` does not hold probabilities, or its columns do not match the labels.
         """
         warn_of_reordered_rows(y_true=y_true, y_proba=y_proba)
         y_true = check_labels(y_true, "y_true")
@@ -272,7 +272,7 @@ def selective_scores(estimator: Any, X: ArrayLike, y: ArrayLike) -> dict[str, fl
     Parameters
     ----------
     estimator : AbstainingClassifier, or Pipeline or search with one inside
-        Fitted. Any prediction that is none of its ``classes_`` counts as unanswered.
+        Fitted. Any prediction that is not in its ``classes_`` counts as unanswered.
     X : array-like of shape (n_samples, ...)
         What the classifier takes.
     y : array-like of shape (n_samples,)

@@ -32,10 +32,10 @@ _GAP = 0.05
 
 
 class SaliencyDisplay:
-    """Faces, and below each the parts that speak for an emotion.
+    """Faces, and below each the regions that support an emotion.
 
-    Make it with :meth:`from_estimator`. The brighter the colour, the more that part speaks for
-    the class; a line encloses where it is at least half of its highest value.
+    Make it with :meth:`from_estimator`. Brighter regions support the class more
+    strongly; a line encloses the region where the evidence is at least half of its maximum.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class SaliencyDisplay:
         Evidence at each pixel, 0 to 1 in each face.
 
     explained : sequence of shape (n_faces,)
-        The class for which it speaks, for each face.
+        The class that the evidence supports, for each face.
 
     probability : ndarray of shape (n_faces,), default=None
         Predicted probability of that class, 0 to 1.
@@ -75,10 +75,10 @@ class SaliencyDisplay:
     -----
     The map is Grad-CAM's [1]_, of the last map of features that has more than one cell. Such a
     map is coarse (6 x 6 cells for the default network on faces of 48 pixels) and stretched over
-    the face: it tells the region, not the pixel. It shows what raises the class's score above
-    the mean of all classes, nothing of what lowers it, and is stretched to 1 in each face:
-    compare places, not brightness between faces. A plausible place does not prove a sound
-    reason.
+    the face, so it shows regions, not pixels. It shows what raises the class's score above
+    the mean of all classes, not what lowers it, and is scaled to a maximum of 1 in each face, so
+    brightness cannot be compared between faces. A plausible region does not prove that the network
+    decides for a sound reason.
 
     References
     ----------

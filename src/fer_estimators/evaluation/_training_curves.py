@@ -1,4 +1,4 @@
-"""A picture of a training: accuracy and loss after each epoch."""
+"""A picture of a training run: accuracy and loss after each epoch."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _PANELS = ("accuracy", "loss")
 class TrainingCurvesDisplay:
     """Accuracy and loss of training and validation after each epoch.
 
-    Make it with :meth:`from_estimator` or :meth:`from_history`. Two curves that part are
-    over-fitting; two that still rise together ask for more epochs.
+    Make it with :meth:`from_estimator` or :meth:`from_history`. Curves that diverge
+    show over-fitting; if both still improve, train for more epochs.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class TrainingCurvesDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, ax: Axes | Sequence[Axes] | None = None) -> Self:
-        """Draw the training of a fitted classifier.
+        """Draw the training curves of a fitted classifier.
 
         Parameters
         ----------
@@ -93,7 +93,7 @@ class TrainingCurvesDisplay:
             final = final.steps[-1][1]
         if not hasattr(final, "history_"):
             raise NotFittedError(
-                f"This {type(final).__name__} has no history_, expected the epochs of a training. "
+                f"This {type(final).__name__} has no history_, expected that of a training run. "
                 "Call `fit` first; of a search pass `search.best_estimator_`."
             )
         return cls.from_history(
@@ -108,7 +108,7 @@ class TrainingCurvesDisplay:
         best_epoch: int | None = None,
         ax: Axes | Sequence[Axes] | None = None,
     ) -> Self:
-        """Draw a training that is given as numbers.
+        """Draw training curves that are given as numbers.
 
         Parameters
         ----------
@@ -130,7 +130,7 @@ class TrainingCurvesDisplay:
         ------
         ValueError
             If `history` is empty, has no loss or curves of different length, or if
-            `best_epoch` is none of its epochs.
+            `best_epoch` is not one of its epochs.
         """
         history = _check_history(history)
         _check_best_epoch(best_epoch, len(history["loss"]))
@@ -220,7 +220,7 @@ def _check_history(history):
     if len(set(lengths.values())) > 1:
         raise ValueError(
             f"history has curves of different length {lengths!r}, expected one value an epoch "
-            "in each. Pass one training at a time."
+            "in each. Pass one training run at a time."
         )
     return curves
 

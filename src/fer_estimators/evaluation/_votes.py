@@ -14,7 +14,7 @@ def vote_scores(votes: ArrayLike, y_proba: ArrayLike, *, classes: ArrayLike) -> 
     """Score probabilities against the votes of several people.
 
     Each face counts the same, however many people voted on it. Where people disagree, no
-    classifier can agree with all of them: the scores stand beside the best that could be reached.
+    classifier can agree with all of them, so the best possible scores are given as well.
 
     Parameters
     ----------
@@ -32,13 +32,14 @@ def vote_scores(votes: ArrayLike, y_proba: ArrayLike, *, classes: ArrayLike) -> 
     -------
     dict of str to float
         ``cross_entropy``
-            Of the probabilities with the shares of the votes, in nats; less is better.
+            Cross-entropy of the probabilities with the shares of the votes, in nats; lower is
+            better.
         ``lowest_cross_entropy``
-            The same of the shares themselves, their entropy: no probabilities have less.
+            The entropy of the shares, the lowest value that any probabilities can reach.
         ``agreement``
             Mean share of the votes that agree with the most probable class, 0 to 1.
         ``highest_agreement``
-            The same for the class with the most votes: no answer has more.
+            The same for the class with the most votes, the highest value that any answer can reach.
         ``expected_calibration_error``
             Mean difference over 15 bins between the highest probability and the share of the votes
             that agree with it, 0 to 1.

@@ -1,4 +1,4 @@
-"""Classifiers out of the laboratory: files that run without Keras, and what runs them.
+"""Export classifiers to files that run without Keras, and run such files.
 
 Importing this package, and running a file, imports neither Keras nor its backend; public names
 resolve on first use, so that running a file imports nothing of what writes one.

@@ -36,7 +36,7 @@ _RECORD = "fer_estimators.json"
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What an export wrote, and how close its answers are to those of the classifier.
+    """The file that an export wrote, and how its answers differ from the classifier's.
 
     Parameters
     ----------
@@ -81,9 +81,9 @@ def export_classifier(
 ) -> ExportReport:
     """Write a fitted classifier into a file that runs without Keras.
 
-    Everything that its answers depend on is in the file: the network with the scaling of pixels
-    and the views of its ``tta``, and beside it the labels, the shape of images, how others are
-    converted, and when to abstain. The answers are compared before anything is written.
+    The file holds everything that the answers depend on: the network with the scaling of pixels
+    and the views of its ``tta``, the labels, the shape of images, how other images are converted,
+    and when to abstain. The answers are compared before anything is written.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def export_classifier(
         Fitted; an AbstainingClassifier around one of the others. A search, a ResumableClassifier or
         a FrozenEstimator stands for the classifier in it.
     path : str or path-like
-        Where to: a file, usually ``.tflite`` or ``.onnx``; a folder for ``format="saved_model"``.
+        File to write, usually ``.tflite`` or ``.onnx``; a folder for ``format="saved_model"``.
     format : {"litert", "onnx", "saved_model"}, default="litert"
         "litert" (formerly TensorFlow Lite) is the smallest and fastest on processors, "onnx" runs
         in browsers and in most languages, "saved_model" is TensorFlow's own.
@@ -110,7 +110,7 @@ def export_classifier(
     card, licence : str, default=None
         Model card (Markdown) and licence to put into the file.
     overwrite : bool, default=False
-        Replace a file that is there, or a SavedModel.
+        Replace an existing file or SavedModel.
 
     Returns
     -------
@@ -129,7 +129,7 @@ def export_classifier(
     ImportError
         If a package is missing, or Keras runs on another backend than TensorFlow.
     FileExistsError, OSError
-        If the file is there or cannot be written. Whatever is there stays.
+        If the file exists or cannot be written. An existing file is kept.
 
     See Also
     --------
@@ -254,7 +254,7 @@ def _advise(classifier):
     if isinstance(classifier, CalibratedClassifierCV):
         return (
             "a CalibratedClassifierCV computes with the network's probabilities outside of it. "
-            "Export the classifier inside, and calibrate what was exported: "
+            "Export the classifier inside, and calibrate the exported one: "
             "CalibratedClassifierCV(ExportedClassifier(path)).fit(X, y)."
         )
     return (

@@ -23,20 +23,20 @@ def export_detector(
 ) -> None:
     """Write the network of :class:`~fer_estimators.faces.FaceDetector` into a file.
 
-    The file holds the network alone: what is made of its numbers, a program in another language
-    must do, as the page *Try it* does in JavaScript.
+    The file holds the network alone. A program in another language must turn its output into
+    boxes, as the page *Try it* does in JavaScript.
 
     Parameters
     ----------
     path : str or path-like
-        Where to.
+        File to write.
     format : {"litert", "onnx"}, default="onnx"
         Kind of file.
     quantize : {"float16"} or None, default=None
         Precision of the weights. The shipped weights have half precision, so that "float16" makes
         the file half as large and changes nothing.
     overwrite : bool, default=False
-        Replace what is there.
+        Replace an existing file.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def export_detector(
     ValueError
         If the format or precision is unknown, or the file's numbers differ from the network's.
     FileExistsError, OSError
-        If the file is there or cannot be written.
+        If the file exists or cannot be written.
 
     Notes
     -----

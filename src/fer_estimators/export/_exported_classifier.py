@@ -26,8 +26,8 @@ _PARAMETERS = ("path", "classes", "n_jobs")
 class ExportedClassifier(ImagePredictor):
     """Classify images with a file that :func:`export_classifier` wrote.
 
-    It is fitted from the start, and answers as the classifier that was exported, with the same
-    checks and conversions of images. Neither Keras nor its backend is imported.
+    It is already fitted, and gives the same answers as the classifier that was exported, with the
+    same checks and conversions of images. Neither Keras nor its backend is imported.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class ExportedClassifier(ImagePredictor):
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted, whatever the order of the outputs.
     handle_other_shapes : {"error", "convert"}
-        What is done with images of other shapes.
+        How images of other shapes are handled.
     image_shape_ : tuple of int
         Height, width (pixels) and channels of the images.
     n_features_in_ : int
@@ -52,7 +52,7 @@ class ExportedClassifier(ImagePredictor):
     threshold_ : float or None
         Smallest confidence that is answered, if an ``AbstainingClassifier`` was exported.
     abstain_label_ : str, int or None
-        What :meth:`predict` says below it.
+        What :meth:`predict` returns below it.
     card_ : str or None
         The model card, Markdown.
     licence_ : str or None
@@ -65,12 +65,12 @@ class ExportedClassifier(ImagePredictor):
 
     Notes
     -----
-    The file is read on first use. It may come from strangers: sizes, operators and the record in
-    it are checked first, and code of its own is never run. Copies and pickles carry the file's
+    The file is read on first use. It may be untrusted: sizes, operators and the record in
+    it are checked first, and it cannot run code. Copies and pickles hold the file's
     content, and do not need the file.
 
-    It is an estimator by what it can do, and not by its base class: scikit-learn is imported only
-    where it is needed, as importing it takes most of the time until a first answer.
+    The class has an estimator's methods but does not inherit from scikit-learn's base class,
+    because importing scikit-learn takes most of the time until the first answer.
 
     Examples
     --------
@@ -107,7 +107,8 @@ class ExportedClassifier(ImagePredictor):
         Parameters
         ----------
         name : {"fer2013-base", "fer2013-compact", "ferplus-compact"}
-            The first is the more accurate one, the second the faster one.
+            "fer2013-base" is the more accurate one for FER2013's labels, "fer2013-compact" the
+            faster one; "ferplus-compact" predicts FER+'s eight emotions.
         n_jobs : int, default=None
             Number of threads.
 
@@ -272,7 +273,7 @@ class ExportedClassifier(ImagePredictor):
         return True
 
     def __sklearn_clone__(self) -> Self:
-        """Stay as it is where scikit-learn would make an unfitted copy."""
+        """Return the classifier itself where scikit-learn would make an unfitted copy."""
         return self
 
     def __sklearn_tags__(self) -> "Tags":

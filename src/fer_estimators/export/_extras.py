@@ -17,7 +17,7 @@ FORMATS = tuple(_RUN)
 
 
 def require(format: str, *, write: bool = False) -> None:
-    """Refuse to begin what cannot be finished for want of a package.
+    """Raise an error before work begins if a required package is missing.
 
     Parameters
     ----------

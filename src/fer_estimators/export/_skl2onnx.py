@@ -6,9 +6,9 @@ from fer_estimators.export._export_classifier import take_apart, trace_classifie
 def register_onnx_converters() -> None:
     """Tell skl2onnx how to convert CNNClassifier and TransferClassifier.
 
-    From then on, ``skl2onnx.to_onnx`` takes them, alone and at the end of a pipeline whose other
+    Afterwards, ``skl2onnx.to_onnx`` accepts them, alone and at the end of a pipeline whose other
     steps it knows. The graph takes images, or flat rows of them, as float32 pixels in 0..255, and
-    answers with labels and probabilities as those of scikit-learn's classifiers do.
+    returns labels and probabilities, as the graphs of scikit-learn's classifiers do.
 
     Raises
     ------
@@ -17,7 +17,7 @@ def register_onnx_converters() -> None:
 
     See Also
     --------
-    export_classifier : Write a file that ExportedClassifier runs, with all that belongs to it.
+    export_classifier : Write a complete file for ExportedClassifier.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""From photos, videos and cameras to faces, and from faces to emotions."""
+"""Find faces in photos, videos and camera streams, and recognise their emotions."""
 
 from fer_estimators.faces._blazeface import load_blazeface
 from fer_estimators.faces._cropper import FaceCropper

@@ -1,4 +1,4 @@
-"""BlazeFace, the network that finds faces, and what its outputs mean.
+"""BlazeFace, the network that finds faces, and the meaning of its outputs.
 
 Bazarevsky et al. (2019), "BlazeFace: Sub-millisecond neural face detection on mobile GPUs",
 arXiv:1907.05047. The weights are those of MediaPipe's short-range model (Apache-2.0), converted by
@@ -110,15 +110,15 @@ def anchor_centres(height: int, width: int) -> NDArray[Any]:
 
 @cache
 def load_blazeface() -> keras.Model:
-    """Load the network of :class:`FaceDetector`, BlazeFace, with the weights that are shipped.
+    """Load BlazeFace, the network of :class:`FaceDetector`, with the shipped weights.
 
     Returns
     -------
     keras.Model
         From RGB pixels in 0..255, of shape (n, height, width, 3) where height and width are
         multiples of 16, to an array of shape (n, n_anchors, 17), as
-        :func:`~fer_estimators.export.export_detector` describes it. The same object at each call,
-        which detectors use, too.
+        :func:`~fer_estimators.export.export_detector` describes it. Each call returns the same
+        object, which detectors use, too.
 
     Examples
     --------

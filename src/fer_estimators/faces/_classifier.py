@@ -1,4 +1,4 @@
-"""What stands between crops of faces and any fitted classifier: its input size and its answers."""
+"""Adapt crops of faces to the input of any fitted classifier, and read its answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ROUNDING = 1e-3
 
 
 class EmotionClassifier(Protocol):
-    """Anything that tells emotions: a fitted classifier of any library."""
+    """A fitted classifier of any library that predicts emotions."""
 
     classes_: NDArray[Any]
 
@@ -39,7 +39,7 @@ class CropClassifier:
         A name is one of :func:`~fer_estimators.pretrained.load_pretrained`, None "ferplus-compact";
         without Keras, the exported network of that name.
     image_shape : tuple of int or None
-        Height and width (and channels), pixels, where the classifier does not tell.
+        Height and width (and channels), pixels, if the classifier does not have `image_shape_`.
 
     Attributes
     ----------
@@ -195,7 +195,7 @@ def _check_shape(image_shape):
 
 
 def _find_image_shape(estimator):
-    """Return the shape of the images that an estimator or the first that knows of its parts takes.
+    """Return the image shape of an estimator, or of its first part that has one.
 
     The parts of a pipeline come in order, as the first one takes the images.
     """
@@ -217,7 +217,7 @@ def _parts(estimator) -> Iterator[Any]:
 
 
 def _find_decider(estimator):
-    """Return what decides: the end of pipelines, the best of a search, what wrappers pass on to."""
+    """Return the estimator that decides: the last step of a pipeline, the best one of a search."""
     while not hasattr(estimator, "abstain_label_"):
         if isinstance(estimator, Pipeline):
             estimator = estimator.steps[-1][1]

@@ -87,8 +87,7 @@ def _report(arguments):
 def _parse(arguments):
     parser = argparse.ArgumentParser(
         prog="fer-estimators",
-        description="Find the faces in photos, videos or a camera's picture, and tell their "
-        "emotions.",
+        description="Find the faces in photos, videos or a camera stream, and name their emotions.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -269,7 +268,7 @@ _LINE = "{:<28} {:>8} {:>4} {:>6} {:>6} {:>6} {:>6}  {:<10} {:>5}"
 
 def _table_writer(recognizer) -> Callable[[Recognition, str], None]:
     print(_LINE.format("file", "time", "id", "left", "top", "width", "height", "emotion", "prob."))
-    # When each face of the video at hand was written last, and what was said of it.
+    # When each face of the current video was last written, and its emotion then.
     last: dict[Any, tuple[float, Any]] = {}
 
     def write(result, source):

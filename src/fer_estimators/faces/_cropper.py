@@ -1,4 +1,4 @@
-"""From photos of one face each to crops, as a step of a pipeline."""
+"""Cut the face out of photos that show one face each, as a step of a pipeline."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class FaceCropper(ImageTransformer):
     detector : object with a method `detect`, callable or None, default=None
         What finds the faces; see :func:`as_detector`. None stands for :class:`FaceDetector`.
     on_missing : {"raise", "whole"}, default="raise"
-        Whether photos in which no face is found raise one error that names them, or give the
-        square in their middle, which a warning announces.
+        "raise" raises one error that names all photos in which no face is found; "whole" uses the
+        square in their middle instead, with a warning.
     root : str, path-like or None, default=None
         Folder from which relative file names start; None takes the current one.
 

@@ -1,4 +1,4 @@
-"""Cut faces out of photos, as the faces that classifiers are trained on were cut."""
+"""Cut faces out of photos in the framing of the images on which classifiers are trained."""
 
 from __future__ import annotations
 

@@ -25,10 +25,10 @@ _RELIABLE = 40
 # largest that is taken.
 _COARSEST, _FINEST = 128, 2048
 
-# Less than this, in pixels of the photo, shows no face.
+# A smaller box, in pixels of the photo, cannot show a face.
 _TINY = 8
 
-# What is smaller than this share of the smallest faces to look for is seldom one.
+# A box smaller than this share of the smallest faces to look for is seldom a face.
 _SMALLEST = 0.7
 
 # A photo whose longest side is at least twice this multiple of the largest input's is made smaller
@@ -38,7 +38,7 @@ _ENOUGH = 2
 # Pixels that are made smaller at once.
 _STRIP = 2**22
 
-# Score from which on a face is worth a second look.
+# Lowest score of a candidate that is examined again.
 _CANDIDATE_SCORE = 0.4
 
 
@@ -50,15 +50,15 @@ class FaceDetector(BaseEstimator):
     min_face : float or int, default=0.12
         Height of the smallest faces to look for, from the brows to the chin: a float is a share of
         the photo's height, an int is in pixels of the photo. Some smaller ones are found as well,
-        but none below 0.7 of it. Time grows with the square of its inverse; for one person before
-        a camera, 0.25 will do.
+        but none below 0.7 times this height. Halving it takes four times as long; for one person
+        in front of a camera, 0.25 is enough.
     min_score : float, default=0.58
-        Score from which on something counts as a face, 0.5 to 1. Lower finds more faces, and more
-        of what is not a face.
+        Lowest score of a face, 0.5 to 1. A lower value finds more faces, but also more things that
+        are not faces.
 
     See Also
     --------
-    as_detector : Put another detector in its place.
+    as_detector : Use another detector instead.
     FaceCropper : Cut faces out of photos, as a step of a pipeline.
 
     Notes
@@ -67,9 +67,10 @@ class FaceDetector(BaseEstimator):
     with this library. Where ai-edge-litert is installed, it runs on LiteRT and imports no Keras;
     elsewhere it runs on any backend of Keras, with the same results. The photo is searched at
     several sizes, each half the one before, so that each face is between 40 and 80 pixels high in
-    one of them. What may be a face is then looked at twice from near, upright by its eyes, the
-    second time mirrored; box and landmarks are averages of the three looks, and the score is that
-    of their logits, less where much else in the photo looks somewhat like a face.
+    one of them. Each candidate is then examined twice more, close up and turned upright by its
+    eyes, the second time mirrored. Box and landmarks are averages of the three results; the score
+    is that of their mean logit, and lower if many other places in the photo look somewhat like a
+    face.
 
     There is nothing to fit, and `detect` may be called from several threads.
 
@@ -180,7 +181,7 @@ class FaceDetector(BaseEstimator):
 
 
 def _reduce(pixels, side):
-    """Return a photo whose longest side is less than twice `side`, and by how much it shrank."""
+    """Return a photo whose longest side is less than twice `side`, and the factor of reduction."""
     height, width = pixels.shape[:2]
     factor = max(height, width) // side
     if factor < 2:

@@ -1,4 +1,4 @@
-"""Draw boxes and words into photos, readable on light and dark, without words over words."""
+"""Draw boxes and labels into photos, readable on light and dark, without overlapping labels."""
 
 from __future__ import annotations
 

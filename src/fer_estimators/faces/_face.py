@@ -1,4 +1,4 @@
-"""One face in a photo: what detectors return, and what crops are made from."""
+"""One face in a photo, as detectors return it and as crops are made from it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -57,8 +57,8 @@ def check_face(face: Face, height: int, width: int) -> None:
     TypeError
         If it is not a Face.
     ValueError
-        If its box lies outside the photo, has no extent, or is far larger than the photo; if its
-        score or landmarks are not such.
+        If its box lies outside the photo, is empty, or is far larger than the photo; if its
+        score or landmarks are invalid.
     """
     if not isinstance(face, Face):
         raise TypeError(

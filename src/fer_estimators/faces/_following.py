@@ -1,4 +1,4 @@
-"""Find the faces of a video: searched now and then, followed in between."""
+"""Find the faces of a video: search frames at intervals, and follow faces in between."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def find_near(
     Returns
     -------
     Face or None
-        None where it is not there any more.
+        None if the face is no longer there.
     """
     left, top, width, height = face.box
     side = _REGION * max(width, height)

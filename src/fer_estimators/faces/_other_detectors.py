@@ -1,4 +1,4 @@
-"""Detectors of other packages, whose answers are checked."""
+"""Use detectors of other packages, and check their answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Detector(Protocol):
 
 
 def as_detector(detector: Detector | Callable[[NDArray[Any]], Any] | None = None) -> Detector:
-    """Make a detector of whatever finds faces.
+    """Make a detector from a function or object that finds faces.
 
     Parameters
     ----------
@@ -35,8 +35,8 @@ def as_detector(detector: Detector | Callable[[NDArray[Any]], Any] | None = None
     -------
     object with a method `detect`
         Takes any photo that :func:`read_photo` reads, and returns a list of :class:`Face`. It
-        raises a ValueError for boxes that are not boxes: outside the photo, without an extent, or
-        with NaN. A :class:`FaceDetector` is returned as it is.
+        raises a ValueError for invalid boxes: outside the photo, empty, or with NaN. A
+        :class:`FaceDetector` is returned as it is.
 
     Raises
     ------

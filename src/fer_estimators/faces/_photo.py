@@ -1,4 +1,4 @@
-"""A photo in any of its usual forms, as an RGB array."""
+"""Read a photo in any common form as an RGB array."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def read_photo(photo: Photo) -> NDArray[np.uint8]:
     Returns
     -------
     ndarray of shape (height, width, 3), dtype uint8, values 0..255
-        Turned as its EXIF data says, transparency laid over black, and 16 bits scaled to 8. A
-        uint8 RGB array is returned as it is.
+        Turned according to its EXIF data, with transparency laid over black and 16 bits scaled to
+        8. A uint8 RGB array is returned unchanged.
 
     Raises
     ------
@@ -189,7 +189,7 @@ def _to_uint8(pixels):
 
 
 def _refuse_other_scale(pixels):
-    """Refuse what a network would see as darkness, going by some rows and the brightest one."""
+    """Refuse values that a network would see as darkness, judging by some rows."""
     if pixels.dtype.kind != "f" and pixels[::_ROW_STEP].max() > 1:
         return
     width = pixels[0].size

@@ -1,4 +1,4 @@
-"""From photos, files and videos to the emotions of the faces in them."""
+"""Recognise the emotions of the faces in photos, files and videos."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _PHOTO_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib")
 
 
 class EmotionRecognizer:
-    """Find the faces in photos and videos, and tell their emotions.
+    """Find the faces in photos and videos, and recognise their emotions.
 
     Parameters
     ----------
     classifier : fitted classifier, str or None, default=None
         Anything with `predict_proba` and `classes_`: a classifier of this library, an
-        :class:`~fer_estimators.AbstainingClassifier` (whose "not sure" comes through), an exported
+        :class:`~fer_estimators.AbstainingClassifier` (whose "not sure" is passed on), an exported
         classifier, a scikit-learn pipeline. It gets crops of faces as pixels in 0..255, grey or RGB
         and of the size that it was fitted on. A string names a network of
         :func:`~fer_estimators.load_pretrained`; None is "ferplus-compact". Where Keras is not
@@ -52,7 +52,7 @@ class EmotionRecognizer:
         and videos, and one for faces of at least a quarter of the height for a camera.
     image_shape : tuple of int or None, default=None
         `(height, width)` or `(height, width, 3)`, pixels, of the images that the classifier was
-        fitted on. Needed where it does not tell by `image_shape_`, as pipelines of flat rows.
+        fitted on. Needed if it has no `image_shape_`, such as a pipeline on flat rows.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class EmotionRecognizer:
     The emotion is the class of the highest probability; an abstaining classifier's threshold is
     applied to it, in a video to the smoothed probabilities.
 
-    A word is what people would call the expression, not what a person feels: see
+    An emotion is what people would call the expression, not what a person feels; see
     :doc:`/responsible_use`.
 
     Examples
@@ -124,7 +124,7 @@ class EmotionRecognizer:
         return f"EmotionRecognizer({classifier}, {self._detector!r})"
 
     def recognize(self, photo: Photo, *, strict: bool = False) -> Recognition:
-        """Find the faces in one photo, and tell their emotions.
+        """Find the faces in one photo, and recognise their emotions.
 
         Parameters
         ----------
@@ -167,18 +167,17 @@ class EmotionRecognizer:
     ) -> Recognitions:
         """Recognize the faces in many files.
 
-        Faces of several photos are classified at once, and no pixels are kept, so that any number
-        of photos needs no more memory than a few. Ctrl-C ends it early: a warning says so, and
-        what was done is returned.
+        Faces of several photos are classified at once, and no pixels are kept, so the memory does
+        not grow with the number of photos. After Ctrl-C, the results so far are returned, with a
+        warning.
 
         Parameters
         ----------
         paths : iterable of path-like, or the path of a folder
-            JPEG, PNG and BMP files. Of a folder, all that are in it and in its folders, sorted.
+            JPEG, PNG and BMP files. For a folder, all such files in it and its subfolders, sorted.
         on_error : {"raise", "skip"}, default="raise"
-            What happens at a file that cannot be read, or of which the detector says something
-            impossible. "skip" warns once, at the end, and lists the files in `skipped` of the
-            result.
+            What to do if a file cannot be read, or if the detector returns something impossible.
+            "skip" warns once, at the end, and lists the files in `skipped` of the result.
         progress : bool, default=False
             Whether to show a progress bar on the standard error stream.
 
@@ -230,7 +229,7 @@ class EmotionRecognizer:
     ) -> VideoRecognition:
         """Recognize the faces in a video, frame by frame.
 
-        Frames are read while the results are asked for, and none is kept: an hour takes no more
+        Frames are read as the results are iterated over, and none is kept: an hour takes no more
         memory than a minute.
 
         Parameters
@@ -240,17 +239,17 @@ class EmotionRecognizer:
             images in RGB, each alone (then pass `fps`) or in a pair `(seconds, frame)`. All but
             frames need PyAV: ``pip install "fer-estimators[video]"``.
         fps : float or None, default=None
-            Frames a second of an iterable of frames.
+            Frames per second of an iterable of frames.
         smoothing : float, default=0.3
-            Seconds after which a change of a face's probabilities has come through by 63 %; 0
-            for none. Depends on time and not on the number of frames.
+            Time constant of exponential smoothing, in seconds: after this time, the smoothed
+            probabilities have followed 63 % of a change. 0 turns smoothing off.
         search_every : float, default=0.5
             Seconds after which a whole frame is searched for faces again. In between, each is
             followed from frame to frame. Detectors other than :class:`FaceDetector` search each
             frame.
         output : path-like or None, default=None
-            Video file to write with boxes and emotions, such as "annotated.mp4"; without sound. It
-            takes its place when the results end, are closed or interrupted.
+            Video file to write with boxes and emotions, such as "annotated.mp4"; without sound. The
+            file is complete when the results end, are closed or interrupted.
         progress : bool, default=False
             Whether to show a progress bar on the standard error stream.
 
@@ -265,7 +264,7 @@ class EmotionRecognizer:
         ImportError
             If PyAV is needed and not installed.
         VideoError, FileNotFoundError
-            If the file is not a video, or the camera is absent or taken.
+            If the file is not a video, or the camera is absent or in use.
         ValueError
             If a parameter is not as described.
         """

@@ -1,4 +1,4 @@
-"""What a recognizer answers: the faces of a photo or a frame, and those of many photos."""
+"""The results of a recognizer: the faces of a photo or a frame, and those of many photos."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class RecognizedFace(Face):
     score : float, default=1.0
         How sure the detector is that this is a face, 0 to 1.
     emotion : str or int
-        The classifier's label, or its word for "not sure".
+        The classifier's label, or its label for "not sure".
     probability : float
         Probability of the most probable emotion, 0 to 1: that of `emotion`, unless it is not sure.
     probabilities : dict of str or int to float
@@ -69,7 +69,7 @@ class RecognizedFace(Face):
         return self.emotion in self.probabilities
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what JSON can hold; names of emotions become text.
+        """Return the face as values that JSON can hold; labels become text.
 
         Returns
         -------
@@ -113,7 +113,7 @@ class Recognition:
     Parameters
     ----------
     faces : tuple of RecognizedFace
-        As the detector orders them.
+        The faces, in the order of the detector.
     emotions : tuple of str or int
         The classifier's labels.
     photo : ndarray of shape (height, width, 3), dtype uint8, or None, default=None
@@ -127,7 +127,7 @@ class Recognition:
 
     See Also
     --------
-    EmotionRecognizer : Makes it.
+    EmotionRecognizer : Creates such results.
 
     Examples
     --------
@@ -215,7 +215,7 @@ class Recognition:
         Parameters
         ----------
         min_side : int, default=0
-            Pixels. A photo whose shorter side is smaller is enlarged, so that words have room.
+            Pixels. A photo whose shorter side is smaller is enlarged to make room for labels.
 
         Returns
         -------
@@ -275,7 +275,7 @@ class Recognition:
         image.save(file, format="PNG")
         words = ", ".join(f"{face.emotion} ({face.probability:.0%})" for face in self.faces)
         encoded = base64.b64encode(file.getvalue()).decode()
-        # Labels may come from a stranger's file.
+        # Labels may come from an untrusted file.
         return (
             f'<img alt="{html.escape(words) or "no face"}" src="data:image/png;base64,{encoded}">'
         )

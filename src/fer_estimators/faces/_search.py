@@ -23,7 +23,7 @@ from fer_estimators.faces._square import Square
 # looks; and how far from the middle, as a share of the box, a face may be to be the one that is
 # looked for.
 _SIDE, _WIDER, _NEAR_MIDDLE = 128, (1.5, 2.0), 0.4
-# What says more than nothing about where a face is.
+# Lowest score of a candidate that says anything about where a face is.
 _LEAST_SCORE = 0.1
 _CROPS_AT_ONCE = 32
 
@@ -35,7 +35,7 @@ _DOUBTFUL, _CLUTTER = 0.73, 0.2
 def search(
     pixels: NDArray[np.uint8], side: int, min_score: float
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Find what may be faces in a photo whose longest side is brought to `side` pixels.
+    """Find candidates for faces in a photo whose longest side is resized to `side` pixels.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def _round_up(length):
 def look_again(
     pixels: NDArray[np.uint8], candidates: NDArray[Any], scores: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Look at each candidate from near, upright by its eyes, and from further away, mirrored.
+    """Examine each candidate close up, turned upright by its eyes, and from further away, mirrored.
 
     Parameters
     ----------

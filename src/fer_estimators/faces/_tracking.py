@@ -53,8 +53,7 @@ class Tracker:
     Parameters
     ----------
     smoothing : float
-        Time, in seconds, after which a change of the probabilities has come through by 63 %; 0 for
-        none.
+        Time constant of exponential smoothing, in seconds; 0 for no smoothing.
     max_gap : float, default=1.0
         Seconds for which a face may be out of sight and keep its number; where frames are further
         apart, it has to be in each of them.

@@ -22,7 +22,7 @@ TimedFrame = tuple[float, NDArray[np.uint8]]
 # Frames a second where a video does not tell.
 _USUAL_RATE = 30.0
 
-# Seconds between two frames, from which on it is worth asking whether they are seconds.
+# Time between two frames above which it is probably not in seconds.
 _LONG_STEP = 10
 
 # FFmpeg asks for 29.97 frames a second, which MacBooks' cameras refuse.
@@ -31,7 +31,7 @@ _OPTIONS = {"avfoundation": {"framerate": "30"}}
 # Seconds to wait for a camera that has no frame yet.
 _WAIT = 0.01
 
-# What FFmpeg makes pictures of all the same: text, and lists of other files.
+# Formats that FFmpeg turns into pictures although they are not videos: text and lists of files.
 _NO_VIDEOS = frozenset(("tty", "concat", "hls", "dash", "sdp"))
 
 # Seconds and usual frames without a frame that are worth a word: files of some kinds are read on

@@ -124,7 +124,7 @@ class VideoRecognition(Iterator[Recognition]):
     def to_frame(self) -> pandas.DataFrame:
         """Read the video to its end, and return its faces as one table.
 
-        After Ctrl-C, a warning says so, and the table holds what was done.
+        After Ctrl-C, the table holds the results so far, and a warning says so.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Fitted classifiers in one file: saved without pickle, loaded without running code of the file.
+"""Save fitted classifiers to one file without pickle, and load them without running code.
 
 A model file (suggested suffix: ``.fer``) holds names, numbers and weights, in the format of
 safetensors: the parameters, what was learned, and the weights of the network. The network itself

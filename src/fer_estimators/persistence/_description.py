@@ -133,7 +133,7 @@ def _describe_requests(clf):
 def make_classifier(
     path: Any, described: dict[str, Any], parameters: dict[str, Any]
 ) -> CNNClassifier | TransferClassifier:
-    """Make the classifier that was described, but for its network.
+    """Make the classifier that was described, without its network.
 
     Parameters
     ----------

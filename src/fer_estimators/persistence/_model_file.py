@@ -40,16 +40,16 @@ def save(
 ) -> None:
     """Save a fitted classifier into one file.
 
-    The file is written beside its place and moved there when it is whole: a full disk or an
-    interruption leaves the file that was there before.
+    The file is written under a temporary name and moved when it is complete: after a full disk or
+    an interruption, the previous file is still there.
 
     Parameters
     ----------
     clf : CNNClassifier, TransferClassifier or AbstainingClassifier of one of them
         Fitted.
     path : path-like
-        Where to; a file that is there is replaced, and ``~`` stands for the home folder. Any suffix
-        will do, ``.fer`` is suggested.
+        File to write. An existing file is replaced, and ``~`` stands for the home folder. Any
+        suffix is accepted; ``.fer`` is suggested.
     half_precision : bool, default=False
         Write weights of float32 as float16, in half of the space. They are float32 again when they
         are loaded, rounded to three decimal digits. Those of other precisions stay as they are.
@@ -57,7 +57,7 @@ def save(
     Raises
     ------
     TypeError
-        If `clf` is not such a classifier, or has learned something that is not a plain value.
+        If `clf` is not such a classifier, or has a fitted attribute that is not a plain value.
     NotFittedError
         If `clf` is not fitted.
     ValueError
@@ -76,9 +76,9 @@ def save(
     The file holds weights and JSON: the parameters, labels, training history and versions of the
     libraries. It does not hold the graph of the network, which `load` builds from the parameters,
     nor what only training needs, the state of the optimizer and of random streams. Functions and
-    other objects among the parameters are left out, and passed to `load`. Unlike pickle and joblib,
-    whose files run code when they are loaded, it can be taken from people whom you do not trust,
-    and read under another of Keras' backends than it was written.
+    other objects among the parameters are left out, and passed to `load`. Unlike files of pickle
+    and joblib, which run code when they are loaded, it can come from people whom you do not trust,
+    and it can be loaded with another Keras backend.
 
     Examples
     --------
@@ -120,23 +120,24 @@ def load(path: str | PathLike[str], **parameters: Any) -> Any:
     path : path-like
         The file; ``~`` stands for the home folder.
     **parameters : object
-        Parameters of the classifier in place of those in the file. Needed are those that were
-        functions or other objects when it was saved, such as ``architecture=build``.
+        Parameters of the classifier that replace those in the file. Parameters that were
+        functions or other objects when it was saved are required, such as
+        ``architecture=build``.
 
     Returns
     -------
     CNNClassifier, TransferClassifier or AbstainingClassifier
-        Fitted; on the same machine it predicts what the saved one predicts, equal to the bit unless
-        it was saved in half precision.
+        The fitted classifier. On the same machine, its predictions are those of the saved one, bit
+        for bit unless it was saved in half precision.
 
     Raises
     ------
     ModelFileNotFoundError
         If the file does not exist; this is also a FileNotFoundError.
     ModelFileError
-        If it is not a model file, damaged, made by a newer version of this library, or holds what
-        is unknown; or if `parameters` lack a function that it needs, or build another network.
-        The message tells which.
+        If it is not a model file, is damaged, was written by a newer version of this library, or
+        has unknown content; or if `parameters` lack a function that it needs, or build another
+        network. The message says which.
     TypeError
         If the classifier does not have one of `parameters`.
 
@@ -146,8 +147,8 @@ def load(path: str | PathLike[str], **parameters: Any) -> Any:
 
     Notes
     -----
-    Checksums tell damage from soundness, not friend from foe: a stranger's file runs no code,
-    but may predict whatever the stranger likes.
+    Checksums detect damage, not manipulation: an untrusted file cannot run code, but its
+    predictions may be arbitrary.
 
     Examples
     --------
@@ -188,7 +189,7 @@ def load(path: str | PathLike[str], **parameters: Any) -> Any:
 
 @contextmanager
 def _refusals(path, metadata):
-    """Turn what strange content raises, out of Keras above all, into one kind of error."""
+    """Turn the errors that unexpected content raises in Keras into one kind of error."""
     try:
         yield
     except (ModelFileError, MemoryError):

@@ -1,4 +1,4 @@
-"""Load what was trained before."""
+"""Load the pretrained classifiers and their model cards."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def load_pretrained(name: str) -> CNNClassifier:
     Parameters
     ----------
     name : {"fer2013-base", "fer2013-compact", "ferplus-base", "ferplus-compact"}
-        Those of "ferplus" tell what most of ten people see in a face, and are the ones to choose
-        for photos of people: they lose little on faces that are tilted or cut out more widely.
-        Those of "fer2013" tell FER2013's labels, which are less certain. Of each, "base" is more
-        accurate and "compact" faster; their model cards tell by how much.
+        The "ferplus" networks predict what most of ten people see in a face. Choose one of them
+        for photos of people: they lose little accuracy on faces that are tilted or cropped more
+        widely. The "fer2013" networks predict FER2013's labels, which are less certain. "base" is
+        more accurate and "compact" faster; the model cards say by how much.
 
     Returns
     -------
     CNNClassifier
-        Fitted, of the seven emotions of FER2013, or of these and contempt. Its temperature
-        was chosen on validation data, so that its probabilities can be taken at their word. Faces
+        A fitted classifier of FER2013's seven emotions, or of these and contempt. Its
+        probabilities were calibrated on validation data. Faces
         that are not 48 x 48 grey pixels are converted: colour to grey (Pillow's ``L``), then the
         size, with Pillow's antialiased bilinear filter. Cut the face out first, as FER2013's
         faces are.

@@ -1,4 +1,4 @@
-"""Fits that are kept in a folder, so that a search that died resumes where it was."""
+"""Keep fits in a folder, so that an interrupted search can be resumed."""
 
 from fer_estimators.resumable._classifier import ResumableClassifier
 from fer_estimators.resumable._kept_fits import KeptFit, clear_fits, list_fits

@@ -23,11 +23,11 @@ from fer_estimators.resumable._kept_fits import is_not_writable, open_place, war
 
 
 class ResumableClassifier(ClassifierWrapper):
-    """Keep each fit of a classifier in a folder, and load it when it is asked for again.
+    """Keep each fit of a classifier in a folder, and load it if it is needed again.
 
-    A search or cross-validation over it that died, of whatever cause, is called again, and only
-    trains what was not finished. Of a :class:`CNNClassifier` or :class:`TransferClassifier`,
-    whole epochs of the fit that was interrupted are kept, too.
+    If a search or cross-validation over it is interrupted for any reason, call it again: it
+    trains only what was not finished. For a :class:`CNNClassifier` or :class:`TransferClassifier`,
+    the complete epochs of the interrupted fit are kept, too.
 
     Parameters
     ----------
