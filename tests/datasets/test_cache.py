@@ -80,6 +80,12 @@ def test_cache_inside_the_set_is_no_part_of_it(fer_folder):
     load_fer2013(fer_folder)
 
 
+def test_cache_in_the_folder_of_the_set_is_read_again(fer_folder, loads):
+    for _ in range(3):
+        load_fer2013(fer_folder, cache=fer_folder)
+    assert len(loads) == len(list(fer_folder.glob("*.fercache"))) == 1
+
+
 def test_other_version_of_pillow_is_loaded_anew(fer_folder, tmp_path, loads, monkeypatch):
     load_fer2013(fer_folder, cache=tmp_path / "cache")
     monkeypatch.setattr("PIL.__version__", "0.0")

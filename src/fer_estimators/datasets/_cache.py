@@ -21,6 +21,7 @@ from fer_estimators._files.reading import open_stream
 from fer_estimators._files.writing import written_whole
 from fer_estimators._messages import warn
 from fer_estimators.datasets._report import Loaded, LoadReport
+from fer_estimators.datasets._sources import CACHE_EXTENSION
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ def through_cache(folder, path, key, load, *, follow_links=False):
         return load()
     folder = os.path.expanduser(os.fsdecode(folder))
     try:
-        name = _fingerprint(path, key, os.path.realpath(folder), follow_links) + ".fercache"
+        name = _fingerprint(path, key, os.path.realpath(folder), follow_links) + CACHE_EXTENSION
     except (OSError, RecursionError):
         return load()  # which says what cannot be read, or that folders lie too deep
     file_name = os.path.join(folder, name)
@@ -101,7 +102,8 @@ def _add_tree(digest, folder, cache_folder, follow_links, visited):
                 continue
             lines.append(f"{name}/")
             _add_tree(digest, entry.path, cache_folder, follow_links, visited)
-        else:
+        # Nor where the set is the cache's folder itself.
+        elif not name.endswith(CACHE_EXTENSION):
             # Of links that lead nowhere or to a folder, only the link itself is part of the set.
             state = entry.stat(follow_symlinks=entry.is_file())
             lines.append(f"{name}\0{_describe(state)}")

@@ -22,8 +22,8 @@ _IMAGE_EXTENSIONS = frozenset(EXTENSIONS) | _REFUSED_EXTENSIONS
 _TABLE_EXTENSIONS = (".csv", ".csv.gz")
 _LIST_EXTENSIONS = (".txt", ".lst")
 _SYSTEM_FILES = frozenset(("thumbs.db", "desktop.ini", "__macosx"))
-# The cache of an earlier load may stand inside the set.
-_CACHE_EXTENSION = ".fercache"
+#: Of the files of a cache, which may stand inside the set.
+CACHE_EXTENSION = ".fercache"
 
 
 class _Source:
@@ -53,7 +53,7 @@ class _Source:
         base = path.rpartition("/")[2]
         if _is_system_path(path):
             self._report.add(path, "system file", "ignored")
-        elif base.endswith(_CACHE_EXTENSION):
+        elif base.endswith(CACHE_EXTENSION):
             self._report.add(path, "cache file", "ignored")
         elif is_image_name(base):
             self.paths.append(path)
@@ -119,7 +119,7 @@ class FolderSource(_Source):
             ) from error
         for entry in entries:
             self._visit(entry, f"{folder}/{entry.name}" if folder else entry.name)
-        if entries and all(entry.name.endswith(_CACHE_EXTENSION) for entry in entries):
+        if entries and all(entry.name.endswith(CACHE_EXTENSION) for entry in entries):
             self.folders.discard(folder)
 
     def _enter(self, path):
