@@ -26,6 +26,11 @@ def test_the_shares_themselves_reach_the_best_scores():
     assert scores["expected_calibration_error"] == pytest.approx(0)
 
 
+def test_rounded_sums_do_not_beat_the_best_score():
+    scores = vote_scores(VOTES, SHARES * 1.005, classes=CLASSES)
+    assert scores["cross_entropy"] == pytest.approx(scores["lowest_cross_entropy"])
+
+
 def test_counts_and_shares_give_the_same():
     assert vote_scores(VOTES * 3, PROBA, classes=CLASSES) == pytest.approx(
         vote_scores(SHARES, PROBA, classes=CLASSES)

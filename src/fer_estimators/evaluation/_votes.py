@@ -67,6 +67,8 @@ def vote_scores(votes: ArrayLike, y_proba: ArrayLike, *, classes: ArrayLike) -> 
     warn_of_reordered_rows(votes=votes, y_proba=y_proba)
     shares = _as_shares(votes, np.asarray(classes))
     y_proba, _ = check_proba(y_proba, classes, np.asarray(classes)[shares.argmax(axis=1)])
+    # Networks that compute in half precision give sums that are a little off.
+    y_proba = y_proba / y_proba.sum(axis=1, keepdims=True)
     answers = y_proba.argmax(axis=1)
     agreeing = shares[np.arange(len(shares)), answers]
     confidence = y_proba.max(axis=1)
