@@ -303,6 +303,9 @@ def test_precisions_are_compared_and_not_trained_twice(fer2013, tmp_path, capsys
     assert re.search(r"\| tiny \| float32 \| 0 \| 0\.\d{4} \|", table)
     assert "| tiny | mixed_bfloat16 | 0 |" in table
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
+    assert {path.name for path in before} == {
+        f"tiny-{policy}-0-1-epochs.json" for policy in precision.POLICIES
+    }
     precision.main([*command, "--output", str(tmp_path)])
     assert capsys.readouterr().out == table
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}

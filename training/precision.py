@@ -25,7 +25,8 @@ def train(network, policy, seed, train, val, folder, epochs=None):
 
     Hours are those of this call: fewer than the training's if it was resumed.
     """
-    path = folder / f"{network}-{policy}-{seed}"
+    # A rehearsal's result is not that of the training.
+    path = folder / f"{network}-{policy}-{seed}{f'-{epochs}-epochs' if epochs else ''}"
     result = path.with_suffix(".json")
     if result.exists():
         return json.loads(result.read_text(encoding="utf-8"))
