@@ -23,8 +23,8 @@ def run_row(name, folder, rounds):
 
 
 def measure(names, folder, rounds):
-    """Run the rows one after the other; return their comparisons."""
-    results = []
+    """Run the rows one after the other; return their comparisons, and the rows that failed."""
+    results, failed = [], []
     for number, name in enumerate(names, start=1):
         done = "#" * (number - 1) + "." * (len(names) - number + 1)
         print(f"\r[{done}] {name:16s}", end="", file=sys.stderr, flush=True)
@@ -35,18 +35,31 @@ def measure(names, folder, rounds):
         )
         if finished.returncode:
             print(f"\n{name} failed; the others go on", file=sys.stderr)
+            failed.append(name)
         lines = [line for line in finished.stdout.splitlines() if line[:1] == "{"]
         results += [{"row": name, **json.loads(line)} for line in lines]
     print(file=sys.stderr)
-    return results
+    return results, failed
 
 
-def replace_rows(before, results):
+def read_results(path, machine):
+    """Return what an earlier run measured on the same faces and machine, if there was one."""
+    if not path.exists():
+        return []
+    earlier = json.loads(path.read_text())
+    if earlier["machine"] != machine:
+        raise SystemExit(
+            f"{path} was measured with {earlier['machine']}, but this is {machine}: one table "
+            "cannot hold both. Pass another --output, or remove it."
+        )
+    return earlier["results"]
+
+
+def replace_rows(before, results, names):
     """Put rows that were measured again in the place of what an earlier run has of them."""
     from benchmarks._rows import ROWS
 
-    again = {result["row"] for result in results}
-    kept = [result for result in before if result["row"] not in again]
+    kept = [result for result in before if result["row"] not in names]
     return sorted(kept + results, key=lambda result: list(ROWS).index(result["row"]))
 
 
@@ -112,18 +125,20 @@ def main():
         from benchmarks._data import prepare
 
         faces = prepare(Path(folder), arguments.images)
-        results = measure(arguments.rows, Path(folder), arguments.rounds)
-    machine = (
-        f"{faces}; {os.cpu_count()} cores, {platform.system()}, Python {sys.version.split()[0]}"
-    )
+        machine = (
+            f"{faces}; {os.cpu_count()} cores, {platform.system()}, Python {sys.version.split()[0]}"
+        )
+        path = arguments.output / "results.json"
+        before = read_results(path, machine)
+        results, failed = measure(arguments.rows, Path(folder), arguments.rounds)
+    results = replace_rows(before, results, arguments.rows)
     arguments.output.mkdir(parents=True, exist_ok=True)
-    path = arguments.output / "results.json"
-    if path.exists():
-        results = replace_rows(json.loads(path.read_text())["results"], results)
     path.write_text(json.dumps({"machine": machine, "results": results}, indent=1))
     (arguments.output / "results.md").write_text(write_table(machine, results), encoding="utf-8")
     draw(results, arguments.output / "results.png")
     print(write_table(machine, results))
+    if failed:
+        raise SystemExit(f"Not measured, as they failed: {', '.join(failed)}.")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""The benchmark of faces runs, and counts what it should."""
+"""Benchmarks count what they should, and mix no results."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,7 @@ from fer_estimators.faces import Face
 
 pytest.importorskip("skimage")
 
+from benchmarks import __main__ as table
 from benchmarks import faces as benchmark
 from benchmarks._pictures import Picture, paste_faces, pictures_without_faces
 
@@ -31,6 +33,23 @@ class AlwaysHappy:
 @pytest.fixture
 def one_face(faces):
     return SimpleNamespace(images=faces.images[:1], target=np.array(["happy"]))
+
+
+def test_results_of_other_faces_do_not_stand_under_one_heading(tmp_path):
+    path = tmp_path / "results.json"
+    assert table.read_results(path, "100 faces") == []
+    path.write_text(json.dumps({"machine": "100 faces", "results": [{"row": "memory"}]}))
+    assert table.read_results(path, "100 faces") == [{"row": "memory"}]
+    with pytest.raises(SystemExit, match="was measured with 100 faces, but this is 200 faces"):
+        table.read_results(path, "200 faces")
+
+
+def test_a_row_that_failed_leaves_no_earlier_result():
+    before = [{"row": "memory"}, {"row": "loading"}]
+    assert table.replace_rows(before, [], ["memory"]) == [{"row": "loading"}]
+    both = table.replace_rows(before, [{"row": "memory", "new": True}], ["memory"])
+    assert sorted(row["row"] for row in both if "new" not in row) == ["loading"]
+    assert len(both) == 2
 
 
 def test_a_tilted_face_is_expected_where_it_is(faces):
