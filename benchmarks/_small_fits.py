@@ -100,7 +100,7 @@ def _fit(images, codes, learning_rate):
 
     moments = [time.process_time()]
 
-    def note(*_):
+    def note(*_, **__):
         moments.append(time.process_time())
 
     watch = keras.callbacks.LambdaCallback(on_train_begin=note, on_train_batch_end=note)
