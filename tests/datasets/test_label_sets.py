@@ -1,5 +1,7 @@
 """Other sets of emotions are read as they are distributed, and numbers are never guessed at."""
 
+import zipfile
+
 import pytest
 
 from fer_estimators.datasets import LABEL_SETS, LabelSet, load_fer2013, load_image_folder
@@ -169,6 +171,15 @@ def test_folder_and_list_that_contradict_each_other_are_named(draw_set):
 def test_a_list_that_cannot_be_read_is_named(draw_set, text, error, message):
     path = draw_set(["Image/a.jpg"], {"list_patition_label.txt": text})
     with pytest.raises(error, match=message):
+        load_image_folder(path, labels="raf-db")
+
+
+def test_a_list_that_is_damaged_in_an_archive_is_named(tmp_path, fakes):
+    text = b"a.jpg 1\n" * 9
+    files = {"Image/a.jpg": fakes.encode(fakes.draw(0)), "list_patition_label.txt": text}
+    path = fakes.zip(tmp_path / "raf.zip", files, zipfile.ZIP_STORED)
+    path.write_bytes(path.read_bytes().replace(text, text.replace(b"1", b"2")))
+    with pytest.raises(DatasetError, match=r"'list_patition_label\.txt' is damaged.*CRC"):
         load_image_folder(path, labels="raf-db")
 
 

@@ -4,6 +4,8 @@ import csv
 import io
 import os
 import re
+import zipfile
+import zlib
 
 from fer_estimators._messages import name_some
 from fer_estimators.datasets._emotions import SPLITS, describe_codes, parse_emotion, parse_split
@@ -154,7 +156,9 @@ def _rows(lines, form, name):
                 file, code, *face = (fields[column] for column in columns)
                 stem, extension = os.path.splitext(file)
                 yield number, f"{'_'.join([stem, *face])}{extension}", code
-    except (ValueError, IndexError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise DatasetError(f"{name!r} is damaged or incomplete: {error}") from error
+    except (ValueError, IndexError, csv.Error) as error:
         raise DatasetError(
             f"{name!r} cannot be read as a list of labels ({error}); expected "
             f"{'columns' if by_name else 'fields separated by spaces, at positions'} "
