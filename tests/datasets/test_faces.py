@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -49,7 +50,14 @@ def test_faces_are_shuffled():
     assert len(set(target[:10])) > 1
 
 
-@pytest.mark.parametrize("weights", [{"happy": 3, "sad": 1}, [0, 0, 0, 3, 1, 0, 0]])
+@pytest.mark.parametrize(
+    "weights",
+    [
+        {"happy": 3, "sad": 1},
+        MappingProxyType({"happy": 3, "sad": 1}),
+        [0, 0, 0, 3, 1, 0, 0],
+    ],
+)
 def test_weights_set_the_shares_of_the_emotions(weights):
     target = make_faces(40, image_size=16, weights=weights, random_state=0).target
     assert np.sum(target == "happy") == 30

@@ -13,7 +13,7 @@ from fer_estimators._frame import make_frame
 
 if TYPE_CHECKING:
     import pandas
-
+    from sklearn.utils import Bunch
 
 _RANK = {"train": 0, "val": 1, "test": 2}
 
@@ -51,21 +51,21 @@ class Duplicates:
     1 groups have conflicting labels
     """
 
-    groups: list[list[int]]
+    groups: list[NDArray[np.intp]]
     n_images: int
     n_duplicated: int
     n_redundant: int
     redundant: NDArray[np.bool_]
-    conflicting: list[list[int]]
+    conflicting: list[NDArray[np.intp]]
     across_splits: dict[tuple[str, str], int]
 
     def __init__(
         self,
-        groups: list[list[int]],
+        groups: list[NDArray[np.intp]],
         n_images: int,
-        target: ArrayLike | None,
-        split: ArrayLike | None,
-        filenames: ArrayLike | None,
+        target: NDArray[Any] | None,
+        split: NDArray[Any] | None,
+        filenames: NDArray[Any] | None,
     ) -> None:
         self.groups, self.n_images = groups, n_images
         self._target, self._split, self._filenames = target, split, filenames
@@ -126,7 +126,7 @@ class Duplicates:
 
 
 def find_duplicates(
-    images: ArrayLike,
+    images: Bunch | ArrayLike,
     *,
     target: ArrayLike | None = None,
     split: ArrayLike | None = None,

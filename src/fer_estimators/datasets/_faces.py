@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fer_estimators._messages import suggest
 from fer_estimators.datasets._emotions import EMOTIONS
@@ -31,7 +31,7 @@ def make_faces(
     *,
     image_size: int = 48,
     noise: float = 6.0,
-    weights: Mapping[str, float] | None = None,
+    weights: Mapping[str, float] | ArrayLike | None = None,
     return_X_y: bool = False,
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch | tuple[NDArray[Any], NDArray[Any]]:
@@ -54,9 +54,9 @@ def make_faces(
         Standard deviation of the Gaussian noise added to each pixel, in grey levels of the
         range 0 to 255.
 
-    weights : dict or array-like of shape (7,), default=None
+    weights : mapping or array-like of shape (7,), default=None
         Shares of the emotions, not negative and not all 0; they are divided by their sum. A
-        dict maps emotion names to shares (absent names get 0), an array follows
+        mapping gives them by emotion name (absent names get 0), an array in the order of
         ``target_names``. None balances the emotions up to one face.
 
     return_X_y : bool, default=False
@@ -167,7 +167,7 @@ def _check_weights(weights):
     """Return the shares of the emotions in code order, summing to 1."""
     if weights is None:
         return np.full(len(EMOTIONS), 1 / len(EMOTIONS))
-    if isinstance(weights, dict):
+    if isinstance(weights, Mapping):
         _check_emotion_names(weights)
         weights = [weights.get(emotion, 0) for emotion in EMOTIONS]
     shares = np.asarray(weights, dtype=float)

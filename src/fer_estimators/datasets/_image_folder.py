@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
 
-from fer_estimators.datasets._label_sets import look_up_labels, sets_with_folders
+from fer_estimators.datasets._label_sets import LabelSet, look_up_labels, sets_with_folders
 from fer_estimators.datasets._layout import Layout
 from fer_estimators.datasets._loading import load, read_set, to_bunch
 from fer_estimators.datasets._options import check_options, refuse_with_lazy
@@ -22,14 +22,14 @@ _EXPECTED = "<class>/*.jpg or train/<class>/*.jpg in a folder or a .zip"
 def load_image_folder(
     path: str | PathLike[str],
     *,
-    split: str | Sequence[str] | None = "all",
+    split: str | Sequence[str] = "all",
     classes: Sequence[str] | None = None,
-    labels: Any = None,
+    labels: str | LabelSet | None = None,
     image_size: int | tuple[int, int] | None = None,
     color: bool = False,
     on_error: Literal["raise", "skip"] = "raise",
     follow_links: bool = False,
-    verify: bool | None = None,
+    verify: Literal["sha256"] | None = None,
     cache: str | PathLike[str] | None = None,
     n_jobs: int | None = None,
     lazy: bool = False,
