@@ -299,12 +299,23 @@ def test_a_copy_begins_with_the_first_frame(recognizer, tmp_path, start):
     np.testing.assert_allclose(times, [0, 0.1, 0.2, 0.3], atol=0.002)
 
 
-def test_frames_read_into_one_array_are_kept_apart(recognizer):
+class Tensor:
+    """Pixels of another library, which arrays share."""
+
+    def __init__(self, pixels):
+        self.pixels = pixels
+
+    def __array__(self, dtype=None, copy=None):
+        return self.pixels
+
+
+@pytest.mark.parametrize("kind", [np.asarray, Tensor])
+def test_frames_read_into_one_array_are_kept_apart(recognizer, kind):
     def frames():
         buffer = np.empty_like(draw())
         for frame in moving(3):
             buffer[...] = frame
-            yield buffer
+            yield kind(buffer)
 
     results = list(recognizer.recognize_video(frames(), fps=10))
     for result, frame in zip(results, moving(3), strict=True):

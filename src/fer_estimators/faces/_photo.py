@@ -85,7 +85,8 @@ def read_own_photo(photo: Photo) -> NDArray[np.uint8]:
     Cameras are often read into one array again and again.
     """
     pixels = read_photo(photo)
-    is_shared = isinstance(photo, np.ndarray) and np.may_share_memory(pixels, photo)
+    # Tensors of other libraries share their memory with the arrays that are made of them.
+    is_shared = hasattr(photo, "__array__") and np.may_share_memory(pixels, np.asarray(photo))
     return pixels.copy() if is_shared else pixels
 
 
