@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from fer_estimators.faces import _command
+from fer_estimators.pretrained import PRETRAINED
 
 from .conftest import BRIGHT, DARK, draw
 
@@ -184,7 +185,10 @@ def test_wrong_usage_is_explained(run, capsys, arguments, message):
     assert message in capsys.readouterr().err
 
 
-def test_help_shows_examples_and_statuses(run, capsys):
+def test_help_shows_examples_statuses_and_classifiers(run, capsys):
     with pytest.raises(SystemExit, match="0"):
         run("--help")
-    assert "--camera 0" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "--camera 0" in shown
+    # Lines may be broken at hyphens.
+    assert all(name in "".join(shown.split()) for name in PRETRAINED)

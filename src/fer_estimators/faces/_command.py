@@ -12,13 +12,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fer_estimators._files.decode import EXTENSIONS
+from fer_estimators.faces._recognizer import list_photos
+from fer_estimators.pretrained import PRETRAINED
+
 if TYPE_CHECKING:
     from fer_estimators.faces._recognizer import EmotionRecognizer
     from fer_estimators.faces._results import Recognition
 
 _DONE, _FAILED, _USAGE, _INTERRUPTED = 0, 1, 2, 130
-
-_PHOTOS = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib"))
 
 # Seconds of a video between two lines about a face in the table.
 _TABLE_STEP = 1.0
@@ -107,8 +109,8 @@ def _parse(arguments):
         "--classifier",
         default="ferplus-compact",
         metavar="NAME",
-        help="ferplus-compact (the default), fer2013-compact, fer2013-base, or a file that `save` "
-        "or `export_classifier` wrote",
+        help=f"one of {', '.join(PRETRAINED)}, by default %(default)s, or a file that `save` or "
+        "`export_classifier` wrote",
     )
     parser.add_argument(
         "--min-face",
@@ -176,10 +178,7 @@ def _list_sources(options) -> Iterator[tuple[str | int, Path]]:
     """Yield what is to be read, and what its copy in a folder is called."""
     for source in options.sources:
         if os.path.isdir(source):
-            found = [p for p in Path(source).rglob("*") if p.suffix.lower() in _PHOTOS]
-            if not found:
-                raise FileNotFoundError(f"No photo in the folder {source!r}.")
-            yield from ((str(path), path.relative_to(source)) for path in sorted(found))
+            yield from ((str(path), path.relative_to(source)) for path in list_photos(source))
         else:
             yield source, Path(Path(source).name)
     if options.camera is not None:
@@ -216,7 +215,11 @@ def _read(recognizer, source, write, copy) -> int:
     """Read one source, write its results, and return how many faults there were."""
     if copy is not None:
         copy.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(source, str) and Path(source).suffix.lower() in _PHOTOS and "://" not in source:
+    if (
+        isinstance(source, str)
+        and Path(source).suffix.lower() in EXTENSIONS
+        and "://" not in source
+    ):
         result = recognizer.recognize(source)
         write(result, source)
         if copy is not None:
@@ -235,7 +238,7 @@ def _save_photo(result, path):
 
     formats = Image.registered_extensions()
     kind = formats.get(path.suffix.lower())
-    if path.suffix.lower() not in _PHOTOS:
+    if path.suffix.lower() not in EXTENSIONS:
         raise ValueError(f"--output {str(path)!r} is not a photo's name; expected .jpg or .png.")
     with written_whole(path) as file:
         Image.fromarray(result.annotated()).save(file, format=kind)

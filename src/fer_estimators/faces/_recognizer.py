@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_estimators._files.decode import EXTENSIONS
 from fer_estimators._messages import warn
 from fer_estimators.exceptions import BadImageWarning
 from fer_estimators.faces._classifier import CropClassifier, EmotionClassifier
@@ -31,8 +32,6 @@ _CROPS_AT_ONCE = 64
 
 #: Least share of a camera's picture height that a face has; smaller ones are not looked for.
 _CAMERA_MIN_FACE = 0.25
-
-_PHOTO_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib")
 
 
 class EmotionRecognizer:
@@ -196,7 +195,12 @@ class EmotionRecognizer:
         """
         if on_error not in ("raise", "skip"):
             raise ValueError(f"on_error={on_error!r}; expected 'raise' or 'skip'.")
-        paths = _list_photos(paths)
+        paths = list_photos(paths) if isinstance(paths, (str, os.PathLike)) else paths
+        if not isinstance(paths, Iterable):
+            raise TypeError(
+                f"paths={paths!r} is of type {type(paths).__name__}, but a list of files or a "
+                "folder is expected."
+            )
         results, waiting, skipped, interrupted = [], [], {}, False
         try:
             for path in show_progress(paths, "photos", shown=progress):
@@ -348,23 +352,17 @@ def _is_batch(waiting):
     return len(waiting) >= _CROPS_AT_ONCE or sum(len(f) for f, _, _ in waiting) >= _CROPS_AT_ONCE
 
 
-def _list_photos(paths):
-    if not isinstance(paths, (str, os.PathLike)):
-        if not isinstance(paths, Iterable):
-            raise TypeError(
-                f"paths={paths!r} is of type {type(paths).__name__}, but a list of files or a "
-                "folder is expected."
-            )
-        return paths
-    if not os.path.isdir(paths):
+def list_photos(folder: str | os.PathLike[str]) -> list[Path]:
+    """Return the photos in a folder and in its folders, sorted."""
+    if not os.path.isdir(folder):
         raise NotADirectoryError(
-            f"paths={os.fspath(paths)!r} is not a folder, but a list of files or a folder is "
+            f"paths={os.fspath(folder)!r} is not a folder, but a list of files or a folder is "
             "expected. Pass a single file to `recognize`, or [path]."
         )
-    found = sorted(p for p in Path(paths).rglob("*") if p.suffix.lower() in _PHOTO_SUFFIXES)
+    found = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in EXTENSIONS)
     if not found:
         raise FileNotFoundError(
-            f"No photo in {os.fspath(paths)!r}; files that end in {', '.join(_PHOTO_SUFFIXES)} are "
+            f"No photo in {os.fspath(folder)!r}; files that end in {', '.join(EXTENSIONS)} are "
             "looked for, in its folders too."
         )
     return found
