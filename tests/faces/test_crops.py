@@ -116,9 +116,17 @@ def test_missing_files_are_named(tmp_path):
         FaceCropper(root=tmp_path).transform(["a.png", "b.png"])
 
 
-def test_one_photo_is_not_several():
-    with pytest.raises(TypeError, match=r"Pass \[X\]"):
-        FaceCropper().fit("a.png")
+@pytest.mark.parametrize(
+    ("X", "error"), [("a.png", TypeError), (np.zeros((30, 40, 3), np.uint8), ValueError)]
+)
+def test_one_photo_is_not_several(X, error):
+    with pytest.raises(error, match=r"Pass \[X\]"):
+        FaceCropper(detector=middle).fit_transform(X)
+
+
+def test_an_array_that_is_not_a_photo_is_named(photo):
+    with pytest.raises(ValueError, match=r"X\[1\]: photo has float values"):
+        FaceCropper(detector=middle).transform([photo, photo / 255])
 
 
 def test_cropper_comes_before_any_classifier(photo):

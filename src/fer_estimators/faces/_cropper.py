@@ -124,7 +124,10 @@ class FaceCropper(ImageTransformer):
         FileNotFoundError, ImageReadError
             If files do not exist, or cannot be read; names them.
         ValueError
-            If no face is found in a photo and `on_missing` is "raise"; names the photos.
+            If no face is found in a photo and `on_missing` is "raise"; names the photos. If an
+            array does not hold a photo; see :func:`read_photo`.
+        TypeError
+            If a photo is of another kind.
         """
         self._validate_params()
         size = height_and_width(self.image_size)
@@ -137,6 +140,8 @@ class FaceCropper(ImageTransformer):
             except OSError as error:
                 faults.append(error)
                 continue
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"{_name(photo, row)}: {error}") from error
             face = _largest(detector.detect(pixels))
             if face is None:
                 missing.append(_name(photo, row))
@@ -179,6 +184,11 @@ def _as_photos(X):
             f"X is one photo, of type {type(X).__name__}, but several are expected. Pass [X]."
         )
     X = X.to_numpy() if hasattr(X, "to_numpy") else X
+    if isinstance(X, np.ndarray) and X.ndim == 3 and X.shape[-1] in (3, 4):
+        raise ValueError(
+            f"X has shape {X.shape}, that of one photo in colour, but several are expected. Pass "
+            "[X]."
+        )
     if isinstance(X, np.ndarray) and X.ndim == 2 and X.shape[1] == 1:
         X = X[:, 0]
     if not hasattr(X, "__len__") or not len(X):
