@@ -18,7 +18,7 @@ from sklearn.svm import SVC
 
 from fer_estimators import AbstainingClassifier, ResumableClassifier
 from fer_estimators.exceptions import BadImageWarning, ImageReadError, NoFaceError
-from fer_estimators.faces import EmotionRecognizer
+from fer_estimators.faces import EmotionRecognizer, Face
 
 from .conftest import BRIGHT, DARK, draw, find_squares
 
@@ -67,7 +67,15 @@ def test_a_table_has_the_same_columns_without_any_face(recognizer, tmp_path):
     assert full.loc[0, "p_sad"] == full.loc[0, "probability"]
 
 
-def test_a_result_goes_through_json(recognizer):
+def found_in_numpy(photo):
+    """Find a face as a detector that computes with NumPy would describe it."""
+    box = tuple(np.array([10, 10, 30, 30], dtype=np.float32))
+    return [Face(box, np.arange(12.0).reshape(6, 2), np.float32(0.5))]
+
+
+@pytest.mark.parametrize("detector", [find_squares, found_in_numpy])
+def test_a_result_goes_through_json(classifier, detector):
+    recognizer = EmotionRecognizer(classifier, detector, image_shape=(8, 8))
     described = recognizer.recognize(TWO_FACES).to_dict()
     assert json.loads(json.dumps(described)) == described
 
@@ -203,6 +211,7 @@ def test_the_size_is_found_inside_of_searches_and_pipelines():
         (lambda: LogisticRegression, TypeError, r"is a class.*LogisticRegression\(\.\.\.\)"),
         (lambda: SVC().fit([[0], [1]], [0, 1]), TypeError, "no predict_proba.*Calibrated"),
         (lambda: "fer2013-bas", ValueError, "Did you mean 'fer2013-base'"),
+        (lambda: "", ValueError, "''"),
         (lambda: 3, TypeError, "no predict_proba and no classes_"),
         (
             lambda: DummyClassifier().fit(np.zeros((2, 64)), ["a", "b"]),

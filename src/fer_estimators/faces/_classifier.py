@@ -51,7 +51,7 @@ class CropClassifier:
 
     def __init__(self, classifier, image_shape=None):
         if classifier is None or isinstance(classifier, str):
-            classifier = _load_shipped(classifier or "ferplus-compact")
+            classifier = _load_shipped("ferplus-compact" if classifier is None else classifier)
         _check_classifier(classifier)
         self.classifier = classifier
         self._given_shape = image_shape

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 #: The points of `Face.landmarks`, in order; right and left are the person's own.
 LANDMARKS = ("right eye", "left eye", "nose", "mouth", "right ear", "left ear")
 
-# A face of which a photo shows a part is larger than the photo, but not by this much.
-_LARGEST_BOX = 3
-
 #: Where each of them is found in the mirrored picture.
 MIRRORED = (1, 0, 2, 3, 5, 4)
+
+# A face of which a photo shows a part is larger than the photo, but not by this much.
+_LARGEST_BOX = 3
 
 
 @dataclass(frozen=True, eq=False)

@@ -79,9 +79,10 @@ class RecognizedFace(Face):
         """
         landmarks = None if self.landmarks is None else np.asarray(self.landmarks).tolist()
         values = {
-            "box": list(self.box),
+            # Other detectors may return NumPy's numbers.
+            "box": [float(side) for side in self.box],
             "landmarks": landmarks,
-            "score": self.score,
+            "score": float(self.score),
             "emotion": self.emotion,
             "probability": self.probability,
             "probabilities": {str(name): p for name, p in self.probabilities.items()},
