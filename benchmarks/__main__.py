@@ -34,7 +34,7 @@ def measure(names, folder, rounds):
             [*command, "--rounds", str(rounds)], stdout=subprocess.PIPE, text=True, env=environment
         )
         if finished.returncode:
-            print(f"\n{name} failed; the others go on", file=sys.stderr)
+            print(f"\n{name} failed; the others continue", file=sys.stderr)
             failed.append(name)
         lines = [line for line in finished.stdout.splitlines() if line[:1] == "{"]
         results += [{"row": name, **json.loads(line)} for line in lines]

@@ -5,7 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
-# Before TensorFlow is imported: its start-up messages are no part of a test's output.
+# Before TensorFlow is imported: its start-up messages are not part of a test's output.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "Agg")
 

@@ -161,7 +161,7 @@ def test_a_frozen_classifier_is_used_as_it_is(table):
     assert clf.coverage_ == pytest.approx(answered.mean())
 
 
-def test_repeated_folds_are_no_more_evidence_than_one():
+def test_repeated_folds_count_as_much_as_one():
     X, y = np.full((40, 1), 0.75), np.repeat(["a", "b"], [28, 12])
     folds = RepeatedStratifiedKFold(n_splits=2, n_repeats=50, random_state=0)
     # 70 % of 40 are right, with a lower bound of 0.55; of 2,000 it would be 0.68.
@@ -170,7 +170,7 @@ def test_repeated_folds_are_no_more_evidence_than_one():
 
 
 @pytest.mark.parametrize("threshold", [None, 0.5])
-def test_weights_that_would_be_discarded_are_told(table, threshold):
+def test_weights_that_would_be_discarded_are_reported(table, threshold):
     X, y = table
     clf = logistic(threshold=threshold, target_accuracy=0.0, cv=2)
     clf.estimator.fit(X[:70], y[:70])
@@ -285,7 +285,7 @@ def test_a_score_of_weights_that_are_none_is_refused(wrong):
 
 
 @pytest.mark.parametrize("score", [selective_scores, AbstainingClassifier.score])
-def test_labels_that_can_never_be_predicted_are_told(score):
+def test_labels_that_can_never_be_predicted_are_reported(score):
     clf = told(target_accuracy=0.7).fit(X_TOLD, Y_TOLD)
     with pytest.warns(UserWarning, match=r"y holds the labels A, but .* knows \['a', 'b'\]"):
         score(clf, X_TOLD, ["A", "b", "b", "b", "b"])
@@ -359,7 +359,7 @@ def test_a_classifier_without_probabilities_is_refused(table):
         AbstainingClassifier(LinearSVC()).fit(*table)
 
 
-def test_probabilities_that_are_no_numbers_are_no_answer():
+def test_probabilities_that_are_not_numbers_are_not_an_answer():
     clf = told(target_accuracy=0.7).fit(X_TOLD, Y_TOLD)
     with pytest.raises(ValueError, match=r"gives NaN .* for 1 of 2 samples, the first at index 1"):
         clf.predict([[0.5], [np.nan]])

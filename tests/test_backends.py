@@ -112,7 +112,7 @@ class Interrupt(keras.callbacks.Callback):
             signal.raise_signal(signal.SIGINT)
 
 
-def test_an_interrupted_training_goes_on_from_its_checkpoint(faces, tmp_path):
+def test_an_interrupted_run_resumes_from_its_checkpoint(faces, tmp_path):
     clf = CNNClassifier("tiny", **{**SMALL, "epochs": 2, "augmentation": "strong"})
     expected = clone(clf).fit(faces.images, faces.target)
     clf.set_params(callbacks=[Interrupt()])

@@ -370,7 +370,7 @@ def test_refuses_wrong_parameters(faces, params, message):
         make(**params).fit(faces.images)
 
 
-def test_unknown_layer_is_no_fault_of_the_weights(faces, weights_file):
+def test_unknown_layer_is_not_blamed_on_the_weights(faces, weights_file):
     with pytest.raises(ValueError, match="is not a layer of 'tiny'"):
         make(weights=weights_file, layer="top").fit(faces.images)
 

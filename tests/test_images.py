@@ -90,7 +90,7 @@ def test_resizing_does_not_wrap_values():
 
 
 @pytest.mark.parametrize("size", [48.0, 0, (48,), (4, 4, 4), "48", True])
-def test_what_is_no_size_is_told(size):
+def test_anything_but_a_size_is_refused(size):
     with pytest.raises(ValueError, match=r"image_size=.* is not a size"):
         height_and_width(size)
 
@@ -128,7 +128,7 @@ def test_images_without_pixels_are_refused(shape):
     [iter, lambda images: (image for image in images), lambda images: {"image": images}],
     ids=["iterator", "generator", "dict"],
 )
-def test_what_holds_images_in_another_way_is_told(wrap):
+def test_what_holds_images_in_another_way_is_reported(wrap):
     with pytest.raises(TypeError, match=r"an array of images is expected.*`list\(X\)`"):
         check_image_array(wrap(np.zeros((2, 8, 8), np.uint8)))
 
@@ -151,7 +151,7 @@ def test_another_layout_is_told_with_what_to_do(shape, advice):
 
 
 @pytest.mark.parametrize("image_shape", [(-1, -1), (8,), (8, 8, 1, 1), (0, 8), (8.0, 8), (5, 8)])
-def test_what_is_no_shape_of_the_rows_is_told(image_shape):
+def test_shape_that_does_not_fit_the_rows_is_refused(image_shape):
     with pytest.raises(ValueError, match=r"is not a shape|cannot hold"):
         check_image_array(np.zeros((2, 64), np.uint8), image_shape=image_shape)
 

@@ -102,7 +102,7 @@ def search_of(clf, prefix="", **options):
 # Searches that died
 
 
-def test_a_search_that_failed_is_called_again_and_goes_on(table, tmp_path):
+def test_a_search_that_failed_resumes_when_called_again(table, tmp_path):
     plain = search_of(make_counting(tmp_path / "plain")).fit(*table)
     clf = ResumableClassifier(
         make_counting(str(tmp_path / "log"), fails_at=[-1]), tmp_path / "fits"
@@ -116,7 +116,7 @@ def test_a_search_that_failed_is_called_again_and_goes_on(table, tmp_path):
     assert scores(search) == scores(plain)
 
 
-def test_a_search_whose_worker_was_killed_is_called_again_and_goes_on(table, tmp_path):
+def test_a_search_whose_worker_was_killed_resumes_when_called_again(table, tmp_path):
     plain = search_of(make_counting(tmp_path / "plain")).fit(*table)
     clf = ResumableClassifier(
         make_counting(str(tmp_path / "log"), fails_at=[-1], how="kill"), tmp_path / "fits"
@@ -453,7 +453,7 @@ def fail_with(code):
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
-def test_training_goes_on_without_a_folder_to_write_to(table, tmp_path, monkeypatch, code):
+def test_training_continues_without_a_folder_to_write_to(table, tmp_path, monkeypatch, code):
     clf = ResumableClassifier(LogisticRegression(max_iter=50), tmp_path)
     monkeypatch.setattr(Path, "mkdir", fail_with(code))
     with pytest.warns(UserWarning, match="cannot be written .* is not kept") as caught:

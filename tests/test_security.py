@@ -66,7 +66,7 @@ def test_checkpoint_that_holds_a_pickle_is_refused_and_not_run(faces, tmp_path):
     assert not (tmp_path / "trace").exists()
 
 
-def test_cache_entry_that_is_a_pickle_is_loaded_anew_and_not_run(tmp_path, faces):
+def test_cache_entry_that_is_a_pickle_is_replaced_and_not_run(tmp_path, faces):
     from PIL import Image
 
     (tmp_path / "set/a").mkdir(parents=True)

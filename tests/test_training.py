@@ -70,7 +70,7 @@ def tiny_networks():
     with pytest.MonkeyPatch.context() as patch:
         for name in pretrained.NETWORKS:
             patch.setitem(pretrained.NETWORKS, name, tiny)
-        for settings in pretrained.GOING_ON.values():
+        for settings in pretrained.CONTINUATION.values():
             patch.setitem(settings, "epochs", 2)
         yield
 
@@ -99,14 +99,14 @@ def test_training_leaves_the_network_and_its_curves(trained):
     assert clf.n_epochs_ == 7
     rates = json.loads((trained / "curves.json").read_text())["learning_rate"]
     assert rates[2] == pytest.approx(0, abs=1e-6)
-    assert rates[3:5] == pytest.approx([pretrained.GOING_ON["averaging"]["learning_rate"]] * 2)
+    assert rates[3:5] == pytest.approx([pretrained.CONTINUATION["averaging"]["learning_rate"]] * 2)
     assert rates[6] == pytest.approx(0, abs=1e-6)
     for part, n_epochs in {"before_averaging": 3, "averaging": 5, "restart": 7}.items():
         assert fer_estimators.load(trained / f"{part}.fer").n_epochs_ == n_epochs
     assert (trained / "curves.png").stat().st_size > 1000
 
 
-def test_training_goes_on_after_a_kill_between_its_parts(fer2013, tiny_networks, tmp_path):
+def test_training_resumes_after_a_kill_between_its_parts(fer2013, tiny_networks, tmp_path):
     whole = train_base(fer2013, tmp_path)
     shutil.rmtree(tmp_path / "restart")
     for before, after in zip(whole, train_base(fer2013, tmp_path), strict=True):
@@ -116,7 +116,7 @@ def test_training_goes_on_after_a_kill_between_its_parts(fer2013, tiny_networks,
 def test_training_ends_with_an_average(fer2013, tiny_networks, tmp_path, monkeypatch):
     average = train_base(fer2013, tmp_path)
     shutil.rmtree(tmp_path / "restart")
-    monkeypatch.setitem(pretrained.GOING_ON["restart"], "optimizer", "sgd")
+    monkeypatch.setitem(pretrained.CONTINUATION["restart"], "optimizer", "sgd")
     assert not np.array_equal(train_base(fer2013, tmp_path)[0], average[0])
 
 

@@ -1,9 +1,9 @@
-"""Train a network that ``load_pretrained`` gives, from FER2013's training split alone.
+"""Train a network that ``load_pretrained`` gives, from FER2013's training split only.
 
 ``python training/pretrained.py fer2013-base FER2013 --output runs/base`` trains in three parts, for
-all epochs of each; the validation split is only watched. Killed and called again, it goes on after
-the last whole epoch. It leaves ``curves.json``, ``curves.png``, a model file of each part, and
-``model.fer``, of which ``training/publish.py`` makes what is shipped.
+all epochs of each; the validation split is only watched. If it is killed and called again, it
+resumes after the last whole epoch. It leaves ``curves.json``, ``curves.png``, a model file of each
+part, and ``model.fer``, of which ``training/publish.py`` makes what is shipped.
 
 ``fer2013-compact`` learns from the larger network as well as from the labels (knowledge
 distillation): ``python training/pretrained.py fer2013-compact FER2013 --teacher
@@ -49,9 +49,9 @@ NETWORKS = {
         "label_smoothing": 0.0,
     },
 }
-# Then each goes on. First it ends with the average of the weights over some ten epochs [1]; from
+# Then each continues. First it ends with the average of the weights over some ten epochs [1]; from
 # there the learning rate rises and falls once more [2], under a shorter average.
-GOING_ON = {
+CONTINUATION = {
     "averaging": {
         "optimizer": partial(OPTIMIZERS["sgd"], use_ema=True, ema_momentum=0.9995),
         "learning_rate": 0.03,
@@ -97,7 +97,7 @@ def main(arguments=None):
     fit(checkpoint=arguments.output / "checkpoint")
     fer_estimators.save(clf, arguments.output / "before_averaging.fer")
     params = clf.get_params()
-    for part, settings in GOING_ON.items():
+    for part, settings in CONTINUATION.items():
         clf.set_params(warm_start=True, **settings)
         fit(checkpoint=arguments.output / part)
         # A model file holds no functions.

@@ -71,7 +71,7 @@ function toPicture({ centre, angle }, [x, y]) {
   return [x * cosine - y * sine + centre[0], x * sine + y * cosine + centre[1]];
 }
 
-/** Cut a turned square out as RGB; the picture's outermost pixels go on beyond its edge. */
+/** Cut a turned square out as RGB; the picture's outermost pixels are repeated beyond its edge. */
 export function cut(picture, { centre, side, angle }, size) {
   const before = Math.max(1, Math.floor(side / size / 2)), after = Math.max(1, Math.round(side / size / before));
   const [source, corner] = before > 1 ? shrink(picture, centre, side, before) : [picture, [0, 0]];

@@ -1,4 +1,4 @@
-"""How TensorFlow trains: the fused batch normalisation is Keras' own but for rounding."""
+"""How TensorFlow trains: the fused batch normalisation equals Keras' own except for rounding."""
 
 import keras
 import numpy as np

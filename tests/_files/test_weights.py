@@ -151,14 +151,14 @@ def test_other_files_are_named_for_what_they_are(content, named, tmp_path):
         read_weights(path)
 
 
-def test_files_of_version_0_1_are_told(tmp_path):
+def test_files_of_version_0_1_are_reported(tmp_path):
     with ZipFile(tmp_path / "old.fer", "w") as archive:
         archive.writestr("estimator.json", "{}")
     with pytest.raises(ModelFileError, match=r"a model file of fer-estimators 0\.1"):
         read_weights(tmp_path / "old.fer")
 
 
-def test_safetensors_of_others_are_told(tmp_path):
+def test_safetensors_of_others_are_reported(tmp_path):
     for number, metadata in enumerate([None, {"format": "pt"}]):
         save_file({"x": np.ones(3)}, tmp_path / f"{number}", metadata)
         with pytest.raises(ModelFileError, match="safetensors file that this library did not"):

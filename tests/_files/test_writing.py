@@ -39,7 +39,7 @@ def test_file_that_is_replaced_keeps_its_permissions(tmp_path, umask, rights):
     assert (path.read_bytes(), mode(path)) == (b"new", rights)
 
 
-def test_link_goes_on_pointing_at_the_file_that_is_written(tmp_path):
+def test_link_still_points_at_the_file_that_is_written(tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to("folder/real")
     for content in (b"first", b"second"):

@@ -67,7 +67,7 @@ def test_weights_from_a_path_are_loaded(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
-def test_missing_weights_are_told(tmp_path):
+def test_missing_weights_are_reported(tmp_path):
     with pytest.raises(
         WeightsNotFoundError, match=r"absent\.h5.*is not a file.*'imagenet', None, or"
     ):
@@ -101,7 +101,7 @@ def told_of(path):
     ],
     ids=["empty", "html", "lfs", "zip", "random", "cut by a byte", "cut to a stub", "another"],
 )
-def test_files_that_are_no_weights_are_told(tmp_path, whole_file, spoil, message):
+def test_files_that_are_not_weights_are_named(tmp_path, whole_file, spoil, message):
     path = tmp_path / "bad.weights.h5"
     path.write_bytes(spoil(whole_file.read_bytes()))
     with pytest.raises(WeightsFileError, match=rf"into 'mobilenet_025'.* it is {message}") as error:
@@ -111,14 +111,14 @@ def test_files_that_are_no_weights_are_told(tmp_path, whole_file, spoil, message
 
 
 @pytest.mark.parametrize("estimator", [TransferClassifier, BackboneFeatures])
-def test_estimators_tell_of_their_weights_files(tmp_path, faces, estimator):
+def test_estimators_name_their_weights_files(tmp_path, faces, estimator):
     path = tmp_path / "bad.weights.h5"
     path.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
     with pytest.raises(WeightsFileError, match="git lfs pull"):
         estimator("mobilenet_025", weights=path, image_size=32).fit(faces.images, faces.target)
 
 
-def test_weights_that_are_not_finite_are_told(tmp_path):
+def test_weights_that_are_not_finite_are_reported(tmp_path):
     path = tmp_path / "nan.weights.h5"
     network = BACKBONES["mobilenet_025"].build((32, 32, 3), weights=None)[2]
     first, *others = network.get_weights()
@@ -164,6 +164,6 @@ def test_other_faults_are_not_blamed_on_the_weights():
         Backbone("own", broken, lambda x: x, 32, "none").build((48, 48, 1), weights="imagenet")
 
 
-def test_unknown_backbone_is_told(faces):
+def test_unknown_backbone_is_reported(faces):
     with pytest.raises(ValueError, match=r"backbone='vgg_16' is unknown.*Did you mean 'vgg16'"):
         TransferClassifier("vgg_16").fit(faces.images, faces.target)

@@ -165,7 +165,7 @@ def test_images_of_one_colour_are_counted(cnn, faces):
         cnn().fit(X, faces.target)
 
 
-def test_photographs_are_no_crops_of_faces(cnn, faces):
+def test_photographs_are_not_crops_of_faces(cnn, faces):
     X = np.tile(faces.images[:28], (1, 33, 33))
     with pytest.warns(UserWarning, match=r"528 x 528 pixels, but crops of faces are expected"):
         cnn(batch_size=4, validation_fraction=None).fit(X, faces.target[:28])
@@ -211,7 +211,7 @@ def test_one_image_is_taken_for_one(cnn, faces):
 
 
 @pytest.mark.parametrize("mode", ["P", "HSV", "RGBA", "1", "CMYK", "I;16"])
-def test_pictures_whose_numbers_are_no_levels_are_refused(mode):
+def test_pictures_whose_numbers_are_not_levels_are_refused(mode):
     picture = Image.new("L", (16, 16), 90).convert("RGB")
     picture = picture.convert(mode) if mode != "I;16" else picture.convert("I").convert(mode)
     with pytest.raises(ValueError, match=rf"PIL image of mode '{mode}'.*convert\('L'\)"):
@@ -244,7 +244,7 @@ def test_a_data_set_of_tensorflow_says_how_to_take_the_images_out(cnn, faces):
 
 
 @pytest.mark.parametrize("batch_size", [0, -5, 2.5, "all"])
-def test_a_batch_size_set_after_the_training_is_checked(cnn, faces, batch_size):
+def test_a_batch_size_set_after_fit_is_checked(cnn, faces, batch_size):
     clf = cnn().fit(faces.images, faces.target).set_params(batch_size=batch_size)
     with pytest.raises(ValueError, match=f"batch_size={batch_size!r}"):
         clf.predict(faces.images)

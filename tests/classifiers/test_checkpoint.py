@@ -78,7 +78,7 @@ PARAMS = {
 
 # With a patience of 1, chance decides whether there is a third epoch to be stopped in.
 @pytest.mark.parametrize("patience", [2, None])
-def test_a_resumed_training_equals_an_uninterrupted_one(cnn, faces, tmp_path, patience):
+def test_a_resumed_run_equals_an_uninterrupted_one(cnn, faces, tmp_path, patience):
     params = {**PARAMS, "patience": patience}
     expected = cnn(**params).fit(faces.images, faces.target)
     for batch in (1, 7, 2, 6):
@@ -102,7 +102,7 @@ def test_resumes_in_either_phase_of_fine_tuning(transfer, faces, tmp_path, batch
     assert_equal_fits(resumed, expected)
 
 
-def test_a_finished_training_is_not_repeated(cnn, faces, tmp_path):
+def test_a_finished_run_is_not_repeated(cnn, faces, tmp_path):
     first = cnn(**PARAMS).fit(faces.images, faces.target, checkpoint=tmp_path)
     again = cnn(**PARAMS, callbacks=[At(1, stop)])
     assert_equal_fits(again.fit(faces.images, faces.target, checkpoint=tmp_path), first)
@@ -130,7 +130,7 @@ def test_labels_and_functions_are_told_by_what_they_are(cnn, faces, tmp_path):
         fit(0.1, [f"{label}!" for label in faces.target])
 
 
-def test_a_training_that_a_callback_ended_is_finished(cnn, faces, tmp_path):
+def test_a_run_that_a_callback_ended_is_finished(cnn, faces, tmp_path):
     stopping = keras.callbacks.EarlyStopping("loss", patience=0, min_delta=9.0)
     clf = cnn(epochs=5, callbacks=[stopping]).fit(faces.images, faces.target, checkpoint=tmp_path)
     assert clf.n_epochs_ < 5
@@ -138,7 +138,7 @@ def test_a_training_that_a_callback_ended_is_finished(cnn, faces, tmp_path):
     assert again.n_epochs_ == clf.n_epochs_
 
 
-def test_an_unseeded_training_goes_on_with_its_seed(cnn, faces, tmp_path):
+def test_an_unseeded_run_resumes_with_its_seed(cnn, faces, tmp_path):
     params = {**PARAMS, "random_state": None}
     with pytest.raises(Stop):
         cnn(**params, callbacks=[At(6, stop)]).fit(faces.images, faces.target, checkpoint=tmp_path)
@@ -158,7 +158,7 @@ def test_survives_kills_at_random_moments(tmp_path):
         np.testing.assert_array_equal(weight, expected)
 
 
-def test_another_training_is_refused_by_what_changed(cnn, faces, tmp_path):
+def test_checkpoint_of_another_run_is_refused_by_what_changed(cnn, faces, tmp_path):
     X, y = faces.images, faces.target
     cnn().fit(X, y, checkpoint=tmp_path)
     with pytest.raises(CheckpointError, match=r"learning_rate changed .*was 0.003, now 0.1"):
@@ -183,7 +183,7 @@ def test_a_damaged_checkpoint_is_named(cnn, faces, tmp_path, size):
         cnn().fit(faces.images, faces.target, checkpoint=tmp_path)
 
 
-def test_a_folder_is_used_by_one_training_at_a_time(cnn, faces, tmp_path):
+def test_a_folder_is_used_by_one_run_at_a_time(cnn, faces, tmp_path):
     def train_there_too(model):
         cnn().fit(faces.images, faces.target, checkpoint=tmp_path)
 
@@ -221,7 +221,7 @@ def test_a_disk_that_fills_up_leaves_the_last_checkpoint(cnn, faces, tmp_path, m
     assert_equal_fits(cnn(**PARAMS).fit(faces.images, faces.target, checkpoint=tmp_path), clf)
 
 
-def test_a_warm_start_goes_on_after_a_kill(cnn, faces, tmp_path):
+def test_a_warm_start_resumes_after_a_kill(cnn, faces, tmp_path):
     first = cnn(**PARAMS).fit(faces.images, faces.target).set_params(warm_start=True)
     save(first, tmp_path / "first.fer")
     folder = tmp_path / "checkpoint"
@@ -258,7 +258,7 @@ def test_a_warm_start_from_other_weights_is_another_training(cnn, faces, tmp_pat
     np.testing.assert_array_equal(clf.model_.get_weights()[0], weights[0])
 
 
-def test_fine_tuning_that_goes_on_survives_a_kill(transfer, faces, tmp_path):
+def test_continued_fine_tuning_survives_a_kill(transfer, faces, tmp_path):
     params = {"epochs": 1, "fine_tuning": (1, 2), "batch_size": 32}
     first = transfer(**params).fit(faces.images, faces.target).set_params(warm_start=True)
     whole = copy.deepcopy(first).fit(faces.images, faces.target)
@@ -309,7 +309,7 @@ def test_ctrl_c_in_the_first_epoch_leaves_nothing(cnn, faces):
 
 @pytest.mark.parametrize("again", ["partial_fit", "warm_start"])
 @pytest.mark.parametrize("action", [ruin, interrupt, stop])
-def test_a_further_training_that_fails_changes_nothing(make, faces, again, action):
+def test_a_further_fit_that_fails_changes_nothing(make, faces, again, action):
     clf = make(warm_start=True, batch_size=32).fit(faces.images, faces.target)
     expected = clf.predict_proba(faces.images)
     clf.set_params(callbacks=[At(2, action)])

@@ -306,7 +306,7 @@ def test_a_failed_refit_leaves_the_classifier_as_it_was(make, faces):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
-def test_an_interrupted_first_fit_is_no_fit(cnn, faces, error):
+def test_an_interrupted_first_fit_does_not_count_as_fitted(cnn, faces, error):
     def fail(epoch, logs):
         raise error
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 
-def test_warm_start_goes_on_where_the_last_fit_ended(make, faces):
+def test_warm_start_continues_where_the_last_fit_ended(make, faces):
     clf = make(warm_start=True, epochs=2).fit(faces.images, faces.target)
     first = dict(clf.history_)
     clf.fit(faces.images, faces.target)
@@ -76,7 +76,7 @@ def test_a_copy_can_go_on_training(make, faces):
     assert copied.n_epochs_ == 2
 
 
-def test_partial_fit_after_fit_goes_on_learning(cnn, faces):
+def test_partial_fit_after_fit_continues_learning(cnn, faces):
     clf = cnn(epochs=2, learning_rate=0.002).fit(faces.images, faces.target)
     before = clf.model_.get_weights()
     clf.partial_fit(faces.images, faces.target)

@@ -20,7 +20,7 @@ class ResourceExhaustedError(Exception):
     ],
     ids=["Python", "TensorFlow", "JAX", "PyTorch"],
 )
-def test_a_lack_of_memory_says_what_to_lower(make, faces, error):
+def test_out_of_memory_errors_say_what_to_lower(make, faces, error):
     def fail(batch, logs=None):
         raise error
 

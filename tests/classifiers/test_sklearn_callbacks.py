@@ -28,7 +28,7 @@ class Recorder:
         return self.ended.count("epoch") == self.stop_after
 
 
-def test_each_epoch_is_told(cnn, faces):
+def test_each_epoch_is_reported(cnn, faces):
     recorder = Recorder()
     cnn(epochs=3).set_callbacks(recorder).fit(faces.images, faces.target)
     assert recorder.ended == ["setup", "epoch", "epoch", "epoch", "fit", "teardown"]

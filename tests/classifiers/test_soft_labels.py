@@ -48,7 +48,7 @@ def test_sample_weights_still_count(cnn, faces):
         (lambda p: np.where(p == 1, np.nan, p), "y_proba contains NaN"),
     ],
 )
-def test_what_is_no_probability_is_refused(edit, message, cnn, faces):
+def test_anything_but_a_probability_is_refused(edit, message, cnn, faces):
     with pytest.raises(ValueError, match=message):
         cnn().fit(faces.images, faces.target, y_proba=edit(one_hot(faces.target)))
 
@@ -94,7 +94,7 @@ def test_columns_in_another_order_than_the_classes_are_refused(noise, cnn, faces
 
 
 @pytest.mark.filterwarnings("ignore:y_proba says no more of the labels")
-def test_poor_probabilities_in_the_right_order_are_no_reason_to_refuse():
+def test_poor_probabilities_in_the_right_order_are_accepted():
     from fer_estimators.classifiers._data import check_soft_labels
 
     rng, classes = np.random.default_rng(0), np.array(list("abcdefg"))

@@ -49,7 +49,7 @@ def test_the_second_phase_keeps_the_best_of_both(transfer, faces):
     assert clf.score(images[100:], labels[100:]) == pytest.approx(best)
 
 
-def test_too_many_layers_are_told(transfer, faces):
+def test_too_many_layers_are_reported(transfer, faces):
     with pytest.raises(ValueError, match=r"fine_tuning=\(3,\).*has only 2 layers with weights"):
         transfer(fine_tuning=(3,)).fit(faces.images, faces.target)
 
@@ -137,6 +137,6 @@ def test_an_optimizer_instance_cannot_have_two_learning_rates(transfer, faces):
 
 
 @pytest.mark.parametrize("image_size", [(48,), (150.0, 150.0), 0])
-def test_bad_image_sizes_are_told(transfer, faces, image_size):
+def test_bad_image_sizes_are_reported(transfer, faces, image_size):
     with pytest.raises(ValueError, match="image_size"):
         transfer(image_size=image_size).fit(faces.images, faces.target)

@@ -54,7 +54,7 @@ def png_header(width, height, *more):
         (b"BM", "damaged BMP"),
     ],
 )
-def test_what_is_no_image_is_refused_by_its_content(data, message):
+def test_file_that_is_not_an_image_is_refused_by_its_content(data, message):
     with pytest.raises(ImageReadError, match=message):
         decode(data)
 
@@ -225,7 +225,7 @@ def test_names_of_any_kind_are_read(tmp_path, fakes, name):
     assert f"a/{name}" in load_image_folder(root).filenames
 
 
-def test_name_that_is_no_utf8_is_read_and_printable(tmp_path, fakes):
+def test_name_that_is_not_utf8_is_read_and_printable(tmp_path, fakes):
     root = one_class(fakes, tmp_path, "1.jpg", fakes.encode(RAMP))
     name = os.fsencode(root / "a") + b"/\xff.jpg"
     try:

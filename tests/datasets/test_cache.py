@@ -48,7 +48,7 @@ def test_warnings_come_from_the_cache_too(fer_folder, tmp_path):
         assert len(caught) == 1
 
 
-def test_whatever_changes_is_loaded_anew(fer_folder, tmp_path, fakes, loads):
+def test_whatever_changes_is_loaded_again(fer_folder, tmp_path, fakes, loads):
     cache = fer_folder / "cache"
     image = fer_folder / "train/sad/Training_0.jpg"
     load_fer2013(fer_folder, cache=cache)
@@ -72,7 +72,7 @@ def test_whatever_changes_is_loaded_anew(fer_folder, tmp_path, fakes, loads):
     assert len(loads) == 7
 
 
-def test_cache_inside_the_set_is_no_part_of_it(fer_folder):
+def test_cache_inside_the_set_is_not_part_of_it(fer_folder):
     for size in (8, 9):
         faces = load_image_folder(fer_folder, cache=fer_folder / "train/cache", image_size=size)
     assert set(faces.target_names) == set(faces.target)
@@ -86,7 +86,7 @@ def test_cache_in_the_folder_of_the_set_is_read_again(fer_folder, loads):
     assert len(loads) == len(list(fer_folder.glob("*.fercache"))) == 1
 
 
-def test_other_version_of_pillow_is_loaded_anew(fer_folder, tmp_path, loads, monkeypatch):
+def test_other_version_of_pillow_is_loaded_again(fer_folder, tmp_path, loads, monkeypatch):
     load_fer2013(fer_folder, cache=tmp_path / "cache")
     monkeypatch.setattr("PIL.__version__", "0.0")
     load_fer2013(fer_folder, cache=tmp_path / "cache")

@@ -64,7 +64,7 @@ def test_bunch_brings_its_own_labels(fer_folder):
 
 
 @pytest.mark.parametrize("wrong", [["a.jpg"], None, np.zeros(3), np.array([[None]])])
-def test_what_is_no_array_of_images_is_refused(wrong):
+def test_anything_but_an_array_of_images_is_refused(wrong):
     with pytest.raises(TypeError, match="expected a Bunch with images, or numbers"):
         find_duplicates(wrong)
 

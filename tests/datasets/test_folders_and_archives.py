@@ -93,7 +93,7 @@ def test_splits_beside_another_folder_do_not_become_classes(tmp_path, fakes, loa
 
 @pytest.mark.parametrize("stray", ["logo.png", "fer/logo.png", "fer/fer/logo.png"])
 @pytest.mark.parametrize("load", [load_image_folder, load_fer2013])
-def test_picture_beside_a_wrapped_set_does_not_hinder_unwrapping(tmp_path, fakes, load, stray):
+def test_picture_beside_a_wrapped_set_does_not_prevent_unwrapping(tmp_path, fakes, load, stray):
     files = {f"fer/fer/{path}": data for path, data in fakes.files(["train", "test"], 1).items()}
     files[stray] = fakes.encode(fakes.draw(99))
     faces = load(fakes.folder(tmp_path / "set", files), split="train")
@@ -102,7 +102,7 @@ def test_picture_beside_a_wrapped_set_does_not_hinder_unwrapping(tmp_path, fakes
 
 
 @pytest.mark.parametrize("below", ["deep", "deep/er"])
-def test_class_with_images_at_two_depths_is_no_wrapping(tmp_path, fakes, below):
+def test_class_with_images_at_two_depths_is_not_a_wrapping_folder(tmp_path, fakes, below):
     names = ("calm/1.jpg", f"calm/{below}/2.jpg")
     files = {name: fakes.encode(fakes.draw(i)) for i, name in enumerate(names)}
     assert list(load_image_folder(fakes.folder(tmp_path / "set", files)).target) == ["calm"] * 2

@@ -67,7 +67,7 @@ def test_metadata_that_cannot_be_read_are_noted_without_a_warning(fakes, data, n
     assert decoded.notes == note
 
 
-def test_hexadecimal_metadata_that_are_none_are_noted(fakes):
+def test_invalid_hexadecimal_metadata_are_noted(fakes):
     info = PngImagePlugin.PngInfo()
     info.add_text("Raw profile type exif", "\nexif\n 4\nzz\n")
     decoded = decode(fakes.encode(TILTED, "PNG", pnginfo=info))

@@ -34,7 +34,7 @@ def test_file_of_another_kind_is_named_by_its_content(tmp_path, content, message
         load_fer2013(path)
 
 
-def test_web_page_named_like_an_archive_is_no_damaged_archive(tmp_path):
+def test_web_page_named_like_an_archive_is_not_called_damaged(tmp_path):
     path = tmp_path / "fer2013.zip"
     path.write_bytes(b"<html>404")
     with pytest.raises(DatasetError, match=r"fer2013\.zip' is a web page"):

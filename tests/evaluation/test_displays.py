@@ -373,7 +373,7 @@ def test_faces_are_shown_without_their_truth(faces):
         )
 
 
-def test_no_answer_is_no_mistake(faces):
+def test_no_answer_is_not_a_mistake(faces):
     y_true = faces.target[:8]
     y_pred = y_true.astype(object)
     y_pred[0] = "not sure"

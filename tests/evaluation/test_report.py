@@ -132,7 +132,7 @@ def test_every_recall_has_its_own_wilson_interval(labels, weights):
         assert line.endswith(f" {row['recall_low']:.4f}-{row['recall_high']:.4f}")
 
 
-def test_predictions_that_are_no_true_label_do_not_warn_about_balanced_accuracy():
+def test_predictions_that_are_not_true_labels_do_not_warn_about_balanced_accuracy():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         report = classification_report(

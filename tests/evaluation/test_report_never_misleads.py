@@ -109,7 +109,7 @@ def test_a_prediction_that_is_never_true_may_be_an_abstain_label(y_true, y_pred,
         report(y_true, y_pred)
 
 
-def test_classes_without_faces_here_are_no_cause_for_a_warning():
+def test_classes_without_faces_here_do_not_warn():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         report(["a", "b"], ["a", "c"], labels=["a", "b", "c"])
@@ -202,7 +202,7 @@ def test_columns_that_contradict_the_truth_are_refused(predictions, classes):
         RiskCoverageDisplay.from_predictions(y_true, wrong, classes=classes)
 
 
-def test_rows_of_other_faces_are_told(predictions):
+def test_rows_of_other_faces_are_reported(predictions):
     y_true, y_pred, proba = predictions
     with pytest.warns(UserWarning, match=r"is that of y_pred for only \d+% of the faces"):
         report(y_true, y_pred, y_proba=np.roll(proba, 1, axis=0))

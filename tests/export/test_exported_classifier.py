@@ -193,7 +193,7 @@ def test_what_is_not_a_path_is_refused():
 
 
 def test_it_is_kept_as_it_is_in_an_abstaining_classifier(exported, faces):
-    # A clone of an exported classifier is no other: nothing is lost, and no warning says so.
+    # A clone of an exported classifier is the classifier itself: nothing is lost, so nothing warns.
     sure = AbstainingClassifier(ExportedClassifier(exported), threshold=0.5)
     predicted = sure.fit(faces.images, faces.target).predict(faces.images)
     assert set(predicted) <= {*sure.classes_, "not sure"}

@@ -43,7 +43,7 @@ def replace_record(path, target, change):
         (b"\x08\x08" + b"\xff" * 40, "damaged or incomplete"),
     ],
 )
-def test_files_of_another_kind_are_told(tmp_path, content, message):
+def test_files_of_another_kind_are_reported(tmp_path, content, message):
     path = tmp_path / "other"
     path.write_bytes(content)
     with pytest.raises(ModelFileError, match=message):
@@ -58,7 +58,7 @@ def test_pipes_and_devices_are_not_waited_for(tmp_path):
             open_file(path)
 
 
-def test_a_folder_is_told(tmp_path):
+def test_a_folder_is_reported(tmp_path):
     with pytest.raises(ModelFileError, match=r"a folder \(a SavedModel\?\)"):
         open_file(tmp_path)
 
@@ -124,7 +124,7 @@ def test_records_of_what_cannot_be_are_damaged(onnx_file, tmp_path, entry, value
 
 
 @pytest.mark.parametrize("record", ["{", "[]", "[" * 100_000, "x" * 2**21])
-def test_records_that_are_no_json_are_told(onnx_file, tmp_path, record):
+def test_records_that_are_not_json_are_refused(onnx_file, tmp_path, record):
     path = replace_record(onnx_file, tmp_path / "odd", lambda _: record)
     with pytest.raises(ModelFileError, match="record"):
         open_file(path)

@@ -29,7 +29,7 @@ def portrait(tmp_path_factory):
     return path
 
 
-def test_faces_are_found_and_their_emotions_told(portrait):
+def test_faces_are_found_and_their_emotions_recognised(portrait):
     done = run(
         "from fer_estimators import EmotionRecognizer, ExportedClassifier, FaceDetector\n"
         "exported = ExportedClassifier.from_pretrained('fer2013-compact')\n"

@@ -98,7 +98,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_done(run, photo, tmp_path):
     assert "missing.mp4" in err
 
 
-def test_a_photo_without_faces_is_no_failure(run, tmp_path):
+def test_a_photo_without_faces_is_not_a_failure(run, tmp_path):
     Image.fromarray(draw()).save(tmp_path / "none.png")
     status, out, _ = run(tmp_path / "none.png")
     assert status == 0

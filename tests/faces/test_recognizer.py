@@ -243,7 +243,7 @@ def test_nan_probabilities_are_an_error():
         recognizer.recognize(TWO_FACES)
 
 
-def test_scores_that_are_no_probabilities_are_an_error_at_once(monkeypatch):
+def test_scores_that_are_not_probabilities_are_an_error_at_once(monkeypatch):
     monkeypatch.setattr(ImageClassifier, "predict_proba", lambda _, X: [[3.0, -2.0]] * len(X))
     with pytest.raises(ValueError, match=r"2 values that are not in 0\.\.1"):
         EmotionRecognizer(ImageClassifier((8, 8)), find_squares)

@@ -243,7 +243,7 @@ def test_gaps_between_frames_are_announced(recognizer, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>not a video</html>" * 50])
-def test_a_file_that_is_no_video_is_named(recognizer, tmp_path, content):
+def test_a_file_that_is_not_a_video_is_named(recognizer, tmp_path, content):
     (tmp_path / "clip.mp4").write_bytes(content)
     with pytest.raises(VideoError, match=r"clip\.mp4' cannot be opened as a video"):
         recognizer.recognize_video(tmp_path / "clip.mp4")

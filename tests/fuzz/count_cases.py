@@ -26,7 +26,7 @@ def read_counts():
 
 
 def write_counts(counts):
-    """Replace the counts of some programs, and fill in the page anew.
+    """Replace the counts of some programs, and fill in the page again.
 
     Parameters
     ----------

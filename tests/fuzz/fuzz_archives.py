@@ -3,7 +3,7 @@
     python tests/fuzz/fuzz_archives.py --inputs 10000 --seed 0
 
 Beside damage to the bytes, fields of the headers are set to extremes, and archives are packed
-anew with members that no good archive has.
+again with members that no good archive has.
 """
 
 import hashlib
@@ -109,7 +109,7 @@ def _set_field(data, rng):
 
 
 def _change_members(data, rng):
-    """Pack anew with members added, renamed, doubled, emptied or blown up."""
+    """Pack again with members added, renamed, doubled, emptied or blown up."""
     members = _unpack(data)
     for _ in range(rng.choice((1, 1, 3))):
         index = rng.randrange(len(members))
@@ -124,14 +124,14 @@ def _change_members(data, rng):
 
 
 def _change_entries(data, rng):
-    """Pack anew with entries whose attributes, flags and sizes are not those of the data."""
+    """Pack again with entries whose attributes, flags and sizes are not those of the data."""
 
     def change(info):
         if rng.random() < 0.5:
             return
         field = rng.choice(("name", "attribute", "flags", "method", "size", "offset", "extra"))
         if field == "name":
-            # Headers before the members go on having the old one.
+            # Headers before the members keep the old one.
             info.filename = rng.choice((*_NAMES, ""))
         elif field == "attribute":
             kind = rng.choice((stat.S_IFLNK, stat.S_IFIFO, stat.S_IFDIR, stat.S_IFBLK))

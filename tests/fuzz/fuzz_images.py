@@ -3,7 +3,7 @@
     python tests/fuzz/fuzz_images.py --inputs 10000 --seed 0 [--kind jpeg]
 
 Beside damage to the bytes, parts of the format are changed as by a careful attacker: segments of
-JPEG files, chunks of PNG files with their checksums made anew, and headers of BMP files.
+JPEG files, chunks of PNG files with their checksums recomputed, and headers of BMP files.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""Kill a training again and again, let it go on, and compare with one that was left alone.
+"""Kill a training run repeatedly, resume it, and compare it with an uninterrupted run.
 
 ``python tests/fuzz/kill_training.py --kills 20`` trains the smallest network in a process of its
 own, which is killed (SIGKILL) at random moments, every other time while a checkpoint is written.
@@ -52,7 +52,7 @@ def kill_and_resume(folder, n_kills, rng):
             n_missed = 0 if _kill_one(folder, kills, rng) else n_missed + 1
             if n_missed == MOST_MISSED:
                 raise RuntimeError(
-                    f"{n_missed} trainings in a row were over before the moment to kill them came: "
+                    f"{n_missed} runs in a row ended before the moment to kill them: "
                     "is the checkpoint written in place, where no write can be seen?"
                 )
     result = folder / "weights.npz"

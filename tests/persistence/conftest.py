@@ -52,7 +52,7 @@ def good(fitted, tmp_path_factory):
 
 @pytest.fixture
 def changed(good, tmp_path):
-    """Write a file like the good one, but for an edit, with a digest to match."""
+    """Write a file that differs from the good one by an edit, with a matching digest."""
 
     def change(edit):
         arrays, metadata = read_weights(good)

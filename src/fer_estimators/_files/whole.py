@@ -240,7 +240,7 @@ def read_png_stream(data):
     ------
     ImageReadError
         If the file ends before its last chunk, or if Pillow would warn about its animation,
-        without a name, and go on.
+        without a name, and continue.
     """
     position, n_animations, stream = 8, 0, []
     while (kind := data[position + 4 : position + 8]) != b"IEND":

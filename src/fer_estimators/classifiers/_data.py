@@ -397,7 +397,7 @@ def check_soft_labels(y_proba, codes, classes):
             f"The columns of y_proba do not belong to the classes {classes.tolist()}, in this "
             f"order: the most probable class is the label of {agreement:.0%} of the images, but "
             f"of {other:.0%} if the columns stand for {classes[np.argsort(best)].tolist()}. Sort "
-            "the columns by class, or pass a data frame whose columns bear the classes' names."
+            "the columns by class, or pass a data frame whose columns have the classes' names."
         )
     if are_unrelated(codes, y_proba):
         warn(

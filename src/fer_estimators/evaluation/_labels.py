@@ -331,5 +331,5 @@ def _check_against_truth(proba: NDArray[Any], columns: NDArray[Any], y_true: NDA
         raise ValueError(
             f"The columns of y_proba do not stand for {columns.tolist()!r}, in this order: the "
             f"true labels fit {columns[np.argsort(best)].tolist()!r} far better. Pass "
-            "`classes=clf.classes_`, or a data frame whose columns bear the classes' names."
+            "`classes=clf.classes_`, or a data frame whose columns have the classes' names."
         )

@@ -288,7 +288,7 @@ def selective_scores(estimator: Any, X: ArrayLike, y: ArrayLike) -> dict[str, fl
     ------
     ValueError
         If `y` is empty, has missing labels, is not as long as `X`, or holds names where the classes
-        are numbers, or the reverse.
+        are numbers, or vice versa.
 
     Warns
     -----
