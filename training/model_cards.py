@@ -136,12 +136,13 @@ def describe_votes(clf, val, y_proba):
     """Measure against what each of ten people saw."""
     scores = vote_scores(val.soft_labels, y_proba, classes=clf.classes_)
     return (
-        f"Its cross-entropy with the votes is {scores['cross_entropy']:.3f}; that of the votes "
-        f"themselves, which nothing can be below, is {scores['lowest_cross_entropy']:.3f}. Of "
-        f"the people asked about a face, {100 * scores['agreement']:.1f} % agree with its answer, "
-        f"and {100 * scores['highest_agreement']:.1f} % with the majority. Where people disagree, "
-        "it is less sure than it is right about the majority, which is why its calibration error "
-        "against the majority, above, is larger than that against the votes, below.\n"
+        f"Its cross-entropy with the votes is {scores['cross_entropy']:.3f}; the lowest possible "
+        f"value is {scores['lowest_cross_entropy']:.3f}. On average, "
+        f"{100 * scores['agreement']:.1f} % of the people asked about a face agree with its "
+        f"answer, and {100 * scores['highest_agreement']:.1f} % with the majority. Where people "
+        "disagree, its confidence is lower than its accuracy against the majority. Its calibration "
+        "error against the majority (above) is therefore larger than that against the votes "
+        "(below).\n"
     )
 
 
@@ -152,8 +153,9 @@ def describe_exported(name, val):
     clf = ExportedClassifier.from_pretrained(name)
     return (
         f'\nThe exported classifier, `ExportedClassifier.from_pretrained("{name}")`, has weights '
-        f"of eight bits and needs no Keras: accuracy {100 * clf.score(val.images, val.target):.1f} "
-        f"%, {images_per_second(name):,.0f} images per second on one core.\n"
+        f"of eight bits and does not need Keras: accuracy "
+        f"{100 * clf.score(val.images, val.target):.1f} %, "
+        f"{images_per_second(name):,.0f} images per second on one core.\n"
     )
 
 

@@ -10,9 +10,9 @@ _FOLDER = Path(__file__).parent
 
 # The SHA-256 digest of each file; `python training/exported.py` writes them.
 SHIPPED = {
-    "fer2013-base": "9c9dc02228265ec721fb1dd249cb3391e10d2ff72570085143713180fcc99e9d",
-    "fer2013-compact": "53e7087231afc9e2394f7af04a7ec4ebd94de8d2c1467be7540935ce927fd567",
-    "ferplus-compact": "902f3b529697556c5b8fa426fef5e2071339a871f75115c3272347595f790d25",
+    "fer2013-base": "a8cb406eccff02f30b90d24640817cb86011cd8180fd6defe0fcf10f14849d5c",
+    "fer2013-compact": "515d233c8d5787359642eeadc98f1ec8167b42be1b5de7ba78e09f9224a589c3",
+    "ferplus-compact": "757b2d4b78ce374240d6bb64b5f44cd7edde7096fa277c3dabae9a72d7f96419",
 }
 
 
