@@ -370,6 +370,22 @@ def test_abstaining_classifier_comes_back(careful, faces, tmp_path):
     assert loaded.set_params(cv=0.5).fit(faces.images, faces.target).threshold_ is not None
 
 
+def test_abstaining_classifier_of_a_fixed_threshold_comes_back(fitted, faces, tmp_path):
+    careful = AbstainingClassifier(FrozenEstimator(fitted), threshold=0.3)
+    save(careful.fit(faces.images, faces.target), tmp_path / "careful.fer")
+    loaded = load(tmp_path / "careful.fer")
+    assert loaded.threshold_ == 0.3
+    assert not hasattr(loaded, "accuracy_")
+    assert np.array_equal(loaded.predict(faces.images), careful.predict(faces.images))
+
+
+def test_an_abstain_label_set_after_fit_is_refused(fitted, faces, tmp_path):
+    careful = AbstainingClassifier(FrozenEstimator(fitted), threshold=0.3)
+    careful.fit(faces.images, faces.target).set_params(abstain_label="unclear")
+    with pytest.raises(ValueError, match="'unclear' was set after fit, which took 'not sure'"):
+        save(careful, tmp_path / "careful.fer")
+
+
 def test_abstaining_classifier_of_a_function_is_loaded_by_passing_it(own, faces, tmp_path):
     careful = AbstainingClassifier(FrozenEstimator(own), target_accuracy=0.1, cautious=False)
     careful.fit(faces.images, faces.target)

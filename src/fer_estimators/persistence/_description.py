@@ -60,7 +60,8 @@ _LEARNED: dict[str, Callable[[Any, Any], bool]] = {
     "_seed": lambda value, clf: _is_count(value),
 }
 _NOT_ALWAYS_LEARNED = {"feature_names_in_"}
-_CHOSEN_ON_HELD_OUT = ("threshold_", "coverage_", "accuracy_")
+# What AbstainingClassifier's `fit` chooses. The others are not set if the threshold was fixed.
+_CHOSEN = ("threshold_", "coverage_", "accuracy_")
 
 
 def describe_classifier(clf: CNNClassifier | TransferClassifier) -> dict[str, Any]:
@@ -218,7 +219,10 @@ def describe_abstaining(
     ------
     TypeError
         If a parameter is an object, such as a splitter.
+    ValueError
+        If `abstain_label` was set since :meth:`fit`.
     """
+    _check_abstain_label(abstaining)
     params = abstaining.get_params(deep=False)
     del params["estimator"]
     plain, objects = _split(params)
@@ -231,11 +235,22 @@ def describe_abstaining(
     return {
         "class": type(abstaining).__name__,
         "parameters": plain,
-        "learned": {name: encode(getattr(abstaining, name)) for name in _CHOSEN_ON_HELD_OUT},
+        "learned": {
+            name: encode(getattr(abstaining, name)) for name in _CHOSEN if hasattr(abstaining, name)
+        },
         "requests": _describe_requests(abstaining),
         "frozen": isinstance(abstaining.estimator_, FrozenEstimator),
         "estimator": described,
     }
+
+
+def _check_abstain_label(abstaining):
+    chosen = abstaining.abstain_label_
+    if abstaining._find_abstain_label(abstaining.classes_) != chosen:
+        raise ValueError(
+            f"abstain_label={abstaining.abstain_label!r} was set after fit, which took {chosen!r}: "
+            f"`load` would say the new one. Set abstain_label={chosen!r} again, or fit again."
+        )
 
 
 def make_abstaining(
@@ -256,7 +271,9 @@ def make_abstaining(
     """
     params = described["parameters"]
     _check_names(params, set(signature(AbstainingClassifier).parameters) - {"estimator"})
-    _check_names(described["learned"], _CHOSEN_ON_HELD_OUT)
+    learned = {name: decode(value) for name, value in described["learned"].items()}
+    if learned.keys() not in ({"threshold_"}, set(_CHOSEN)):
+        raise ValueError(f"{sorted(learned)!r:.80} is not what fit sets")
     frozen = described["frozen"]
     abstaining = AbstainingClassifier(
         FrozenEstimator(clf) if frozen else clone(clf),
@@ -264,14 +281,10 @@ def make_abstaining(
     )
     abstaining._validate_params()
     _set_requests(abstaining, described["requests"])
-    for name in _CHOSEN_ON_HELD_OUT:
-        value = decode(described["learned"][name])
-        if not isinstance(value, Real) or not (0 <= value <= 1 or value != value):
+    for name, value in learned.items():
+        if not isinstance(value, Real) or not 0 <= value <= 1:
             raise ValueError(f"{name}={value!r:.80} is not what fit sets")
         setattr(abstaining, name, value)
-    abstaining.estimator_ = abstaining.estimator if frozen else clf
     abstaining.abstain_label_ = abstaining._find_abstain_label(clf.classes_)
-    for name in ("classes_", "n_features_in_", "feature_names_in_"):
-        if hasattr(clf, name):
-            setattr(abstaining, name, getattr(clf, name))
+    abstaining._set_estimator(abstaining.estimator if frozen else clf)
     return abstaining
