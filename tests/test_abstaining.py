@@ -12,9 +12,11 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
+    KFold,
     RepeatedStratifiedKFold,
     cross_validate,
 )
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
@@ -339,6 +341,19 @@ def test_metadata_reach_the_classifier_and_the_splitter():
         clf = AbstainingClassifier(inner, target_accuracy=0.0, cv=GroupKFold(2))
         clf.fit(X_TOLD.repeat(4, 0), Y_TOLD.repeat(4), sample_weight=weights, groups=groups)
     np.testing.assert_array_equal(clf.estimator_.weights_, weights)
+
+
+def test_weights_reach_the_score(table):
+    weights = np.linspace(0, 1, len(table[1]))
+    with sklearn.config_context(enable_metadata_routing=True):
+        inner = GaussianNB().set_fit_request(sample_weight=False)
+        clf = AbstainingClassifier(inner, threshold=0.3).set_score_request(sample_weight=True)
+        folds = list(KFold(2).split(table[0]))
+        found = cross_validate(clf, *table, params={"sample_weight": weights}, cv=folds)
+        for (train, test), score in zip(folds, found["test_score"], strict=True):
+            clf.fit(table[0][train], table[1][train])
+            assert score == clf.score(table[0][test], table[1][test], weights[test])
+            assert score != clf.score(table[0][test], table[1][test])
 
 
 def test_metadata_without_routing_are_refused(table):

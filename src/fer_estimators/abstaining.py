@@ -305,6 +305,7 @@ class AbstainingClassifier(ClassifierWrapper):
         """
         return (
             MetadataRouter(owner=self)
+            .add_self_request(self)
             .add(
                 estimator=self.estimator,
                 method_mapping=MethodMapping().add(caller="fit", callee="fit"),
