@@ -515,9 +515,9 @@ def test_fits_are_listed_while_others_are_trained(tmp_path):
     def write():
         while not stop.is_set():
             for i in range(20):
-                (folder / str(i)).touch()
+                (folder / f".{i:016x}.tmp").touch()
             for i in range(20):
-                (folder / str(i)).unlink()
+                (folder / f".{i:016x}.tmp").unlink()
 
     thread = threading.Thread(target=write)
     thread.start()
@@ -600,6 +600,19 @@ def test_fits_are_listed_measured_and_cleared(table, tmp_path, monkeypatch, is_w
     assert list_fits(tmp_path) == fits[:1]
     assert clear_fits(tmp_path) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["of the user"]
+
+
+def test_folders_of_others_are_neither_listed_nor_cleared(table, tmp_path):
+    # As joblib and others name them, too.
+    (tmp_path / ("0a" * 16)).mkdir()
+    (tmp_path / ("0a" * 16) / "output.pkl").touch()
+    ResumableClassifier(KNeighborsClassifier(), tmp_path / "fits").fit(*table)
+    (fit,) = list_fits(tmp_path / "fits")
+    (tmp_path / ("0b" * 16)).symlink_to(tmp_path / "fits" / fit.name)
+    assert list_fits(tmp_path) == []
+    assert clear_fits(tmp_path) == 0
+    assert (tmp_path / ("0a" * 16) / "output.pkl").exists()
+    assert list_fits(tmp_path / "fits") == [fit]
 
 
 # Among scikit-learn's tools

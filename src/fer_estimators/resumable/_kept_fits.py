@@ -27,6 +27,8 @@ _MAX_RECORD_BYTES = 2**20
 _OURS, _PICKLED = "fit.fer", "fit.joblib"
 _IS_WINDOWS = os.name == "nt"
 _NAME = re.compile(r"[0-9a-f]{32}")
+# Of what stands in the folder of a fit.
+_CONTENT = re.compile(r"fit\.(json|fer|joblib)|checkpoint|lock|lease|\.[0-9a-f]{16}\.tmp")
 _NOT_WRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 
 
@@ -37,19 +39,19 @@ class KeptFit:
     Parameters
     ----------
     name : str
-        Of its folder: 32 hexadecimal digits, the fingerprint.
+        Name of its folder: 32 hexadecimal digits, the fingerprint.
     estimator : str
         The classifier's ``repr``, cut to 200 characters; empty if `finished` is False.
     n_samples : int
-        It was fitted on.
+        Number of samples it was fitted on.
     seconds : float
-        Which the fit took; of one that was resumed, its last part.
+        How long the fit took; if it was resumed, how long its last part took.
     kept_at : float
-        Seconds since 1970; of one that is not finished, its last change.
+        When it last changed, in seconds since 1970.
     n_bytes : int
-        In all of its files.
+        Size of all its files together, bytes.
     finished : bool
-        Whether it is whole. False for one that is being trained, or was interrupted.
+        Whether it is complete. False if it is being trained, or was interrupted.
 
     Examples
     --------
@@ -127,7 +129,7 @@ class Place:
             Whether :func:`fer_estimators.save` saves it.
         n_samples : int
         seconds : float
-            Which the fit took.
+            How long the fit took.
         """
         path = self._path / (_OURS if ours else _PICKLED)
         try:
@@ -177,7 +179,7 @@ def open_place(folder: str | PathLike[str], name: str) -> Iterator[Place]:
     Raises
     ------
     OSError
-        If the folder is none, or cannot be reached.
+        If `folder` is not a folder, or cannot be reached.
     """
     path = Path(folder).expanduser() / name
     with ExitStack() as stack:
@@ -272,7 +274,19 @@ def clear_fits(folder: str | PathLike[str], *, older_than: float = 0) -> int:
 
 def _places(folder):
     paths = Path(folder).expanduser().iterdir()
-    return [path for path in paths if _NAME.fullmatch(path.name) and path.is_dir()]
+    return [path for path in paths if _NAME.fullmatch(path.name) and _is_place(path)]
+
+
+def _is_place(path):
+    """Tell the folder of a fit from those of others, such as a cache of joblib's."""
+    if path.is_symlink() or not path.is_dir():
+        return False
+    try:
+        names = [entry.name for entry in path.iterdir()]
+    except FileNotFoundError:
+        return False
+    # A fit that failed may leave an empty folder.
+    return not names or any(map(_CONTENT.fullmatch, names))
 
 
 def _delete_unless_used(path):
