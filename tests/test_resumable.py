@@ -18,6 +18,7 @@ from filelock import FileLock
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from scipy.stats import loguniform
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.frozen import FrozenEstimator
@@ -31,6 +32,7 @@ from sklearn.model_selection import (
 )
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -392,6 +394,26 @@ def test_frozen_networks_are_told_by_their_weights(faces, tmp_path):
     assert loaded(clf, X, y)
     tiny.model_.set_weights([weights + 1 for weights in tiny.model_.get_weights()])
     assert not loaded(clf, X, y)
+
+
+class Reading(DummyClassifier):
+    """A classifier with a file among its parameters."""
+
+    def __init__(self, weights=None):
+        super().__init__()
+        self.weights = weights
+
+
+def test_files_among_the_parameters_are_told_by_their_content(table, tmp_path):
+    path = tmp_path / "weights.h5"
+    path.write_bytes(b"first")
+    for weights in (path, str(path)):
+        path.write_bytes(b"first")
+        pipeline = make_pipeline(StandardScaler(), Reading(weights))
+        clf = ResumableClassifier(pipeline, tmp_path / "fits").fit(*table)
+        assert loaded(clf, *table)
+        path.write_bytes(b"other")
+        assert not loaded(clf, *table)
 
 
 # What can go wrong

@@ -1,5 +1,6 @@
 """Load a fit that was kept, or train and keep it."""
 
+import os
 import time
 from os import PathLike
 from typing import Any, Self
@@ -15,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 import fer_estimators
 from fer_estimators._compat import HasMethods, estimator_has, num_samples
+from fer_estimators._files.kinds import file_digest
 from fer_estimators._fingerprint import describe, digest
 from fer_estimators._messages import warn
 from fer_estimators._wrapper import ClassifierWrapper
@@ -60,12 +62,13 @@ class ResumableClassifier(ClassifierWrapper):
     Notes
     -----
     A fit is known by its fingerprint: the class and the parameters of the classifier, functions by
-    what they compute; the content of `X`, `y` and whatever else goes into :meth:`fit`, of memory
-    maps part by part; and the versions of this library, scikit-learn, NumPy and Keras. What
-    differs in any of them is another fit, so that different searches may share a folder, and what
-    an older version left is not used. The same goes for the version of the library from which a
-    classifier comes. File names in `X` stand for themselves: files whose content changes under the
-    same name are not noticed (but are with :class:`ImageFiles`).
+    what they compute, and files, such as one of weights, by their content; the content of `X`, `y`
+    and whatever else goes into :meth:`fit`, of memory maps part by part; and the versions of this
+    library, scikit-learn, NumPy and Keras. What differs in any of them is another fit, so that
+    different searches may share a folder, and what an older version left is not used. The same
+    goes for the version of the library from which a classifier comes. File names in `X` stand for
+    themselves: files whose content changes under the same name are not noticed (but are with
+    :class:`ImageFiles`).
 
     Without a `random_state`, a fit called again gives the kept classifier rather than
     another one. To compare several runs, give each its number.
@@ -154,12 +157,8 @@ class ResumableClassifier(ClassifierWrapper):
             )
         params = self._route("fit", params)
         estimator = clone(self.estimator)
-        fitted, loaded = self._load_or_fit(estimator, X, y, params)
-        self.estimator_, self.loaded_, self.classes_ = fitted, loaded, fitted.classes_
-        for name in ("n_features_in_", "feature_names_in_"):
-            vars(self).pop(name, None)
-            if hasattr(fitted, name):
-                setattr(self, name, getattr(fitted, name))
+        fitted, self.loaded_ = self._load_or_fit(estimator, X, y, params)
+        self._set_estimator(fitted)
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
@@ -321,6 +320,16 @@ def _is_ours(estimator):
     return package == "fer_estimators" and has_fit_parameter(estimator, "checkpoint")
 
 
+def _digest_files(estimator):
+    """Digest the files that parameters name: they may change under the same name."""
+    named = {
+        name: value
+        for name, value in estimator.get_params().items()
+        if isinstance(value, (str, PathLike)) and os.path.isfile(value)
+    }
+    return {name: file_digest(path) for name, path in named.items()}
+
+
 def _describe_fit(estimator, X, y, params):
     versions = {
         "fer-estimators": fer_estimators.__version__,
@@ -333,6 +342,7 @@ def _describe_fit(estimator, X, y, params):
         versions["Keras"] = f"{keras.__version__} on {keras.backend.backend()}"
     return {
         "estimator": describe(estimator, versions=True),
+        "files": describe(_digest_files(estimator)),
         "X": describe(X),
         "y": describe(y),
         "params": describe(params),

@@ -1,7 +1,6 @@
 """A folder of fitted classifiers, each under the fingerprint of what it was fitted on."""
 
 import errno
-import hashlib
 import json
 import os
 import re
@@ -16,8 +15,9 @@ from typing import Any
 import joblib
 from filelock import Timeout
 
+from fer_estimators._files.kinds import file_digest
 from fer_estimators._files.locking import LOCK_FILE, locked
-from fer_estimators._files.reading import open_stream, read_regular
+from fer_estimators._files.reading import read_regular
 from fer_estimators._files.writing import remove_temporaries, written_whole
 from fer_estimators._messages import shorten, warn
 
@@ -107,7 +107,7 @@ class Place:
         try:
             record = _read_record(self._path)
             path = self._path / (_OURS if ours else _PICKLED)
-            if _checksum(path) != record["sha256"]:
+            if file_digest(path) != record["sha256"]:
                 raise ValueError("its checksum differs")
             return _load(path, estimator)
         except FileNotFoundError:
@@ -140,7 +140,7 @@ class Place:
                 "estimator": shorten(fitted, limit=200),
                 "n_samples": n_samples,
                 "seconds": seconds,
-                "sha256": _checksum(path),
+                "sha256": file_digest(path),
             }
             with written_whole(self._path / _RECORD) as file:
                 file.write(json.dumps(record).encode())
@@ -346,11 +346,6 @@ def _read_record(path):
     if record["name"] != path.name:
         raise ValueError(f"its files are those of {shorten(record['name'])}")
     return record
-
-
-def _checksum(path):
-    with open_stream(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _save(fitted, path):
