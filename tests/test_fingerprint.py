@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import threading
+import types
 from collections import deque
 from functools import lru_cache, partial
 
@@ -158,6 +159,41 @@ def test_names_that_inner_functions_refer_to_are_followed(monkeypatch):
     before = describe(with_inner_functions)
     monkeypatch.setattr(f"{__name__}.STEP", 2)
     assert describe(with_inner_functions) != before
+
+
+def make_module(n_steps):
+    inner = types.ModuleType("own_package.inner")
+    inner.__file__, inner.step = "/home/me/inner.py", make(n_steps)
+    module = types.ModuleType("own_package")
+    module.__file__, module.inner, inner.own_package = "/home/me/own_package.py", inner, module
+    return module
+
+
+MODULE = make_module(1)
+
+
+def with_a_module(x):
+    return MODULE.inner.step(x)
+
+
+def test_what_a_function_takes_from_modules_of_the_user_is_followed(monkeypatch):
+    before = describe(with_a_module)
+    monkeypatch.setattr(f"{__name__}.MODULE", make_module(1))
+    assert describe(with_a_module) == before
+    monkeypatch.setattr(f"{__name__}.MODULE", make_module(2))
+    assert describe(with_a_module) != before
+
+
+def test_what_an_optimizer_does_not_shrink_is_told_apart():
+    import keras
+
+    def make_optimizer(name):
+        optimizer = keras.optimizers.AdamW()
+        optimizer.exclude_from_weight_decay(var_names=[name])
+        return optimizer
+
+    assert describe(make_optimizer("bias")) == describe(make_optimizer("bias"))
+    assert describe(make_optimizer("bias")) != describe(make_optimizer("gamma"))
 
 
 def test_tensors_are_told_by_their_content():

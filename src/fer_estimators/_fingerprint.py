@@ -75,9 +75,9 @@ def describe(value: Any, *, versions: bool = False) -> str:
     return _Describer(versions).describe(value)
 
 
-def digest(value: Any) -> str:
+def digest(value: Any, *, versions: bool = False) -> str:
     """Return the SHA-256 digest of :func:`describe`, in hexadecimal digits."""
-    return hashlib.sha256(describe(value).encode()).hexdigest()
+    return hashlib.sha256(describe(value, versions=versions).encode()).hexdigest()
 
 
 def digest_array(array: NDArray[Any]) -> str:
@@ -238,15 +238,32 @@ def _content(cell):
 
 
 def _find_globals(function):
-    """Return the global names that a function refers to, in inner functions, too."""
-    found, codes = {}, [function.__code__]
+    """Return the global names that a function refers to, in inner functions, too.
+
+    Of a module that is not part of a library, also what the function may take from it: all that
+    bears one of the names in its code.
+    """
+    found, codes, names = {}, [function.__code__], set()
     for code in codes:
         codes += [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
+        names.update(code.co_names)
         for instruction in dis.get_instructions(code):
             name = instruction.argval
             if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME") and name in function.__globals__:
                 found[name] = function.__globals__[name]
+    modules = list(filter(_is_own_module, found.values()))
+    for module in modules:
+        taken = {name: vars(module)[name] for name in sorted(names & vars(module).keys())}
+        found |= {f"{module.__name__}.{name}": value for name, value in taken.items()}
+        modules += [value for value in taken.values() if _is_own_module(value, but=modules)]
     return found
+
+
+def _is_own_module(value, but=()):
+    """Tell the modules that users write, which have no version, from those of libraries."""
+    file = getattr(value, "__file__", None)
+    is_own = isinstance(value, types.ModuleType) and file and not _is_of_a_library(file)
+    return bool(is_own) and value not in but
 
 
 def _find_values(value):
@@ -278,6 +295,13 @@ def _find_columns(table):
     return [column for _, column in table.items()]
 
 
+def _names_not_decayed(optimizer):
+    """Return the names that an optimizer excludes from weight decay, which its config lacks."""
+    pattern = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
+    # Keras joins them in the order of a set, which differs between processes.
+    return sorted(pattern.pattern.split("|")) if pattern else []
+
+
 def _find_state(value):
     """Return what makes an object what it is: what pickle would keep, or its attributes.
 
@@ -289,7 +313,8 @@ def _find_state(value):
     if hasattr(value, "get_config"):
         # Keras numbers the names of its objects within a process.
         config = {k: v for k, v in value.get_config().items() if k != "name"}
-        return [config, value.get_weights() if hasattr(value, "get_weights") else None]
+        weights = value.get_weights() if hasattr(value, "get_weights") else None
+        return [config, _names_not_decayed(value), weights]
     try:
         reduce = copyreg.dispatch_table.get(type(value))
         reduced = reduce(value) if reduce else value.__reduce_ex__(4)
