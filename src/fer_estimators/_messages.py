@@ -3,6 +3,7 @@
 import inspect
 import reprlib
 import sys
+import unicodedata
 import warnings
 from difflib import get_close_matches
 from typing import TypeVar
@@ -38,6 +39,32 @@ def suggest(word, known):
     names = {str(name).casefold(): str(name) for name in known}
     close = get_close_matches(str(word).casefold(), names, n=1)
     return f" Did you mean {names[close[0]]!r}?" if close else ""
+
+
+def find_alike(names):
+    """Group names that differ only in case, spaces or Unicode form.
+
+    Parameters
+    ----------
+    names : iterable
+        Only text is compared.
+
+    Returns
+    -------
+    list of list of str
+        Each group sorted; names like no other are left out.
+
+    Examples
+    --------
+    >>> find_alike(["Not sure", "happy", "not  sure", 1])
+    [['Not sure', 'not  sure']]
+    """
+    spellings: dict[str, set[str]] = {}
+    for name in names:
+        if isinstance(name, str):
+            plain = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+            spellings.setdefault(plain, set()).add(name)
+    return [sorted(group) for group in spellings.values() if len(group) > 1]
 
 
 def look_up(choice, registry, *, parameter, other="a callable"):

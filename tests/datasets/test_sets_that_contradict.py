@@ -38,6 +38,16 @@ def test_folder_of_another_class_or_split_in_a_class_folder_is_refused(
         load(fer_folder)
 
 
+@pytest.mark.parametrize("names", [("Joy", "joy"), ("g\xean\xe9", "ge\u0302ne\u0301")])
+def test_classes_that_people_would_read_alike_are_announced(tmp_path, fakes, image, names):
+    # A file system may take these names for one folder, an archive does not.
+    files = {f"train/{names[0]}/1.jpg": image(1), f"test/{names[1]}/2.jpg": image(2)}
+    path = fakes.zip(tmp_path / "set.zip", files)
+    with pytest.warns(UserWarning, match=r"differ only in case, spaces or Unicode form\. If"):
+        load_image_folder(path)
+    assert load_image_folder(path, classes=list(names)).target.tolist() == list(names)
+
+
 def test_splits_below_classes_are_refused(tmp_path, fakes, image):
     names = [f"{c}/{s}/1.jpg" for c in ("calm", "tense") for s in ("train", "test")]
     root = fakes.folder(tmp_path / "set", {name: image(i) for i, name in enumerate(names)})

@@ -127,8 +127,13 @@ def test_true_labels_that_stand_for_no_answer_are_refused():
 
 @pytest.mark.parametrize("wrong", ["Happy", "happy ", "HAPPY", "Not sure"])
 def test_labels_that_differ_in_case_or_spaces_are_refused(wrong):
-    with pytest.raises(ValueError, match="differ only in case or spaces"):
+    with pytest.raises(ValueError, match="differ only in case, spaces or Unicode form"):
         report(["happy", "sad"], [wrong, "sad"])
+
+
+def test_labels_that_look_the_same_are_refused():
+    with pytest.raises(ValueError, match=r"\['ge\\u0302ne\\u0301', 'g\\xean\\xe9'\] differ"):
+        report(["g\xean\xe9", "sad"], ["ge\u0302ne\u0301", "sad"])
 
 
 def test_labels_that_are_listed_may_differ_in_case():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
 
+from fer_estimators._messages import find_alike
 from fer_estimators.datasets._label_sets import LabelSet, look_up_labels, sets_with_folders
 from fer_estimators.datasets._layout import Layout
 from fer_estimators.datasets._loading import load, read_set, to_bunch
@@ -170,4 +171,9 @@ def _read(path, options, layout):
         reason = "labels are numbers of folders, which mean another emotion in each set"
         reason += f"; labels={fitting} fits them" if fitting else ""
         loaded.report.add(path, reason, "noted")
+    for alike in find_alike(names) if layout.labels is layout.classes is None else ():
+        loaded.report.warn(
+            f"the classes {alike!a} differ only in case, spaces or Unicode form. If they are one, "
+            "rename the folders; if not, name the classes in classes=[...]"
+        )
     return loaded

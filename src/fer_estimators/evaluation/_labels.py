@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fer_estimators._labels import is_missing, kind_of
-from fer_estimators._messages import suggest, warn
+from fer_estimators._messages import find_alike, suggest, warn
 from fer_estimators._probabilities import (
     as_ordered_columns,
     column_names,
@@ -169,18 +169,14 @@ def find_answered(
 
 
 def check_spelling(found: Iterable[Any], allowed: Iterable[Any] = ()) -> None:
-    """Refuse labels that differ in case or spaces alone, unless all of them are allowed."""
-    spellings: dict[str, set[str]] = {}
-    for label in found:
-        if isinstance(label, str):
-            spellings.setdefault(" ".join(label.split()).casefold(), set()).add(label)
+    """Refuse labels that people would read alike, unless all of them are allowed."""
     allowed = set(allowed)
-    alike = [sorted(words) for words in spellings.values() if len(words) > 1]
-    alike = [words for words in alike if not allowed.issuperset(words)]
+    alike = [words for words in find_alike(found) if not allowed.issuperset(words)]
     if alike:
         raise ValueError(
-            f"The labels {alike[0]!r} differ only in case or spaces; expected one spelling of "
-            "each class. Rename them, or list them all in `labels` if they are different classes."
+            f"The labels {alike[0]!a} differ only in case, spaces or Unicode form; expected one "
+            "spelling of each class. Rename them, or list them all in `labels` if they are "
+            "different classes."
         )
 
 

@@ -134,10 +134,11 @@ def classification_report(
     Raises
     ------
     ValueError
-        If the labels are empty, missing, of different length or kind, or differ only in case or
-        spaces; if `y_proba` does not hold probabilities, or its columns cannot be matched with
-        the labels or contradict them; if a name contradicts its label, or is a key of the dict
-        for something else ("accuracy", "macro avg", "groups", ...); if a weight is negative.
+        If the labels are empty, missing, of different length or kind, or differ only in case,
+        spaces or Unicode form; if `y_proba` does not hold probabilities, or its columns cannot be
+        matched with the labels or contradict them; if a name contradicts its label, or is a key
+        of the dict for something else ("accuracy", "macro avg", "groups", ...); if a weight is
+        negative.
     ImportError
         If ``output="frame"`` and pandas is not installed.
 
