@@ -59,6 +59,17 @@ def test_raf_db_is_read_through_its_list(draw_set, name, text):
     assert faces.split.tolist() == ["train", "test"]
 
 
+def test_aligned_faces_of_raf_db_are_taken_rather_than_their_photos(draw_set):
+    photos = [f"basic/Image/original/{stem}.jpg" for stem in ("train_00001", "test_0002")]
+    aligned = [photo.replace("original", "aligned")[:-4] + "_aligned.jpg" for photo in photos]
+    text = "train_00001.jpg 4\ntest_0002.jpg 6\n"
+    path = draw_set([*photos, *aligned[:1]], {"basic/EmoLabel/list_patition_label.txt": text})
+    faces = load_image_folder(path, labels="raf-db")
+    assert labels_of(faces) == {aligned[0]: "happy", photos[1]: "angry"}
+    ignored = "1 ignored: photo of which the aligned face is taken (basic/Image/original/train"
+    assert ignored in str(faces.report)
+
+
 def test_affectnet_is_read_from_folders_and_images_without_emotion_are_left_out(draw_set):
     path = draw_set([f"train/{code}/{code}.jpg" for code in range(11)])
     faces = load_image_folder(path, labels="affectnet")

@@ -45,8 +45,12 @@ def arrange_labelled(source, labels, options, report):
         raise DatasetError(f"{source.name!r} has 0 images; expected {labels.title}.")
     listed = _read_lists(source, labels, report)
     folders_tell = all(_code_of_folder(path, labels) for path in source.paths)
+    aligned = {_stem(path) for path in source.paths if _is_aligned(path)}
     items, faults = [], []
     for path in source.paths:
+        if _stem(path) in aligned and not _is_aligned(path):
+            report.add(path, "photo of which the aligned face is taken", "ignored")
+            continue
         told, split = _codes_of(path, labels, listed, folders_tell)
         emotions = {labels.codes.get(code, code) for code in told}
         if not told:
@@ -98,7 +102,16 @@ def _code_of_file(stem, labels):
 
 
 def _stem(path):
-    return os.path.splitext(path.rpartition("/")[2])[0].removesuffix(_ALIGNED).casefold()
+    return _base(path).removesuffix(_ALIGNED)
+
+
+def _is_aligned(path):
+    return _base(path).endswith(_ALIGNED)
+
+
+def _base(path):
+    """Return a file's name without folders and extension, in lower case."""
+    return os.path.splitext(path.rpartition("/")[2])[0].casefold()
 
 
 def _why_untold(labels, listed):
