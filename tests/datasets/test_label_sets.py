@@ -115,6 +115,11 @@ def test_ck_plus_is_read_from_its_table_of_pixels(tmp_path):
     with pytest.warns(UserWarning, match="no rows of disgust"):
         faces = load_image_folder(path, labels="ck+")
     assert faces.target.tolist() == ["angry", "neutral", "contempt"]
+    path.write_text("\n".join(["emotion,pixels", *[f"{code},{pixels}" for code in range(8)]]))
+    faces = load_image_folder(path, labels="ck+", color=True, image_size=24)
+    assert faces.images.shape == (8, 24, 24, 3)
+    assert (faces.images == 7).all()
+    assert faces.split.tolist() == ["all"] * 8
     path.write_text(f"emotion,pixels,Usage\n8,{pixels},Training")
     with pytest.raises(LabelError, match=r"emotion '8'.*Known emotions: 0 angry.*7 contempt"):
         load_image_folder(path, labels="ck+")

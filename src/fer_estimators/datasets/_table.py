@@ -18,6 +18,7 @@ from fer_estimators.datasets._emotions import (
     parse_emotion,
     parse_split,
 )
+from fer_estimators.datasets._layout import NO_SPLIT
 from fer_estimators.datasets._report import Loaded
 from fer_estimators.exceptions import BadImageWarning, DatasetError, LabelError, UnsafeArchiveError
 
@@ -84,6 +85,8 @@ class _Rows:
         self._name, self._columns, self._options = name, columns, options
         self._parse = parse_emotion if codes is None else codes.get
         self._emotions = EMOTIONS if codes is None else tuple(codes.values())
+        # FER2013 is loaded as its training split; other sets have none.
+        self._untold = "train" if codes is None else NO_SPLIT
         self._known = describe_emotions() if codes is None else describe_codes(codes)
         self._size = options.image_size or SIZE
         self._pixels = bytearray()
@@ -179,18 +182,22 @@ class _Rows:
         if missing:
             report.warn(f"no rows of {', '.join(missing)} in {self._name!r}")
         if "usage" not in self._columns:
-            report.add(self._name, "no column 'Usage': all rows given as 'train'", "noted")
+            reason = f"no column 'Usage': all rows given as {self._untold!r}"
+            report.add(self._name, reason, "noted")
 
     def _loaded(self, report):
         images = np.frombuffer(self._pixels, dtype=np.uint8).reshape(-1, *self._size)
         keys = zip(self._splits, self._codes, itertools.count(), strict=False)
         order = [row for *_, row in sorted(keys)]
         reorder_rows(images, order)
+        if self._options.color:
+            images = np.repeat(images[..., np.newaxis], 3, axis=-1)
+        splits = [SPLITS[self._splits[row]] for row in order]
         return Loaded(
             images,
             [self._emotions[self._codes[row]] for row in order],
             [f"{self._name}:{self._numbers[row]}" for row in order],
-            [SPLITS[self._splits[row]] for row in order],
+            splits if "usage" in self._columns else [self._untold] * len(order),
             report,
             n_rows=self._n_rows,
         )
