@@ -1,6 +1,5 @@
 """Tables and columns of pandas, which is optional."""
 
-from itertools import pairwise
 from typing import Any
 
 from fer_estimators._messages import warn
@@ -48,9 +47,13 @@ def warn_of_reordered_rows(**columns: Any) -> None:
         for name, values in columns.items()
         if hasattr(getattr(values, "index", None), "equals")
     }
-    for (first, index), (name, other) in pairwise(indices.items()):
-        reordered = len(index) == len(other) and not index.equals(other)
-        if reordered and set(index.tolist()) == set(other.tolist()):
+    last_of: dict[frozenset[Any], str] = {}
+    for name, other in indices.items():
+        rows = frozenset(other.tolist())
+        first = last_of.get(rows, name)
+        last_of[rows] = name
+        index = indices[first]
+        if len(index) == len(other) and not index.equals(other):
             warn(
                 f"{first} and {name} have the same index in another order, but are matched row by "
                 f"row: {index.tolist()[0]!r} with {other.tolist()[0]!r} first. If the index tells "

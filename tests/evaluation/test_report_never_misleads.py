@@ -312,6 +312,9 @@ def test_rows_in_another_order_are_told_by_their_index(reordered):
         RiskCoverageDisplay.from_predictions(y_true, proba)
     with pytest.warns(UserWarning, match=REORDERED):
         FaceGridDisplay.from_predictions(np.zeros((300, 8, 8)), y_true, y_pred)
+    y_pred.index += 1000
+    with pytest.warns(UserWarning, match="y_true and y_proba have the same index"):
+        report(y_true, y_pred, y_proba=proba)
     with pytest.warns(UserWarning, match="votes and y_proba have the same index"):
         vote_scores(proba.loc[y_true.index], proba, classes=SORTED)
 
