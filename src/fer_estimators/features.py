@@ -13,7 +13,11 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, check_memory
 
 from fer_estimators._backends.device import device_scope, resolve_device, same_device_here
-from fer_estimators._backends.process_state import DTYPE_POLICIES
+from fer_estimators._backends.process_state import (
+    DTYPE_POLICIES,
+    is_broken_fork,
+    refuse_broken_fork,
+)
 from fer_estimators._compat import HasMethods, Interval, StrOptions
 from fer_estimators._fingerprint import digest, digest_array
 from fer_estimators._frozen_network import BUILDING, POOLING, Recipe, digest_weights, get_network
@@ -253,7 +257,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Raises
         ------
         ValueError
-            If there are as many names as neither.
+            If there is another number of names.
         """
         are_images = input_features is not None and len(input_features) == 1
         return super().get_feature_names_out(None if are_images else input_features)
@@ -297,6 +301,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     def _get_network(self):
         """Return the network; build it on first use after unpickling."""
+        refuse_broken_fork()
         with BUILDING:
             if self._network is None:
                 self._network = get_network(self._recipe, self.device_, self._carried_weights)
@@ -315,7 +320,8 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        if "device_" in state:
+        # An error here would end a worker process while its pool waits for it.
+        if "device_" in state and not is_broken_fork():
             self.device_ = same_device_here(self.device_)
 
     def __sklearn_tags__(self) -> Tags:

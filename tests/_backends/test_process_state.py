@@ -91,11 +91,22 @@ with multiprocessing.get_context('fork').Pool(1) as pool:
 """
 
 
+# In place of the classifier.
+FORK_OF_FEATURES = """
+from fer_estimators import BackboneFeatures
+clf = BackboneFeatures('mobilenet_025', weights=None, image_size=32)
+"""
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.parametrize("method", ["fit", "predict"])
-def test_forks_after_a_fit_are_refused_at_once(method):
+@pytest.mark.parametrize(
+    ("method", "other"),
+    [("fit", ""), ("predict", ""), ("transform", FORK_OF_FEATURES)],
+)
+def test_forks_after_a_fit_are_refused_at_once(method, other):
+    code = FORK.replace("def use", f"{other}def use")
     done = subprocess.run(
-        [sys.executable, "-c", FORK, method], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", code, method], capture_output=True, text=True, timeout=120
     )
     assert "had started to compute" in done.stdout
     assert '"loky"' in done.stdout
