@@ -296,6 +296,16 @@ def test_memory_tells_parameters_and_weights_apart(faces, tmp_path, weights_file
     assert len(runs) == 3
 
 
+def test_memory_of_another_version_is_not_used(faces, tmp_path, runs, monkeypatch):
+    memory = str(tmp_path)
+    for _ in range(2):
+        make(memory=memory, backbone="mobilenet_025", image_size=32).fit_transform(faces.images)
+    assert len(runs) == 1
+    monkeypatch.setattr("fer_estimators.__version__", "99.0")
+    make(memory=memory, backbone="mobilenet_025", image_size=32).fit_transform(faces.images)
+    assert len(runs) == 2
+
+
 def test_memory_notices_that_files_changed_under_their_names(faces, image_files, tmp_path):
     paths = [tmp_path / name for name in image_files]
     files = ImageFiles(paths, faces.images.shape[1:])

@@ -33,7 +33,8 @@ class Recipe:
     ----------
     backbone : Backbone
     content : str
-        Digest of what the backbone computes: its functions may change under their names.
+        Digest of what the backbone computes: its functions may change under their names, those of
+        a library with its version.
     weights : str or None
         "imagenet", the SHA-256 digest of a weights file, or None for random ones.
     weights_path : str or None

@@ -288,7 +288,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         backbone = find_backbone(self.backbone)
         return Recipe(
             backbone=backbone,
-            content=digest(backbone),
+            content=digest(backbone, versions=True),
             weights=weights,
             weights_path=path,
             layer=self.layer,
