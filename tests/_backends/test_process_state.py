@@ -75,6 +75,16 @@ def test_keras_draws_as_always_outside_and_in_other_threads():
     assert make_seed() == expected
 
 
+def test_a_setting_that_swaps_channels_and_rows_is_refused(faces):
+    clf = CNNClassifier("tiny", augmentation=None, epochs=1)
+    keras.config.set_image_data_format("channels_first")
+    try:
+        with pytest.raises(ValueError, match=r"is 'channels_first'.*set_image_data_format"):
+            clf.fit(faces.images, faces.target)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+
+
 FORK = """
 import multiprocessing, pickle, sys
 from fer_estimators import CNNClassifier, make_faces

@@ -7,7 +7,11 @@ from typing import Literal
 import keras
 
 from fer_estimators._backends import get_backend
-from fer_estimators._backends.process_state import note_computation, refuse_broken_fork
+from fer_estimators._backends.process_state import (
+    note_computation,
+    refuse_broken_fork,
+    refuse_channels_first,
+)
 
 Device = Literal["cpu", "gpu"]
 
@@ -27,13 +31,15 @@ def resolve_device(device: Literal["auto", "cpu", "gpu"]) -> Device:
     Raises
     ------
     ValueError
-        For any other value, or if a GPU is requested and the backend sees none.
+        For any other value, if a GPU is requested and the backend sees none, or if Keras is set to
+        images with their channels first.
     RuntimeError
         In a fork of a process whose backend had started to compute.
     """
     if device not in ("auto", "cpu", "gpu"):
         raise ValueError(f"device={device!r} is unknown; expected 'auto', 'cpu' or 'gpu'.")
     refuse_broken_fork()
+    refuse_channels_first()
     note_computation()
     # As early as this: the threads are fixed by the first computation.
     _follow_thread_limit()

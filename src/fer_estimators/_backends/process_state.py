@@ -86,6 +86,23 @@ def refuse_broken_fork() -> None:
         )
 
 
+def refuse_channels_first() -> None:
+    """Raise where Keras' layers would take the rows of an image for its channels.
+
+    Raises
+    ------
+    ValueError
+        If ``image_data_format`` is "channels_first".
+    """
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError(
+            "Keras' image_data_format is 'channels_first', but images come with their channels "
+            "last, and its layers would take their rows for channels. Call "
+            "keras.config.set_image_data_format('channels_last'), or change it in "
+            "~/.keras/keras.json."
+        )
+
+
 @contextmanager
 def dtype_policy(name: str) -> Iterator[None]:
     """Make the layers that are built within the context in this precision.
