@@ -7,6 +7,8 @@ import keras
 import numpy as np
 import pytest
 
+from fer_estimators.evaluation import TrainingCurvesDisplay
+
 
 def test_warm_start_continues_where_the_last_fit_ended(make, faces):
     clf = make(warm_start=True, epochs=2).fit(faces.images, faces.target)
@@ -58,6 +60,15 @@ def test_partial_fit_learns_batch_by_batch(make, faces):
     assert clf.history_["learning_rate"] == pytest.approx([0.003, 0.003])
     assert n_steps(clf) == 6
     assert clf.predict(faces.images[:1]).shape == (1,)
+
+
+def test_history_has_a_value_for_each_epoch_with_and_without_validation(cnn, faces):
+    X, y = faces.images, faces.target
+    clf = cnn(warm_start=True, validation_fraction=None).fit(X, y)
+    clf.fit(X, y, validation_data=(X, y)).partial_fit(X, y)
+    assert {len(column) for column in clf.history_.values()} == {clf.n_epochs_} == {3}
+    assert np.isnan(clf.history_["val_accuracy"]).tolist() == [True, False, True]
+    TrainingCurvesDisplay.from_estimator(clf)
 
 
 def test_partial_fit_needs_the_classes_once(make, faces):

@@ -1,5 +1,6 @@
 """Callbacks that record, guard and end a training run."""
 
+import math
 import signal
 import threading
 from collections.abc import Callable
@@ -213,9 +214,11 @@ class Progress(keras.callbacks.Callback):
         return epochs
 
     def on_epoch_end(self, epoch, logs=None):
-        """Add an epoch."""
-        for name, value in logs.items():
-            self.history.setdefault(name, []).append(float(value))
+        """Add an epoch, with NaN for what was not computed in it or in those before."""
+        n_before = self.n_epochs
+        for name in {**self.history, **logs}:
+            column = self.history.setdefault(name, [math.nan] * n_before)
+            column.append(float(logs.get(name, math.nan)))
         self._epochs_in_phase += 1
         # Because of patience, or by a callback of the user's.
         self._stopped = bool(self.model.stop_training)

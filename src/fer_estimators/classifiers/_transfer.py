@@ -139,7 +139,7 @@ default="adam"
         The trained network, from pixels in 0..255 to probabilities.
     history_ : dict of str to list of float
         ``loss``, ``accuracy`` and ``learning_rate`` of each epoch of both phases, and
-        ``val_loss`` and ``val_accuracy`` if there was validation.
+        ``val_loss`` and ``val_accuracy`` if there was validation: NaN in epochs without.
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
     image_shape_ : tuple of int
