@@ -287,3 +287,14 @@ def make_transformer(factor):
 
 def test_methods_that_a_library_wrapped_are_told_by_their_code():
     assert describe(make_transformer(2)) != describe(make_transformer(3))
+
+
+def test_attributes_of_functions_count():
+    def scale(x):
+        return x * scale.factor
+
+    scale.factor = 1
+    before = describe(scale)
+    assert describe(scale) == before
+    scale.factor = 2
+    assert describe(scale) != before

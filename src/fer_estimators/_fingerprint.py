@@ -175,6 +175,7 @@ class _Describer:
             function.__kwdefaults__,
             cells,
             _find_globals(function),
+            vars(function),
         ]
         return f"{name} {hashlib.sha256(self.describe(parts).encode()).hexdigest()}"
 
