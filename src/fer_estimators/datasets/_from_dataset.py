@@ -74,8 +74,8 @@ def from_dataset(dataset: Any) -> tuple[ImageSequence | NDArray[Any], NDArray[An
         return _from_batches(dataset, (dataset[i] for i in range(dataset.num_batches)))
     if hasattr(dataset, "element_spec"):
         elements = dataset.as_numpy_iterator()
-        shape = getattr(dataset.element_spec[0], "shape", ())
-        return _from_batches(dataset, elements if len(shape) == 4 else map(_as_batch, elements))
+        shape = tuple(getattr(dataset.element_spec[0], "shape", ()))
+        return _from_batches(dataset, elements if _is_of_batch(shape) else map(_as_batch, elements))
     if hasattr(dataset, "batch_sampler"):
         return _from_batches(dataset, dataset)
     if hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__") and _is_pair(dataset):
@@ -168,6 +168,12 @@ def _from_batches(dataset, batches: Iterable):
     _refuse_empty(labels)
     classes = getattr(dataset, "class_names", None)
     return np.stack(images), _name_labels(np.asarray(labels), classes)
+
+
+def _is_of_batch(shape):
+    """Tell the shape of a batch, whose images may lack channels, from that of one image."""
+    may_be_image = shape[-1:] in ((1,), (3,)) or shape[:1] in ((1,), (3,))
+    return len(shape) == 4 or (len(shape) == 3 and not may_be_image)
 
 
 def _as_batch(pair):
