@@ -9,7 +9,7 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from fer_estimators._messages import warn
+from fer_estimators._messages import find_alike, warn
 
 
 def check_labels(y: ArrayLike) -> NDArray[Any]:
@@ -26,9 +26,10 @@ def check_labels(y: ArrayLike) -> NDArray[Any]:
     Raises
     ------
     ValueError
-        If `y` has another shape, a label is missing (None, NaN or pandas.NA), labels are bytes,
-        fractions, or of several kinds, which NumPy would make one: ``[1, "1"]``.
+        If `y` has another shape, a label is missing (None, NaN, pandas.NA or masked), labels are
+        bytes, fractions, or of several kinds, which NumPy would make one: ``[1, "1"]``.
     """
+    refuse_masked(y=y)
     y = y if hasattr(y, "ndim") or isinstance(y, (list, tuple)) else np.asarray(y)
     if np.ndim(y) == 2 and np.shape(y)[1] == 1:
         # scikit-learn's own words, for which its tools look; from there, it would blame this line.
@@ -42,7 +43,7 @@ def check_labels(y: ArrayLike) -> NDArray[Any]:
         if as_written.ndim == 1:
             _refuse_gaps_and_mixtures(as_written)
     labels = column_or_1d(y)
-    if labels.dtype.kind in "OS":
+    if labels.dtype.kind in "OSM":
         _refuse_gaps_and_mixtures(labels)
     assert_all_finite(labels, input_name="y")
     check_classification_targets(labels)
@@ -67,6 +68,52 @@ def _refuse_gaps_and_mixtures(labels):
             f"y mixes labels of several kinds ({' and '.join(first_of)}): {shown}. Write all "
             "of them in one way."
         )
+
+
+def refuse_masked(**arrays: Any) -> None:
+    """Refuse masked values, which most functions would read as if nothing were masked.
+
+    Parameters
+    ----------
+    **arrays : array-like or None
+        What belongs to the images one by one: labels, weights, probabilities.
+
+    Raises
+    ------
+    ValueError
+        If a value is masked.
+    """
+    for name, values in arrays.items():
+        if np.ma.is_masked(values):
+            raise ValueError(
+                f"{name} has {np.ma.count_masked(values)} masked values, but none may be missing. "
+                "Leave these images out, or fill the values."
+            )
+
+
+def warn_of_doubtful_classes(classes: NDArray[Any]) -> None:
+    """Warn of classes that are probably two spellings of one, or a missing label made text.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+    """
+    labels = classes.tolist()
+    for words in find_alike(labels):
+        warn(
+            f"The labels {words!a} differ only in case, spaces or Unicode form, and are "
+            "learned as different classes. Write them in one way if they are one class."
+        )
+    for label in labels:
+        if label in _MISSING_AS_TEXT:
+            warn(
+                f"y holds the label {label!r}, which is how NumPy and pandas write a missing "
+                "label as text. Leave these images out if their labels are missing."
+            )
+
+
+# Without "None", which is a class of some sets.
+_MISSING_AS_TEXT = ("nan", "NaN", "NaT", "<NA>")
 
 
 def kind_of(label: Any) -> str:

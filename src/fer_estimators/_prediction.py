@@ -114,8 +114,10 @@ class ImagePredictor:
         from sklearn.metrics import accuracy_score
 
         from fer_estimators._compat import check_sample_weight
+        from fer_estimators._labels import refuse_masked
 
         self._check_is_fitted()
+        refuse_masked(y=y, sample_weight=sample_weight)
         warn_of_unknown_labels(y, self.classes_)
         warn_of_reordered_rows(X=X, y=y, sample_weight=sample_weight)
         if sample_weight is not None:

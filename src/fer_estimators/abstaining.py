@@ -27,7 +27,7 @@ from fer_estimators._compat import (
     is_fitted,
     safe_indexing,
 )
-from fer_estimators._labels import check_labels
+from fer_estimators._labels import check_labels, refuse_masked
 from fer_estimators._messages import warn
 from fer_estimators._prediction import warn_of_unknown_labels
 from fer_estimators._probabilities import as_ordered_columns
@@ -291,6 +291,7 @@ class AbstainingClassifier(ClassifierWrapper):
             accuracy among the answered.
         """
         check_is_fitted(self)
+        refuse_masked(y=y, sample_weight=sample_weight)
         warn_of_unknown_labels(y, self.classes_)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, y, ensure_non_negative=True)

@@ -63,6 +63,8 @@ def test_images_unlike_those_of_fit_are_refused(fitted, faces, spoil, message):
         (lambda y: np.where(y == "sad", None, y.astype(object)), r"NaN or None \(y\["),
         (lambda y: pd.Series(y, dtype="string").where(y != "sad"), r"NaN or None \(y\["),
         (lambda y: np.char.encode(y), "decode"),
+        (lambda y: np.ma.array(y, mask=y == "sad"), "y has 20 masked values"),
+        (lambda y: np.where(y == "sad", np.datetime64("NaT"), np.datetime64("2013")), "NaN or"),
         (lambda y: y[:, np.newaxis] == np.unique(y), r"one-hot: pass y\.argmax"),
         (lambda y: np.linspace(0, 1, len(y)), "Unknown label type: continuous"),
     ],
@@ -255,3 +257,39 @@ def test_a_weight_that_trains_away_from_a_class_is_refused(cnn, faces, weight):
     weights = {**dict.fromkeys(faces.target_names, 1.0), "happy": weight}
     with pytest.raises(ValueError, match="class_weight holds happy: "):
         cnn(class_weight=weights).fit(faces.images, faces.target)
+
+
+@pytest.mark.parametrize("argument", ["sample_weight", "y_proba"])
+def test_masked_weights_and_probabilities_are_refused(cnn, fitted, faces, argument):
+    values = np.ones(140) if argument == "sample_weight" else np.full((140, 7), 1 / 7)
+    masked = np.ma.array(values, mask=np.arange(values.size).reshape(values.shape) == 3)
+    with pytest.raises(ValueError, match=f"{argument} has 1 masked values"):
+        cnn().fit(faces.images, faces.target, **{argument: masked})
+    if argument == "sample_weight":
+        with pytest.raises(ValueError, match="sample_weight has 1 masked values"):
+            fitted.score(faces.images, faces.target, sample_weight=masked)
+
+
+def test_masked_labels_have_no_score(fitted, faces):
+    y = np.ma.array(faces.target, mask=np.arange(140) == 3)
+    with pytest.raises(ValueError, match="y has 1 masked values"):
+        fitted.score(faces.images, y)
+
+
+@pytest.mark.parametrize("other", ["Happy", "happy ", "HAPPY"])
+def test_classes_that_look_alike_are_told(cnn, faces, other):
+    y = np.where(np.arange(140) % 2, faces.target, np.char.replace(faces.target, "happy", other))
+    with pytest.warns(UserWarning, match=rf"'{other}'.* differ only in case, spaces"):
+        assert len(cnn(validation_fraction=None).fit(faces.images, y).classes_) == 8
+
+
+def test_classes_in_two_forms_of_unicode_are_told(cnn, faces):
+    with pytest.warns(UserWarning, match="spaces or Unicode form"):
+        cnn().fit(faces.images, ["\u00e9", "e\u0301"] * 70)
+
+
+@pytest.mark.parametrize("missing", [np.nan, pd.NA])
+def test_a_missing_label_that_became_text_is_told(cnn, faces, missing):
+    y = np.array([missing, *faces.target[1:]]).astype(str)
+    with pytest.warns(UserWarning, match=f"the label '{missing}', which is how NumPy and pandas"):
+        cnn(validation_fraction=None).fit(faces.images, y)

@@ -326,3 +326,29 @@ def test_rows_of_other_names_or_in_the_same_order_are_not(reordered):
     # What `Series(clf.predict(X_test))` has beside rows out of a larger table.
     y_true.index += 1000
     report(y_true, y_pred)
+
+
+@pytest.mark.parametrize("name", ["y_true", "y_pred", "y_proba", "sample_weight", "groups"])
+def test_masked_values_are_refused(name):
+    given = {
+        "y_true": ["a", "b", "a"],
+        "y_pred": ["a", "b", "b"],
+        "y_proba": [[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]],
+        "sample_weight": [1, 1, 1],
+        "groups": ["x", "x", "y"],
+    }
+    masked = np.ma.array(given[name])
+    masked[1] = np.ma.masked
+    with pytest.raises(ValueError, match=f"{name} has [12] masked values"):
+        classification_report(**{**given, name: masked})
+
+
+def test_masked_votes_are_refused():
+    votes = np.ma.array([[3, 1], [0, 4]], mask=[[0, 1], [0, 0]])
+    with pytest.raises(ValueError, match="votes has 1 masked values"):
+        vote_scores(votes, [[0.6, 0.4], [0.2, 0.8]], classes=["happy", "neutral"])
+
+
+def test_weights_too_large_for_a_sum_are_refused():
+    with pytest.raises(ValueError, match=r"sample_weight reaches 1e\+308, too large for a sum"):
+        classification_report(["a", "b"], ["a", "b"], sample_weight=[1e308, 1e308])

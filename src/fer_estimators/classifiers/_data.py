@@ -254,6 +254,8 @@ def check_training_data(
         )
     check_consistent_length(images, labels)
     classes, codes = encode_labels(labels, classes)
+    if not warm:
+        _labels.warn_of_doubtful_classes(classes)
     soft = check_soft_labels(y_proba, codes, classes)
     weights = weigh(images, codes, classes, sample_weight, estimator.class_weight)
     if validation is not None:
@@ -372,6 +374,7 @@ def check_soft_labels(y_proba, codes, classes):
     """
     if y_proba is None:
         return None
+    _labels.refuse_masked(y_proba=y_proba)
     y_proba = as_ordered_columns(y_proba, classes, name="y_proba")
     y_proba = check_array(y_proba, input_name="y_proba", dtype=[np.float64, np.float32])
     expected = (len(codes), len(classes))
@@ -426,6 +429,7 @@ def weigh(images, codes, classes, sample_weight, class_weight):
     """
     if sample_weight is None and class_weight is None:
         return None
+    _labels.refuse_masked(sample_weight=sample_weight)
     weights = check_sample_weight(
         sample_weight, images, dtype=np.float64, copy=True, ensure_non_negative=True
     )

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fer_estimators._labels import refuse_masked
 from fer_estimators._statistics import gap_interval, score_accuracy
 from fer_estimators.evaluation._labels import as_objects, find_missing, of_one_kind
 
@@ -46,6 +47,7 @@ def describe_groups(
 
 
 def _check_groups(groups):
+    refuse_masked(groups=groups)
     groups = as_objects(groups)
     if groups.ndim != 1:
         raise ValueError(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fer_estimators._labels import is_missing, kind_of
+from fer_estimators._labels import is_missing, kind_of, refuse_masked
 from fer_estimators._messages import find_alike, suggest, warn
 from fer_estimators._probabilities import (
     as_ordered_columns,
@@ -23,6 +23,7 @@ _PLAIN_KINDS = {"names", "numbers", "bytes"}
 
 def check_labels(values, name):
     """Return labels as a one-dimensional array, or say what is wrong with them."""
+    refuse_masked(**{name: values})
     labels = as_objects(values)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
@@ -135,6 +136,7 @@ def check_weights(sample_weight: ArrayLike | None, n_samples: int) -> NDArray[np
     """Return sample weights as floats, or say what is wrong with them; None stays None."""
     if sample_weight is None:
         return None
+    refuse_masked(sample_weight=sample_weight)
     weights = np.asarray(sample_weight, dtype=float)
     if weights.shape != (n_samples,):
         raise ValueError(
@@ -150,6 +152,11 @@ def check_weights(sample_weight: ArrayLike | None, n_samples: int) -> NDArray[np
         )
     if not weights.any():
         raise ValueError("sample_weight is 0 for every face, expected more than 0 for some.")
+    if weights.max() > np.finfo(float).max / len(weights):
+        raise ValueError(
+            f"sample_weight reaches {weights.max():.3g}, too large for a sum. Divide all weights "
+            "by their largest one."
+        )
     return weights
 
 
@@ -226,6 +233,7 @@ def check_proba(
     answered = np.ones(n_samples, dtype=bool) if answered is None else answered
     answers = None if y_pred is None else y_pred[answered]
     seen = np.concatenate([labels for labels in (y_true, answers) if labels is not None])
+    refuse_masked(y_proba=y_proba)
     named = column_names(y_proba)
     if named is not None and classes is None:
         columns = _read_names(named, seen)

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
 from fer_estimators._frame import warn_of_reordered_rows
+from fer_estimators._labels import refuse_masked
 from fer_estimators._probabilities import column_names
 from fer_estimators._statistics import expected_calibration_error
 from fer_estimators.evaluation._labels import check_proba
@@ -65,6 +66,7 @@ def vote_scores(votes: ArrayLike, y_proba: ArrayLike, *, classes: ArrayLike) -> 
     (0.875, 0.875)
     """
     warn_of_reordered_rows(votes=votes, y_proba=y_proba)
+    refuse_masked(votes=votes)
     shares = _as_shares(votes, np.asarray(classes))
     y_proba, _ = check_proba(y_proba, classes, np.asarray(classes)[shares.argmax(axis=1)])
     # Networks that compute in half precision give sums that are a little off.
