@@ -21,7 +21,7 @@ class Comparison:
     reach : float
         What `ratio` should be, at least; with `at_most`, at most.
     higher_is_better : bool
-        Of the values; decides which way round the ratio is.
+        Whether higher values are better; decides which way round the ratio is.
     at_most : bool
     note : str
     """

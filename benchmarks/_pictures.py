@@ -33,7 +33,7 @@ def paste_faces(faces, side, *, tilt=0.0, random_state=0):
     faces : ndarray of shape (n, height, width), dtype uint8
         Grey levels of square crops.
     side : int
-        Of the pasted face, pixels.
+        Side of the pasted face, pixels.
     tilt : float, default=0
         Angle by which the face is turned, degrees, to either side.
     random_state : int, default=0

@@ -41,7 +41,7 @@ BATCH_SIZE = 512
 EPOCHS = 300
 # Four times the batch of NETWORKS, twice its learning rate.
 LEARNING_RATE = 0.2
-# Of what a pupil learns from; the rest are the votes.
+# The teacher's share of a pupil's targets; the rest are the votes.
 TEACHER_SHARE = 0.7
 _SECONDS_BETWEEN_CHECKPOINTS = 60
 

@@ -65,7 +65,7 @@ CONTINUATION = {
         "epochs": 32,
     },
 }
-# Of what the smaller network learns from; the rest is the label.
+# The teacher's share of the smaller network's targets; the rest is the label.
 TEACHER_SHARE = 0.7
 
 

@@ -23,7 +23,7 @@ class ImageSequence:
     image_shape : tuple of int
         ``(height, width)``, or ``(height, width, channels)``, pixels.
     dtype : dtype, default=uint8
-        Of the pixels.
+        Dtype of the pixels.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class ImageSequence:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the pixels."""
+        """Dtype of the pixels."""
         return self._dtype
 
     def __len__(self) -> int:

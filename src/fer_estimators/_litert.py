@@ -16,7 +16,7 @@ class LiteRTModel:
     Parameters
     ----------
     content : bytes
-        Of a file that may be run.
+        Content of a checked file.
     n_threads : int, default=1
 
     Attributes

@@ -25,7 +25,7 @@ def report(arguments: Sequence[str]) -> None:
     Parameters
     ----------
     arguments : sequence of str
-        Of the command line, after ``report``.
+        Arguments of the command line, after ``report``.
 
     Raises
     ------

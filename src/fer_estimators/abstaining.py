@@ -184,7 +184,7 @@ class AbstainingClassifier(ClassifierWrapper):
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            What the classifier takes: images, rows, file names.
+            Input of the classifier: images, rows, file names.
         y : array-like of shape (n_samples,)
             Labels.
         **params : dict
@@ -234,7 +234,7 @@ class AbstainingClassifier(ClassifierWrapper):
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            What the classifier takes.
+            Input of the classifier.
 
         Returns
         -------
@@ -257,7 +257,7 @@ class AbstainingClassifier(ClassifierWrapper):
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            What the classifier takes.
+            Input of the classifier.
 
         Returns
         -------
@@ -278,7 +278,7 @@ class AbstainingClassifier(ClassifierWrapper):
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            What the classifier takes.
+            Input of the classifier.
         y : array-like of shape (n_samples,)
             True labels.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -326,7 +326,7 @@ class AbstainingClassifier(ClassifierWrapper):
         if isinstance(self.cv, str) and self.cv == "prefit":
             name = type(self.estimator).__name__
             raise ValueError(
-                "cv='prefit' is not a way to hold samples out. Of a classifier that is fitted, "
+                "cv='prefit' is not a way to hold samples out. For a fitted classifier, "
                 f"pass FrozenEstimator({name}(...)) from sklearn.frozen and leave cv out: it is "
                 "kept as it is, and all samples choose the threshold."
             )
@@ -389,7 +389,7 @@ class AbstainingClassifier(ClassifierWrapper):
         bound = f" (lower 95 % bound {judged[best]:.3f})" if self.cautious else ""
         relax = ", or cautious=False to go by the accuracy itself" if self.cautious else ""
         return (
-            f"target_accuracy={self.target_accuracy!r} is reached at no threshold on the "
+            f"target_accuracy={self.target_accuracy!r} is not reached at any threshold on the "
             f"{n_samples} held-out samples: the best one answers "
             f"{round(coverage[best] * n_samples)} of them with an accuracy of "
             f"{accuracy[best]:.3f}{bound}. Give more samples or a better classifier, or pass a "
@@ -410,8 +410,8 @@ class AbstainingClassifier(ClassifierWrapper):
             )
         if label in classes.tolist():
             raise ValueError(
-                f"abstain_label={label!r} is one of the classes {classes.tolist()!r}, so that "
-                "nobody could tell an answer from none. Pass another abstain_label."
+                f"abstain_label={label!r} is one of the classes {classes.tolist()!r}, so "
+                "answers and abstentions would look the same. Pass another abstain_label."
             )
         return label
 

@@ -292,7 +292,7 @@ def add_augmentation(network: keras.Model, augmentation: str | Callable | None) 
     Returns
     -------
     keras.Model
-        Of the same input and output.
+        A model with the same input and output.
 
     Examples
     --------

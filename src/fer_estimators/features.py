@@ -225,7 +225,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Returns
         -------
         ndarray of shape (n, n_features), dtype float32
-            Of dtype float64 with ``dtype_policy="float64"``.
+            The dtype is float64 with ``dtype_policy="float64"``.
 
         Raises
         ------

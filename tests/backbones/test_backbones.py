@@ -94,7 +94,7 @@ def told_of(path):
         (lambda data: b"\n<!DOCTYPE html><title>404</title>", "a web page"),
         (lambda data: b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
         (lambda data: b"PK\3\4" + data, "a zip archive, perhaps a whole model"),
-        (lambda data: b"random", r"no HDF5 file, as it begins with b'random'"),
+        (lambda data: b"random", r"not an HDF5 file, as it begins with b'random'"),
         (lambda data: data[:-1], "an HDF5 file that is cut short or damaged"),
         (lambda data: data[:100], "an HDF5 file that is cut short or damaged"),
         (lambda data: data, "a whole HDF5 file, perhaps of another network"),

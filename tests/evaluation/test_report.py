@@ -317,7 +317,7 @@ def test_series_of_any_type_of_text_are_labels(labels, dtype):
     ("y_true", "y_pred", "message"),
     [
         ([], [], r"y_true is empty \(0 labels\), expected at least 1"),
-        (["sad"], ["sad", "sad"], r"y_true has 1, y_pred has 2: expected one entry a face"),
+        (["sad"], ["sad", "sad"], r"y_true has 1, y_pred has 2: expected one entry per face"),
         (["sad", None], ["sad", "sad"], r"y_true has 1 missing labels .* first at index 1"),
         ([0.0, 1.0], [0.0, np.nan], r"y_pred has 1 missing labels .* first at index 1"),
         (["sad"], [4], r"y_true holds names such as 'sad', but y_pred holds numbers such as 4"),
@@ -338,7 +338,7 @@ def test_bad_labels_are_named(y_true, y_pred, message):
         ({"output": "txt"}, ValueError, r"output='txt' is unknown.*mean 'text'\?"),
         ({"n_confusions": -1}, ValueError, r"n_confusions=-1 is negative"),
         ({"n_confusions": 1.5}, TypeError, r"n_confusions=1.5 is a float"),
-        ({"groups": ["a"]}, ValueError, r"groups has 1: expected one entry a face"),
+        ({"groups": ["a"]}, ValueError, r"groups has 1: expected one entry per face"),
         ({"groups": [None] * 200}, ValueError, r"groups has 200 missing values"),
         ({"groups": np.zeros((200, 2))}, ValueError, r"groups has shape \(200, 2\)"),
         ({"sample_weight": [1.0]}, ValueError, r"sample_weight has 1"),

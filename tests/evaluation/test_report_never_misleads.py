@@ -223,7 +223,7 @@ def test_rows_of_other_faces_are_reported(predictions):
         ([1, 1, np.nan], r"first at index 2: nan"),
         ([np.inf, 1, 1], r"first at index 0: inf"),
         ([0, 0, 0], r"is 0 for every face"),
-        ([1, 1], r"sample_weight has 2: expected one entry a face"),
+        ([1, 1], r"sample_weight has 2: expected one entry per face"),
         ([[1], [1], [1]], r"has shape \(3, 1\), expected \(3,\)"),
     ],
 )

@@ -216,7 +216,7 @@ def test_the_size_is_found_inside_of_searches_and_pipelines():
         (
             lambda: DummyClassifier().fit(np.zeros((2, 64)), ["a", "b"]),
             ValueError,
-            "does not tell the size",
+            "does not say the size",
         ),
     ],
 )

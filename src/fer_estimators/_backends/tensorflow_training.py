@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from fer_estimators._compat import data_adapter_class, flatten_layers
 
-# Of the layers that TensorFlow's fused kernel may stand in for.
+# Precisions of the layers that TensorFlow's fused kernel may replace.
 _FUSED_DTYPES = ("float32", "bfloat16")
 # oneDNN's kernel for bfloat16 takes ten times as long for any other number of channels.
 _BFLOAT16_CHANNELS = 16

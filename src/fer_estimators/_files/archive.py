@@ -109,7 +109,7 @@ class Archive:
         self._file.seek(offset)
         header = self._file.read(_LOCAL_HEADER.size)
         if len(header) < _LOCAL_HEADER.size or not header.startswith(_SIGNATURE):
-            raise zipfile.BadZipFile("no member where the table of contents has one")
+            raise zipfile.BadZipFile("there is no member where the table of contents lists one")
         _, flags, method, *said, name_length, more = _LOCAL_HEADER.unpack(header)
         # In one go, as each read costs as much as the checks.
         data = self._file.read(name_length + more + packed_size)

@@ -166,6 +166,6 @@ def refuse_filling():
     if ImageFile.LOAD_TRUNCATED_IMAGES:
         raise DatasetError(
             "PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set to True, so that truncated images would "
-            "come half grey and unnoticed; set it to False, and pass on_error='skip' to leave "
+            "be loaded half grey and unnoticed; set it to False, and pass on_error='skip' to leave "
             "such images out"
         )

@@ -71,7 +71,7 @@ def write_weights(
     path : path-like
         A file that is there is replaced; ``~`` stands for the home folder.
     arrays : mapping of str to ndarray
-        Of booleans, integers, float16, bfloat16, float32 or float64, in any shape.
+        Arrays of booleans, integers, float16, bfloat16, float32 or float64, in any shape.
     metadata : mapping of str to JSON
         What :func:`json.dumps` takes.
     kind : {"model file", "checkpoint"}, default="model file"

@@ -13,7 +13,7 @@ def convolution(x, filters, *, strides=1, relu=True, name):
     strides : int, default=1
     relu : bool, default=True
     name : str
-        Of the convolution; the other layers' names begin with it.
+        Name of the convolution; the other layers' names begin with it.
 
     Returns
     -------

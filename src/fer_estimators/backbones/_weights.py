@@ -56,7 +56,7 @@ def explain_cache(owner, error):
         if fault
     )
     return WeightsNotFoundError(
-        f"The ImageNet weights of {owner} are not whole in Keras' cache ({folder}) and could not "
+        f"The ImageNet weights of {owner} are incomplete in Keras' cache ({folder}) and could not "
         f"be downloaded: {error}.{named} Go online once, or copy the file there, or pass "
         "weights=<path>."
     )
@@ -71,7 +71,7 @@ def _find_fault(path):
     if not start:
         return "empty"
     if not start.startswith(_HDF5):
-        return recognise(start) or f"no HDF5 file, as it begins with {start[:8]!r}"
+        return recognise(start) or f"not an HDF5 file, as it begins with {start[:8]!r}"
     try:
         h5py.File(path, "r").close()
     except OSError:

@@ -127,7 +127,7 @@ def _join(bunch, table, n_rows):
         return _join_files(bunch, table)
     if table.rows is None:
         raise DatasetError(
-            f"{table.name!r} tells files and no rows, but the images come from a csv table. Pass "
+            f"{table.name!r} names files and not rows, but the images come from a csv table. Pass "
             "Microsoft's fer2013new.csv, or add a column 'row' (of fer2013.csv, counted from 0)."
         )
     rows = np.array([int(name.rpartition(":")[2]) - 2 for name in bunch.filenames])

@@ -53,14 +53,14 @@ class LabelSet:
     Parameters
     ----------
     title : str
-        What messages call the set.
+        Name of the set in messages.
     codes : mapping of str to str or None
         The emotion that each number or abbreviation stands for, in lower case; None for images
         that show no emotion of the eight, which are left out.
     source : str
         Where the set is described.
     licence : str
-        What is known of its terms.
+        Its terms of use, as far as they are known.
     file_name : str, default=None
         Regular expression that each image's name, without extension, matches in any case; its
         group ``emotion`` is one of `codes`. None where folders or lists tell the emotion.
@@ -306,9 +306,9 @@ def check_numbered_folders(names: Iterable[str], source: str) -> None:
     Parameters
     ----------
     names : iterable of str
-        Of class folders, without their parents.
+        Names of class folders, without their parents.
     source : str
-        What messages call the set.
+        Name of the set in messages.
 
     Raises
     ------

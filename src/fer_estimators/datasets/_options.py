@@ -85,7 +85,7 @@ def check_split(split):
     if unknown or not names:
         known = [*SPLITS, *(alias for more in SPLIT_ALIASES.values() for alias in more), "all"]
         raise ValueError(
-            f"split={split!r} names no split of {', '.join(map(repr, SPLITS))}, or 'all'."
+            f"split={split!r} does not name a split of {', '.join(map(repr, SPLITS))}, or 'all'."
             + (suggest(unknown[0], known) if unknown else "")
         )
     found = {parse_split(name) for name in names}

@@ -22,7 +22,7 @@ _IMAGE_EXTENSIONS = frozenset(EXTENSIONS) | _REFUSED_EXTENSIONS
 _TABLE_EXTENSIONS = (".csv", ".csv.gz")
 _LIST_EXTENSIONS = (".txt", ".lst")
 _SYSTEM_FILES = frozenset(("thumbs.db", "desktop.ini", "__macosx"))
-#: Of the files of a cache, which may stand inside the set.
+#: Suffix of cache files, which may lie inside the set.
 CACHE_EXTENSION = ".fercache"
 
 

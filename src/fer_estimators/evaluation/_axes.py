@@ -8,8 +8,8 @@ import numpy as np
 # Okabe and Ito's colours for all kinds of colour vision; their lightness differs in greyscale
 # too, and no display relies on colour alone.
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
-# Of a face in a grid, whose width is 1: its side in inches, the distance to the next face, the
-# height of a line of text, and the margin around all.
+# Sizes in a grid of faces, where a face has a width of 1: its side in inches, the distance to the
+# next face, the height of a line of text, and the margin around all.
 _SIDE, _GAP, LINE, _MARGIN = 1.15, 0.08, 0.20, 0.04
 
 

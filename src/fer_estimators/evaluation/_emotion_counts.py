@@ -80,7 +80,7 @@ class EmotionCountsDisplay:
         Parameters
         ----------
         bunch : Bunch
-            What a loader returned: ``target`` and, where it has splits, ``split``.
+            Result of a loader: ``target`` and, where it has splits, ``split``.
 
         ax : matplotlib Axes, default=None
             Where to draw. None makes a new figure.
@@ -97,7 +97,7 @@ class EmotionCountsDisplay:
         if not hasattr(bunch, "target"):
             raise TypeError(
                 f"bunch is a {type(bunch).__name__} without `target`, expected what a loader "
-                "returned. Of labels alone pass them to `from_labels`."
+                "returned. Pass labels alone to `from_labels`."
             )
         return cls.from_labels(bunch.target, split=getattr(bunch, "split", None), ax=ax)
 
@@ -178,7 +178,7 @@ class EmotionCountsDisplay:
         Returns
         -------
         pandas.DataFrame
-            One row a split, one column an emotion.
+            One row for each split, one column for each emotion.
 
         Raises
         ------

@@ -35,16 +35,16 @@ class EmotionTimelineDisplay:
         Seconds, ascending for each face.
 
     ids : array-like of shape (n_rows,)
-        Which face it is.
+        Number of the face.
 
     probabilities : array-like of shape (n_rows, n_emotions)
         0 to 1.
 
     answers : sequence of n_rows labels
-        What the classifier said: one of `emotions`, or another word for "not sure".
+        Answers of the classifier: one of `emotions`, or another word for "not sure".
 
     emotions : sequence of n_emotions labels
-        Of the columns of `probabilities`.
+        Labels of the columns of `probabilities`.
 
     Attributes
     ----------

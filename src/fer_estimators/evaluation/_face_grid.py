@@ -62,7 +62,7 @@ class FaceGridDisplay:
         Number of faces beside each other.
 
     abstain_label : str or int, default="not sure"
-        What stands in `y_pred` for no answer, which is neither right nor wrong.
+        Label in `y_pred` for no answer, which counts as neither right nor wrong.
 
     Attributes
     ----------
@@ -118,12 +118,12 @@ class FaceGridDisplay:
         random_state: int | np.random.RandomState | None = None,
         ax: Axes | None = None,
     ) -> Self:
-        """Draw samples of a dataset, one row an emotion.
+        """Draw samples of a dataset, one row for each emotion.
 
         Parameters
         ----------
         bunch : Bunch
-            What a loader returned: ``images`` and ``target``.
+            Result of a loader: ``images`` and ``target``.
 
         n_per_emotion : int, default=7
             Number of faces of each emotion; fewer where there are fewer.
@@ -266,7 +266,7 @@ class FaceGridDisplay:
             Chooses the faces for ``select="random"``.
 
         abstain_label : str or int, default="not sure"
-            What stands in `y_pred` for no answer, which is neither right nor wrong.
+            Label in `y_pred` for no answer, which counts as neither right nor wrong.
 
         ax : matplotlib Axes, default=None
             Where to draw. None makes a new figure.
@@ -394,7 +394,7 @@ class FaceGridDisplay:
         Returns
         -------
         pandas.DataFrame
-            One row a face: ``index`` into the data where it is known, ``true`` and, for
+            One row for each face: ``index`` into the data where it is known, ``true`` and, for
             predictions, ``predicted`` and ``confidence``.
 
         Raises

@@ -36,7 +36,7 @@ def split_at_last_map(network):
     tail : keras.Model
         From the map to the probabilities.
     name : str
-        Of the layer that gives the map.
+        Name of the layer that gives the map.
 
     Raises
     ------

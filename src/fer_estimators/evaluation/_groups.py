@@ -51,7 +51,7 @@ def _check_groups(groups):
     groups = as_objects(groups)
     if groups.ndim != 1:
         raise ValueError(
-            f"groups has shape {groups.shape}, expected (n_samples,): one group a face. "
+            f"groups has shape {groups.shape}, expected (n_samples,): one group per face. "
             "Report on one grouping at a time."
         )
     missing = find_missing(groups)

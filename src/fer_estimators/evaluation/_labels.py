@@ -29,8 +29,8 @@ def check_labels(values, name):
         labels = labels[:, 0]
     if labels.ndim != 1:
         raise ValueError(
-            f"{name} has shape {labels.shape}, expected (n_samples,): one label a face. "
-            "Of one-hot rows or probabilities pass `classes[rows.argmax(axis=1)]`."
+            f"{name} has shape {labels.shape}, expected (n_samples,): one label per face. "
+            "For one-hot rows or probabilities, pass `classes[rows.argmax(axis=1)]`."
         )
     if len(labels) == 0:
         raise ValueError(f"{name} is empty (0 labels), expected at least 1.")
@@ -72,7 +72,7 @@ def of_one_kind(array, name):
     nested = [value for value in kinds.values() if isinstance(value, (list, tuple, np.ndarray))]
     if nested:
         raise ValueError(
-            f"{name} holds rows such as {nested[0]!r}, expected shape (n_samples,): one value a "
+            f"{name} holds rows such as {nested[0]!r}, expected shape (n_samples,): one value per "
             "face."
         )
     return np.array(values) if kinds.keys() <= _PLAIN_KINDS else array
@@ -110,7 +110,7 @@ def check_same_length(**arrays):
     lengths = {name: len(array) for name, array in arrays.items() if array is not None}
     if len(set(lengths.values())) > 1:
         received = ", ".join(f"{name} has {length}" for name, length in lengths.items())
-        raise ValueError(f"{received}: expected one entry a face in each. Pass the same faces.")
+        raise ValueError(f"{received}: expected one entry per face in each. Pass the same faces.")
 
 
 def check_same_kind(y_true, y_pred):
@@ -140,7 +140,7 @@ def check_weights(sample_weight: ArrayLike | None, n_samples: int) -> NDArray[np
     weights = np.asarray(sample_weight, dtype=float)
     if weights.shape != (n_samples,):
         raise ValueError(
-            f"sample_weight has shape {weights.shape}, expected ({n_samples},): one weight a face."
+            f"sample_weight has shape {weights.shape}, expected ({n_samples},): one per face."
         )
     bad = ~np.isfinite(weights) | (weights < 0)
     if bad.any():
@@ -243,7 +243,7 @@ def check_proba(
     proba = np.asarray(y_proba, dtype=float)
     if proba.ndim != 2 or len(proba) != n_samples:
         raise ValueError(
-            f"y_proba has shape {proba.shape}, expected ({n_samples}, n_classes): one row a "
+            f"y_proba has shape {proba.shape}, expected ({n_samples}, n_classes): one row per "
             "face. Pass what `clf.predict_proba` returned for the same faces."
         )
     _check_probabilities(proba)
@@ -290,7 +290,7 @@ def _check_columns(columns: NDArray[Any], n_columns: int, *, are_given: bool) ->
         source = "classes has" if are_given else "y_true and y_pred hold"
         raise ValueError(
             f"y_proba has {n_columns} columns, but {source} {len(columns)} labels "
-            f"{columns.tolist()!r}; expected one column a class. Pass `classes=clf.classes_`."
+            f"{columns.tolist()!r}; expected one column per class. Pass `classes=clf.classes_`."
         )
     if len(columns) < 2 or len(set(columns.tolist())) < len(columns):
         raise ValueError(

@@ -121,7 +121,7 @@ def classification_report(
         labels are numbers). It is not a class. None counts every prediction as an answer.
 
     output : {"text", "dict", "frame"}, default="text"
-        What to return.
+        Type of the result.
 
     Returns
     -------

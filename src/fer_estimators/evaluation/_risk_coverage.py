@@ -243,8 +243,8 @@ class RiskCoverageDisplay:
         Returns
         -------
         pandas.DataFrame
-            One row a threshold: ``threshold``, ``coverage``, ``accuracy`` and its 95 % Wilson
-            bounds ``accuracy_low`` and ``accuracy_high``.
+            One row for each threshold: ``threshold``, ``coverage``, ``accuracy`` and its 95 %
+            Wilson bounds ``accuracy_low`` and ``accuracy_high``.
 
         Raises
         ------
@@ -274,7 +274,7 @@ def selective_scores(estimator: Any, X: ArrayLike, y: ArrayLike) -> dict[str, fl
     estimator : AbstainingClassifier, or Pipeline or search with one inside
         Fitted. Any prediction that is not in its ``classes_`` counts as unanswered.
     X : array-like of shape (n_samples, ...)
-        What the classifier takes.
+        Input of the classifier.
     y : array-like of shape (n_samples,)
         True labels.
 

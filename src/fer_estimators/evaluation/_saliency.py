@@ -237,7 +237,7 @@ class SaliencyDisplay:
         Returns
         -------
         pandas.DataFrame
-            One row a face: ``true`` and ``probability`` where they are known, ``explained``,
+            One row for each face: ``true`` and ``probability`` where they are known, ``explained``,
             the centre of the evidence as ``row`` and ``column`` (pixels from the upper left
             corner; NaN where there is none), and ``area``, the share of the face on which it is
             at least half of its highest value.
@@ -274,8 +274,8 @@ def _find_classifier(estimator, X):
         raise TypeError(
             f"estimator is a {type(estimator).__name__}, expected a CNNClassifier, a "
             "TransferClassifier or a Pipeline that ends with one: Grad-CAM needs the gradients of "
-            "a network. Of a search pass `search.best_estimator_`, of a wrapper the classifier "
-            "inside it."
+            "a network. For a search, pass `search.best_estimator_`, for a wrapper, the "
+            "classifier inside it."
         )
     check_is_fitted(estimator)
     return estimator, X

@@ -94,7 +94,7 @@ class TrainingCurvesDisplay:
         if not hasattr(final, "history_"):
             raise NotFittedError(
                 f"This {type(final).__name__} has no history_, expected that of a training run. "
-                "Call `fit` first; of a search pass `search.best_estimator_`."
+                "Call `fit` first; for a search, pass `search.best_estimator_`."
             )
         return cls.from_history(
             final.history_, best_epoch=getattr(final, "best_epoch_", None), ax=ax
@@ -197,7 +197,7 @@ class TrainingCurvesDisplay:
         Returns
         -------
         pandas.DataFrame
-            One row an epoch, counted from 1, one column a curve.
+            One row for each epoch, counted from 1, and one column for each curve.
 
         Raises
         ------
@@ -219,7 +219,7 @@ def _check_history(history):
     lengths = {name: len(values) for name, values in curves.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(
-            f"history has curves of different length {lengths!r}, expected one value an epoch "
+            f"history has curves of different length {lengths!r}, expected one value per epoch "
             "in each. Pass one training run at a time."
         )
     return curves

@@ -55,9 +55,9 @@ class Facts:
     digest : str
         SHA-256 of the file, in hexadecimal digits. An empty one is not checked.
     library_version : str
-        Of fer-estimators.
+        Version of fer-estimators.
     format_version : int
-        Of this record.
+        Version of this record.
     """
 
     classes: list

@@ -28,8 +28,8 @@ MAGIC = b"TFL3"
 _MAX_OPERATORS = 5_000
 _MAX_TENSORS = 20_000
 _MAX_VALUES = 2**28
-# Of what a network of convolutions is converted to. No control flow, no variables, no custom code,
-# nothing that makes more values than its constants tell.
+# The operators to which convolutional networks are converted. No control flow, no variables, no
+# custom code, nothing that makes more values than its constants tell.
 _OPERATORS = """
     ADD AVERAGE_POOL_2D CAST CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEQUANTIZE DIV ELU EXP
     EXPAND_DIMS FULLY_CONNECTED GATHER GELU HARD_SWISH LEAKY_RELU LOG LOGISTIC MAXIMUM MAX_POOL_2D

@@ -111,7 +111,7 @@ def check_content(content: bytes, name: str) -> NetworkFile:
     Parameters
     ----------
     content : bytes
-        Of a file.
+        Content of a file.
     name : str
         The file, for the errors.
 
@@ -203,12 +203,12 @@ def _complete(file, network, classes):
         if classes is not None and classes != file.facts.classes:
             raise ValueError(
                 f"classes={classes!r:.200} differ from those in {file.name}, "
-                f"{file.facts.classes!r:.200}. Leave classes out: the file tells them."
+                f"{file.facts.classes!r:.200}. Leave classes out: the file contains them."
             )
         return file.facts
     if classes is None:
         raise ValueError(
-            f"{file.name} does not tell its classes: it was not written by `export_classifier`. "
+            f"{file.name} does not contain its classes: it was not written by `export_classifier`. "
             f"Pass classes=, the labels of its {network.n_classes} outputs in their order; its "
             "network must take pixels in 0..255 and return probabilities."
         )

@@ -94,7 +94,7 @@ def anchor_centres(height: int, width: int) -> NDArray[Any]:
     Parameters
     ----------
     height, width : int
-        Of the input, pixels.
+        Size of the input, pixels.
 
     Returns
     -------

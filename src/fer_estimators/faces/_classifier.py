@@ -119,9 +119,9 @@ class CropClassifier:
         (said,), decided = self.classifier.predict(self._as_input(crop)), self.decide(proba)
         if said != decided:
             warn(
-                f"predict of {_show(self.classifier)} says {said!r} of a picture of noise, but the "
-                f"highest of its probabilities is that of {decided!r}. The recognizer goes by the "
-                "probabilities: a threshold of predict is not applied."
+                f"predict of {_show(self.classifier)} returns {said!r} for a picture of noise, but "
+                f"the highest of its probabilities is that of {decided!r}. The recognizer uses the "
+                "probabilities, so a threshold of predict is not applied."
             )
 
 
@@ -157,7 +157,7 @@ def _choose_shape(classifier, image_shape):
     known = _find_image_shape(classifier)
     if image_shape is None and known is None:
         raise ValueError(
-            f"{_show(classifier)} does not tell the size of its images (it has no image_shape_)."
+            f"{_show(classifier)} does not say the size of its images (it has no image_shape_)."
             f"{_describe_rows(classifier)} Pass it: EmotionRecognizer(classifier, "
             "image_shape=(48, 48)), with a third number, 3, for RGB."
         )

@@ -127,14 +127,14 @@ def place_labels(
     boxes : sequence of (left, top, right, bottom)
         Pixels.
     sizes : sequence of (width, height)
-        Of the labels, pixels.
+        Sizes of the labels, pixels.
     canvas : (width, height)
-        Of the picture, pixels.
+        Size of the picture, pixels.
 
     Returns
     -------
     list of (left, top)
-        Of the labels, pixels.
+        Places of the labels, pixels.
     """
     placed: list[tuple[float, float, float, float]] = []
     for box, (width, height) in zip(boxes, sizes, strict=True):

@@ -50,7 +50,7 @@ def check_face(face: Face, height: int, width: int) -> None:
     ----------
     face : Face
     height, width : int
-        Of the photo, pixels.
+        Size of the photo, pixels.
 
     Raises
     ------
@@ -62,8 +62,8 @@ def check_face(face: Face, height: int, width: int) -> None:
     """
     if not isinstance(face, Face):
         raise TypeError(
-            f"{face!r:.80} is of type {type(face).__name__}, but a Face is expected. Of a box "
-            "(left, top, width, height) make one: Face(box)."
+            f"{face!r:.80} is of type {type(face).__name__}, but a Face is expected. Make "
+            "one from a box (left, top, width, height): Face(box)."
         )
     faults = list(_faults(face, height, width))
     if faults:

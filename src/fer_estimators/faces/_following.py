@@ -74,7 +74,7 @@ def find_near(
     ----------
     frame : ndarray of shape (height, width, 3), dtype uint8
     face : Face
-        Of an earlier frame.
+        A face of an earlier frame.
     detect : callable
         From an RGB array to a list of Face.
 

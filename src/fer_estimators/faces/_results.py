@@ -165,9 +165,9 @@ class Recognition:
         Returns
         -------
         pandas.DataFrame
-            One row a face: `file` (or `frame_number`, `time` in seconds and `id`), `left`, `top`,
-            `width` and `height` in pixels, `score`, `emotion`, `probability`, and `p_` and the
-            name for the probability of each emotion.
+            One row for each face: `file` (or `frame_number`, `time` in seconds and `id`), `left`,
+            `top`, `width` and `height` in pixels, `score`, `emotion`, `probability`, and `p_` and
+            the name for the probability of each emotion.
 
         Raises
         ------

@@ -109,7 +109,7 @@ def lower_by_clutter(scores: NDArray[Any], first_scores: NDArray[Any]) -> NDArra
     ----------
     scores : ndarray of shape (n_candidates,)
     first_scores : ndarray of shape (n_candidates,)
-        Of the search.
+        Scores of the search.
 
     Returns
     -------

@@ -69,8 +69,8 @@ def open_source(source: Any, fps: float | None = None) -> FrameSource:
     is_stored = isinstance(source, (str, os.PathLike, Integral))
     if is_stored and fps is not None:
         raise ValueError(
-            f"fps={fps!r} is for an iterable of frames; {source!r} tells the times of its frames "
-            "itself. Leave fps out."
+            f"fps={fps!r} is for an iterable of frames; {source!r} has its own frame times. "
+            "Leave fps out."
         )
     if isinstance(source, Integral):
         return StoredVideo(*_find_camera(source), name=f"camera {source}")

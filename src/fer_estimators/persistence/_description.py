@@ -154,7 +154,7 @@ def make_classifier(
     ModelFileError
         If functions are missing that the file cannot hold.
     Exception
-        Of many kinds, if :func:`describe_classifier` cannot have described it.
+        Many kinds of errors, if :func:`describe_classifier` cannot have described it.
     """
     cls, objects = CLASSES[described["class"]], described["objects"]
     _check_names(set(described["parameters"]) | set(objects), signature(cls).parameters)

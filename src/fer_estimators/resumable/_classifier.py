@@ -122,7 +122,7 @@ class ResumableClassifier(ClassifierWrapper):
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            What the classifier takes.
+            Input of the classifier.
         y : array-like of shape (n_samples,)
             Labels.
         **params : dict
@@ -167,7 +167,7 @@ class ResumableClassifier(ClassifierWrapper):
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            What the classifier takes.
+            Input of the classifier.
 
         Returns
         -------
@@ -189,7 +189,7 @@ class ResumableClassifier(ClassifierWrapper):
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            What the classifier takes.
+            Input of the classifier.
 
         Returns
         -------
@@ -211,7 +211,7 @@ class ResumableClassifier(ClassifierWrapper):
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            What the classifier takes.
+            Input of the classifier.
 
         Returns
         -------
@@ -231,7 +231,7 @@ class ResumableClassifier(ClassifierWrapper):
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            What the classifier takes.
+            Input of the classifier.
         y : array-like of shape (n_samples,)
             True labels.
         **params : dict

@@ -27,7 +27,7 @@ _MAX_RECORD_BYTES = 2**20
 _OURS, _PICKLED = "fit.fer", "fit.joblib"
 _IS_WINDOWS = os.name == "nt"
 _NAME = re.compile(r"[0-9a-f]{32}")
-# Of what stands in the folder of a fit.
+# Names of the files in the folder of a fit.
 _CONTENT = re.compile(r"fit\.(json|fer|joblib)|checkpoint|lock|lease|\.[0-9a-f]{16}\.tmp")
 _NOT_WRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 
