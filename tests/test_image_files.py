@@ -38,6 +38,13 @@ def test_it_is_a_sequence_of_images(files, faces):
     assert np.asarray(files[:0]).shape == (0, 16, 16)
 
 
+def test_a_column_of_a_table_holds_names_in_its_rows(files, paths):
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"file": list(map(str, paths))}, index=range(7, 147))
+    for column in (table, table["file"]):
+        assert ImageFiles(column, 16).paths.tolist() == files.paths.tolist()
+
+
 def test_picking_opens_no_file(tmp_path):
     files = ImageFiles([tmp_path / "none.png", tmp_path / "neither.png"], 16)[[1]]
     assert files.shape == (1, 16, 16)

@@ -106,7 +106,7 @@ class ImageFiles(ImageSequence):
         if on_error not in ("raise", "skip"):
             raise ValueError(f"on_error={on_error!r}, but 'raise' or 'skip' is expected.")
         ImageReader(image_size, color=color, n_jobs=n_jobs).fit(paths)
-        names = [os.fspath(path) for path in paths]
+        names = [os.fspath(path) for path in np.asarray(paths, dtype=object).ravel()]
         if not all(isinstance(name, str) for name in names):
             raise TypeError(
                 "paths holds the contents of files as bytes, but file names are expected. Read "
