@@ -117,18 +117,29 @@ def test_channels_come_last(few):
     np.testing.assert_array_equal(np.asarray(X), np.stack([few[0]] * 3, axis=-1))
 
 
-@pytest.mark.parametrize("batched", [True, False])
+@pytest.mark.parametrize("batch", [None, 4, 1])
 @pytest.mark.parametrize("one_hot", [True, False])
-def test_data_sets_of_tensorflow_are_read(few, batched, one_hot):
+@pytest.mark.parametrize("channels", [(), (1,)])
+def test_data_sets_of_tensorflow_are_read(few, batch, one_hot, channels):
     tf = pytest.importorskip("tensorflow")
     names, codes = codes_of(few[1])
     labels = np.eye(len(names))[codes] if one_hot else codes
-    dataset = tf.data.Dataset.from_tensor_slices((few[0][..., np.newaxis], labels))
-    dataset = dataset.batch(4) if batched else dataset
+    images = few[0].reshape(14, 16, 16, *channels)
+    dataset = tf.data.Dataset.from_tensor_slices((images, labels))
+    if batch:
+        # So that TensorFlow knows the size of each batch.
+        dataset = dataset.batch(batch, drop_remainder=batch == 1)
     dataset.class_names = names
     X, y = from_dataset(dataset)
-    np.testing.assert_array_equal(X, few[0][..., np.newaxis])
+    np.testing.assert_array_equal(X, images)
     assert y.tolist() == few[1].tolist()
+
+
+@pytest.mark.parametrize("elements", [{"image": [1], "label": [2]}, [1], ([1], [2], [3])])
+def test_data_sets_of_tensorflow_without_pairs_are_refused(elements):
+    tf = pytest.importorskip("tensorflow")
+    with pytest.raises(DatasetError, match=r"dataset has elements .* of \(image, label\)"):
+        from_dataset(tf.data.Dataset.from_tensor_slices(elements))
 
 
 def test_data_sets_of_keras_are_read(few):

@@ -74,8 +74,8 @@ def from_dataset(dataset: Any) -> tuple[ImageSequence | NDArray[Any], NDArray[An
         return _from_batches(dataset, (dataset[i] for i in range(dataset.num_batches)))
     if hasattr(dataset, "element_spec"):
         elements = dataset.as_numpy_iterator()
-        shape = tuple(getattr(dataset.element_spec[0], "shape", ()))
-        return _from_batches(dataset, elements if _is_of_batch(shape) else map(_as_batch, elements))
+        is_batched = _holds_batches(dataset.element_spec)
+        return _from_batches(dataset, elements if is_batched else map(_as_batch, elements))
     if hasattr(dataset, "batch_sampler"):
         return _from_batches(dataset, dataset)
     if hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__") and _is_pair(dataset):
@@ -170,10 +170,14 @@ def _from_batches(dataset, batches: Iterable):
     return np.stack(images), _name_labels(np.asarray(labels), classes)
 
 
-def _is_of_batch(shape):
-    """Tell the shape of a batch, whose images may lack channels, from that of one image."""
-    may_be_image = shape[-1:] in ((1,), (3,)) or shape[:1] in ((1,), (3,))
-    return len(shape) == 4 or (len(shape) == 3 and not may_be_image)
+def _holds_batches(spec):
+    """Tell batches of a ``tf.data.Dataset`` from single pairs, by the shapes of its parts."""
+    if not isinstance(spec, tuple) or len(spec) != 2:
+        raise DatasetError(f"dataset has elements {shorten(spec)}, but {_EXPECTED}")
+    shape, label_shape = (getattr(part, "shape", ()) for part in spec)
+    # Grey images without a channel axis: what they share with labels is the size of the batch.
+    is_grey = len(shape) == 3 and len(label_shape) > 0 and shape[0] == label_shape[0]
+    return len(shape) == 4 or is_grey
 
 
 def _as_batch(pair):
