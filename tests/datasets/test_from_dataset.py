@@ -232,12 +232,3 @@ def test_a_class_that_has_no_name_is_refused(few):
     pairs.targets[3] = -1
     with pytest.raises(DatasetError, match=r"labels from -1 to [56], but only 7 classes"):
         from_dataset(pairs)
-
-
-@pytest.mark.parametrize("batch_size", [1, 4, 7])
-def test_batches_of_grey_images_without_channels_are_read(few, batch_size):
-    tf = pytest.importorskip("tensorflow")
-    codes = codes_of(few[1])[1]
-    X, y = from_dataset(tf.data.Dataset.from_tensor_slices((few[0], codes)).batch(batch_size))
-    assert y.tolist() == codes.tolist()
-    np.testing.assert_array_equal(X, few[0])
