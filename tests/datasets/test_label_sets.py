@@ -181,6 +181,7 @@ def test_folder_and_list_that_contradict_each_other_are_named(draw_set):
     [
         ("a.jpg 8\n", LabelError, "line 1: label '8'; RAF-DB"),
         ("a.jpg\n", DatasetError, "cannot be read as a list of labels"),
+        ("a.jpg 1" + " " * 2**16, DatasetError, "a line has more than 65,536 characters"),
         ("a.jpg 1\nb/a.jpg 2\n", LabelError, "line 2: 'a' has the labels '1' and '2'"),
     ],
 )

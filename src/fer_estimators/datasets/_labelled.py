@@ -15,6 +15,8 @@ from fer_estimators.exceptions import BadImageWarning, DatasetError, LabelError
 
 # RAF-DB's lists name the photos, of which the aligned faces are other files.
 _ALIGNED = "_aligned"
+# Characters; AffectNet's, with 68 landmarks, have less than 2,000.
+_MAX_LINE = 2**16
 
 
 def arrange_labelled(source, labels, options, report):
@@ -158,6 +160,7 @@ def _add_list(found, rows, split, labels, name):
 def _rows(lines, form, name):
     """Yield the number of each line, the file it names, and its code."""
     by_name = isinstance(form.file, str)
+    lines = _within_limit(lines)
     reader = csv.reader(lines) if by_name else map(str.split, lines)
     columns = (form.file, form.label) if form.face is None else (form.file, form.label, form.face)
     try:
@@ -177,6 +180,14 @@ def _rows(lines, form, name):
             f"{'columns' if by_name else 'fields separated by spaces, at positions'} "
             f"{form.file!r} (file) and {form.label!r} (label)."
         ) from error
+
+
+def _within_limit(lines):
+    """Yield lines; one without an end, which would fill the memory, raises ValueError."""
+    while line := lines.readline(_MAX_LINE + 1):
+        if len(line) > _MAX_LINE:
+            raise ValueError(f"a line has more than {_MAX_LINE:,} characters")
+        yield line
 
 
 def _settle_faults(faults, labels, options, report):
