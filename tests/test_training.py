@@ -164,6 +164,16 @@ def test_network_begins_with_what_votes_taught(voted):
     assert network.classes_.tolist() == start.classes_.tolist()
 
 
+def test_targets_of_another_teacher_are_not_taken(tmp_path):
+    teachers = [tmp_path / "one.fer", tmp_path / "other.fer"]
+    for teacher in teachers:
+        teacher.write_bytes(teacher.name.encode())
+    names = {from_votes.name_targets(teacher) for teacher in (None, *teachers)}
+    assert len(names) == 3
+    teachers[1].rename(teachers[0])
+    assert from_votes.name_targets(teachers[0]) in names
+
+
 def test_votes_soften_the_labels(fer2013, votes):
     train = fer_estimators.load_fer2013(fer2013, split="train")
     targets = from_votes.mix_targets(train, fer2013, votes, None)

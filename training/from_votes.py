@@ -20,6 +20,7 @@ from sklearn.model_selection import cross_val_predict
 
 import fer_estimators
 from fer_estimators import CNNClassifier, TrainingCurvesDisplay, classification_report
+from fer_estimators._files.kinds import file_digest
 from fer_estimators._files.writing import written_whole
 from fer_estimators.datasets import load_fer2013
 from ferplus import NETWORKS as STARTS
@@ -52,7 +53,7 @@ def main(arguments=None):
     val = load_fer2013(arguments.fer2013, split="val")
     arguments.output.mkdir(parents=True, exist_ok=True)
     targets = once(
-        arguments.output / "targets.npy",
+        arguments.output / name_targets(arguments.teacher),
         lambda: mix_targets(train, arguments.fer2013, arguments.votes, arguments.teacher),
     )
     clf = CNNClassifier(**NETWORKS[arguments.name], random_state=arguments.seed, verbose=2)
@@ -77,6 +78,11 @@ def main(arguments=None):
         y_pred = clf.classes_[y_proba.argmax(1)]
         print(f"tta={tta!r}:")
         print(classification_report(val.target, y_pred, y_proba=y_proba, zero_division=0))
+
+
+def name_targets(teacher):
+    """Name the file of the targets after what they are mixed of."""
+    return f"targets-{file_digest(teacher)[:12]}.npy" if teacher else "targets.npy"
 
 
 def once(path, compute):
