@@ -286,6 +286,12 @@ def test_a_score_of_weights_that_are_none_is_refused(wrong):
         clf.score(X_TOLD, Y_TOLD, sample_weight=[wrong, 1, 1, 1, 1])
 
 
+def test_a_score_on_the_abstain_label_is_refused():
+    clf = told(target_accuracy=0.7).fit(X_TOLD, Y_TOLD)
+    with pytest.raises(ValueError, match=r"y holds 'not sure', which stands for no answer"):
+        clf.score(X_TOLD, ["not sure", "b", "b", "b", "b"])
+
+
 @pytest.mark.parametrize("score", [selective_scores, AbstainingClassifier.score])
 def test_labels_that_can_never_be_predicted_are_reported(score):
     clf = told(target_accuracy=0.7).fit(X_TOLD, Y_TOLD)

@@ -289,9 +289,22 @@ class AbstainingClassifier(ClassifierWrapper):
         float
             0 to 1. A sample left unanswered counts as wrong; see :func:`selective_scores` for the
             accuracy among the answered.
+
+        Raises
+        ------
+        NotFittedError
+            If :meth:`fit` was not called.
+        ValueError
+            If `y` holds the abstain label, or a weight is negative or not finite.
         """
         check_is_fitted(self)
         refuse_masked(y=y, sample_weight=sample_weight)
+        if self.abstain_label_ in np.ravel(y).tolist():
+            raise ValueError(
+                f"y holds {self.abstain_label_!r}, which stands for no answer, so that an "
+                "unanswered sample would count as right. Leave these samples out, or fit with "
+                "another abstain_label."
+            )
         warn_of_unknown_labels(y, self.classes_)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, y, ensure_non_negative=True)
