@@ -54,6 +54,16 @@ def test_too_many_layers_are_reported(transfer, faces):
         transfer(fine_tuning=(3,)).fit(faces.images, faces.target)
 
 
+@pytest.mark.parametrize("fine_tuning", [(1, 2.0), (1.5,), (1, 0), (1, 1, 0.0), ("all",), ()])
+def test_fine_tuning_that_cannot_be_is_told_before_the_first_phase(transfer, faces, fine_tuning):
+    def fail(epoch, logs=None):
+        raise AssertionError("the first phase began")
+
+    callback = keras.callbacks.LambdaCallback(on_epoch_begin=fail)
+    with pytest.raises(ValueError, match="all above zero, the first two whole"):
+        transfer(fine_tuning=fine_tuning, callbacks=[callback]).fit(faces.images, faces.target)
+
+
 @pytest.mark.parametrize("image_size", [20, (20, 24)])
 def test_images_are_resized_inside_the_graph(transfer, faces, image_size):
     clf = transfer(image_size=image_size).fit(faces.images, faces.target)

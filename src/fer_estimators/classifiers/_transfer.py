@@ -271,14 +271,15 @@ default="adam"
     def _check_fine_tuning(self, network):
         """Check the second phase before the first one begins."""
         try:
-            wanted = FineTuning(*self.fine_tuning)
-            possible = wanted.layers >= 1 and wanted.epochs >= 1 and wanted.learning_rate > 0
+            layers, epochs, learning_rate = wanted = FineTuning(*self.fine_tuning)
+            are_whole = isinstance(layers, Integral) and isinstance(epochs, Integral)
+            possible = are_whole and layers >= 1 and epochs >= 1 and learning_rate > 0
         except TypeError:
             possible = False
         if not possible:
             raise ValueError(
                 f"fine_tuning={self.fine_tuning!r}, but (layers, epochs, learning_rate) is "
-                "expected, all above zero, for example FineTuning(layers=2)."
+                "expected, all above zero, the first two whole, for example FineTuning(layers=2)."
             )
         if isinstance(self.optimizer, keras.optimizers.Optimizer):
             raise ValueError(
