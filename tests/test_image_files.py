@@ -166,6 +166,33 @@ def test_files_that_cannot_be_read_are_left_out_of_the_training(paths, faces, tm
     )
 
 
+def test_a_file_that_cannot_be_read_may_be_alone_in_its_batch(paths, faces, tmp_path):
+    copies = copy_all(paths, tmp_path)
+    copies[3].unlink()
+    files = ImageFiles(copies, 16, on_error="skip")
+    kept = np.delete(np.arange(140), 3)
+    one_by_one = clone(TINY).set_params(batch_size=1)
+    with (
+        pytest.warns(BadImageWarning, match=r"1 image files cannot be read: .*3\.png"),
+        pytest.warns(UserWarning, match="1 of the 140 images in X are of one grey"),
+    ):
+        found = clone(one_by_one).fit(files, faces.target, validation_data=(files, faces.target))
+    images, labels = faces.images[kept], faces.target[kept]
+    expected = clone(one_by_one).fit(images, labels, validation_data=(images, labels))
+    assert found.history_["val_accuracy"] == expected.history_["val_accuracy"]
+    np.testing.assert_allclose(found.history_["loss"], expected.history_["loss"], rtol=1e-4)
+
+
+def test_files_of_which_none_can_be_read_are_not_trained_on(faces, tmp_path):
+    files = ImageFiles([tmp_path / f"{row}.png" for row in range(140)], 16, on_error="skip")
+    with (
+        pytest.warns(BadImageWarning, match="cannot be read"),
+        pytest.warns(UserWarning, match="140 of the 140 images in X are of one grey"),
+        pytest.raises(ImageReadError, match="None of the 140 image files can be read"),
+    ):
+        clone(TINY).fit(files, faces.target)
+
+
 def test_a_folder_that_vanishes_ends_the_training(paths, faces, tmp_path):
     copies = copy_all(paths, tmp_path)
 

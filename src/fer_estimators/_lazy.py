@@ -60,6 +60,10 @@ class LazyImages:
         """Read all images."""
         return np.asarray(self[:], dtype=dtype)
 
+    def leave_out(self, rows: ArrayLike) -> "LazyImages":
+        """Return the other images, of a source whose picks are not read."""
+        return LazyImages(self._source[np.delete(np.arange(len(self)), rows)])
+
     def read_ahead(self, picks: Iterable[NDArray[np.intp]]) -> Iterator[NDArray[Any]]:
         """Read images pick by pick, the next ones in other processes where the source asks for it.
 

@@ -38,8 +38,8 @@ class ImageFiles(ImageSequence):
         process for each core.
     on_error : {"raise", "skip"}, default="raise"
         What to do about files that cannot be read, or have vanished: raise an error that names
-        them, or give black images, with one warning. Training leaves black images out;
-        prediction warns of them.
+        them, or give black images, with one warning. Training leaves black images out, before
+        images are held out for validation; prediction warns of them.
 
     Attributes
     ----------

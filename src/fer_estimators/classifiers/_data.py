@@ -202,10 +202,7 @@ class ImageBatches(keras.utils.PyDataset):
         if isinstance(self.images, LazyImages) and self.images.skips_unreadable:
             readable = images.any(axis=(1, 2, 3))
             if not readable.any():
-                raise ImageReadError(
-                    f"None of the {len(rows)} image files of a batch can be read. Is their folder "
-                    "still there?"
-                )
+                raise _none_readable(f"{len(rows)} image files of a batch")
             images, rows = images[readable], rows[readable]
         targets = self._one_hot[self.codes[rows]] if self.soft is None else self.soft[rows]
         # Not every backend takes numbers of another machine's byte order.
@@ -244,23 +241,43 @@ def check_training_data(
     warn_of_reordered_rows(X=X, y=y, sample_weight=sample_weight, y_proba=y_proba)
     name = type(estimator).__name__
     labels = check_labels(y, estimator_name=name)
+    blank = None
     if warm:
         images = as_seen(estimator, X)
     else:
         images = check_input_images(estimator, X, image_shape=estimator.image_shape, reset=True)
         warn_of_large(images)
-        warn_of_blank(
-            find_blank(images), len(images), "Look at how they were made, or leave them out."
-        )
+        blank = find_blank(images)
+        warn_of_blank(blank, len(images), "Look at how they were made, or leave them out.")
     check_consistent_length(images, labels)
     classes, codes = encode_labels(labels, classes)
     if not warm:
         _labels.warn_of_doubtful_classes(classes)
     soft = check_soft_labels(y_proba, codes, classes)
+    unreadable = _find_unreadable(images, blank)
+    if unreadable:
+        sample_weight = check_sample_weight(sample_weight, images, dtype=np.float64, copy=True)
+        sample_weight[unreadable] = 0
     weights = weigh(images, codes, classes, sample_weight, estimator.class_weight)
     if validation is not None:
         validation = _check_validation(estimator, validation, images.shape[1:], classes)
     return TrainingData(images, codes, classes, soft, weights, validation)
+
+
+def _find_unreadable(images, blank=None):
+    """Return the rows of files that cannot be read, if such files are to be left out."""
+    if not isinstance(images, LazyImages) or not images.skips_unreadable:
+        return []
+    # They are read as black images.
+    blank = find_blank(images) if blank is None else blank
+    unreadable = [row for row in blank if not images[[row]].any()]
+    if len(unreadable) == len(images):
+        raise _none_readable(f"{len(images)} image files")
+    return unreadable
+
+
+def _none_readable(files):
+    return ImageReadError(f"None of the {files} can be read. Is their folder still there?")
 
 
 def _check_validation(estimator, validation, image_shape, classes):
@@ -279,7 +296,8 @@ def _check_validation(estimator, validation, image_shape, classes):
     if estimator.handle_other_shapes == "convert" and images.shape[1:] != image_shape:
         return convert_to_shape(images, image_shape), codes
     check_image_shape(images, image_shape, estimator=estimator)
-    return images, codes
+    unreadable = _find_unreadable(images)
+    return images.leave_out(unreadable) if unreadable else images, np.delete(codes, unreadable)
 
 
 def check_labels(y, *, estimator_name):
