@@ -4,6 +4,7 @@ import importlib
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from sklearn.model_selection import cross_val_score
@@ -211,6 +212,8 @@ def test_splits_and_other_columns_of_hugging_face_are_refused(few):
         (np.zeros((3, 8, 8)), TypeError, "Pass arrays to fit as they are"),
         ([1, 2], TypeError, "of \\(image, label\\) is expected"),
         (None, TypeError, "None"),
+        ({"image": [1], "label": [2]}, TypeError, "has type dict, but a data set"),
+        (pd.DataFrame({"image": [1], "label": [2]}), TypeError, "has type DataFrame, but"),
         ([], DatasetError, "is empty"),
         ([(np.zeros((8, 8)), 0.5)], DatasetError, "dtype float64"),
         ([(Image.new("P", (8, 8)), 1)], DatasetError, "mode 'P'"),

@@ -1,6 +1,6 @@
 """Take images and labels from the data sets of other libraries, without importing these."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fer_estimators._image_sequence import ImageSequence
 from fer_estimators._messages import shorten
+from fer_estimators._probabilities import column_names
 from fer_estimators.exceptions import DatasetError
 
 _EXPECTED = (
@@ -68,7 +69,8 @@ def from_dataset(dataset: Any) -> tuple[ImageSequence | NDArray[Any], NDArray[An
     >>> X.shape, y[:2].tolist()
     ((6, 48, 48), ['happy', 'disgust'])
     """
-    if hasattr(dataset, "column_names"):
+    # Arrow tables have names of columns, too.
+    if hasattr(dataset, "cast_column"):
         return _from_columns(dataset)
     if hasattr(dataset, "num_batches"):
         return _from_batches(dataset, (dataset[i] for i in range(dataset.num_batches)))
@@ -78,7 +80,7 @@ def from_dataset(dataset: Any) -> tuple[ImageSequence | NDArray[Any], NDArray[An
         return _from_batches(dataset, elements if is_batched else map(_as_batch, elements))
     if hasattr(dataset, "batch_sampler"):
         return _from_batches(dataset, dataset)
-    if hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__") and _is_pair(dataset):
+    if hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__") and _holds_pairs(dataset):
         return _from_pairs(dataset)
     raise TypeError(
         f"dataset={shorten(dataset)} has type {type(dataset).__name__}, but {_EXPECTED}"
@@ -184,7 +186,9 @@ def _as_batch(pair):
     return tuple(np.asarray(part)[np.newaxis] for part in pair)
 
 
-def _is_pair(dataset):
+def _holds_pairs(dataset):
+    if isinstance(dataset, Mapping) or column_names(dataset) is not None:
+        return False
     _refuse_empty(dataset)
     first = dataset[0]
     return isinstance(first, (tuple, list)) and len(first) == 2
