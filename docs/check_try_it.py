@@ -233,7 +233,7 @@ def main():
     if not (site / "_static/try_it/ort.wasm.min.mjs").exists():
         missing.append("onnxruntime-web")
     if missing:
-        print(f"Try it: not checked, for want of {', '.join(missing)}")
+        print(f"Try it: not checked, because this is missing: {', '.join(missing)}")
         return
     with opened(site) as (driver, address, photo):
         faults = list(check(driver, address, photo))

@@ -36,7 +36,7 @@ def inner_visual_block(wrapper):
     """Show the classifier inside another one in notebooks: the fitted one once there is one.
 
     scikit-learn gives it the colour of the wrapper. One that was fitted before the wrapper, such
-    as a frozen or a pretrained one, would be taken for unfitted, so its title tells.
+    as a frozen or a pretrained one, would be taken for unfitted, so its title says so.
 
     Parameters
     ----------

@@ -44,9 +44,9 @@ _WRITTEN_IN_C = (
 def describe(value: Any, *, versions: bool = False) -> str:
     """Describe a value by its content.
 
-    Functions are told by their code, constants, defaults, closures and the global names that they
-    refer to, classes by their attributes, other objects by what pickle keeps of them or by their
-    attributes. Tables and array-likes are told by their values, what has a method
+    Functions are identified by their code, constants, defaults, closures and the global names that
+    they refer to, classes by their attributes, other objects by what pickle keeps of them or by
+    their attributes. Tables and array-likes are identified by their values, what has a method
     ``__fingerprint__`` by what that returns, and what belongs to this or an installed library by
     its name.
 
@@ -322,8 +322,8 @@ def _find_state(value):
     except Exception:
         if not hasattr(value, "__dict__") or isinstance(value, types.GeneratorType):
             raise TypeError(
-                f"{shorten(value)} cannot be told from another {type(value).__name__}: its content "
-                "is hidden. Pass something that can be pickled."
+                f"{shorten(value)} cannot be distinguished from another {type(value).__name__}: "
+                "its content is hidden. Pass something that can be pickled."
             ) from None
         return vars(value)
     if isinstance(reduced, str):

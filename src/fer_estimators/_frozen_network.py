@@ -66,7 +66,7 @@ class Recipe:
     software: tuple = field(default_factory=lambda: (keras.backend.backend(), keras.__version__))
 
     def key(self):
-        """Return what tells one recipe from another, in names and numbers."""
+        """Return names and numbers that identify a recipe."""
         compared = [item.name for item in fields(self) if item.compare]
         return tuple(getattr(self, name) for name in compared if name != "backbone")
 

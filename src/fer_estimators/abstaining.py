@@ -93,9 +93,9 @@ class AbstainingClassifier(ClassifierWrapper):
     abstain_label_ : str or number
         The abstain label in use.
     n_features_in_ : int
-        Number of features seen in :meth:`fit`, if the classifier tells it.
+        Number of features seen in :meth:`fit`, if the classifier has it.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, if the classifier tells them.
+        Names of the features, if the classifier has them.
 
     See Also
     --------

@@ -125,7 +125,7 @@ class ImageFiles(ImageSequence):
         return self._items
 
     def __fingerprint__(self) -> list[Any]:
-        """Return what tells these images from others: the files' content, which is not decoded."""
+        """Return what identifies these images: the files' content, which is not decoded."""
         content = hashlib.sha256()
         for path in self.paths:
             try:

@@ -103,7 +103,7 @@ def test_ck_plus_is_read_from_folders_by_name(draw_set):
 def test_ck_plus_in_numbered_folders_is_refused(draw_set):
     # The set numbers emotions in two ways.
     path = draw_set([f"{code}/{code}.png" for code in range(1, 8)])
-    with pytest.raises(LabelError, match="neither its folder nor a list tells its emotion"):
+    with pytest.raises(LabelError, match="neither its folder nor a list gives its emotion"):
         load_image_folder(path, labels="ck+")
 
 

@@ -247,7 +247,7 @@ def test_a_group_without_weight_has_no_accuracy_and_no_gap():
 @pytest.mark.parametrize("form", [{"output_dict": True}, {"output": "dict"}, {"output": "frame"}])
 def test_rows_that_a_dict_would_overwrite_are_refused(name, form):
     labels = [name, "other"], [name, "other"]
-    with pytest.raises(ValueError, match=f"row '{name}' cannot be told from the entry"):
+    with pytest.raises(ValueError, match=f"row '{name}' cannot be distinguished from the entry"):
         classification_report(*labels, **form)
     renamed = report(*labels, labels=[name, "other"], target_names=["A", "B"])
     assert renamed["A"]["support"] == 1
@@ -256,7 +256,7 @@ def test_rows_that_a_dict_would_overwrite_are_refused(name, form):
 @pytest.mark.parametrize("name", ["summary", "confusions", "groups"])
 def test_rows_named_like_a_part_of_the_report_are_refused_where_they_collide(name):
     labels = [name, "other"], [name, "other"]
-    with pytest.raises(ValueError, match=f"row '{name}' cannot be told"):
+    with pytest.raises(ValueError, match=f"row '{name}' cannot be distinguished"):
         report(*labels)
     assert classification_report(*labels, output_dict=True)[name]["support"] == 1
 

@@ -47,7 +47,7 @@ def share_gpus() -> None:
         try:
             tf.config.experimental.set_memory_growth(gpu, True)
         except RuntimeError:
-            # The GPU is already in use, with the setting of whoever initialised it.
+            # The GPU is already in use, with the setting with which it was initialised.
             return
 
 

@@ -72,7 +72,7 @@ def parse_split(text):
 
 
 def split_of_file_name(name):
-    """Return the split told by FER2013's own file names (``PublicTest_123.jpg``), or None."""
+    """Return the split in FER2013's own file names (``PublicTest_123.jpg``), or None."""
     return _SPLIT_OF_PREFIX.get(name.partition("_")[0].casefold()) if "_" in name else None
 
 

@@ -37,7 +37,7 @@ def from_dataset(dataset: Any) -> tuple[ImageSequence | NDArray[Any], NDArray[An
         Data sets that can be indexed are read batch by batch, in their own dtype; others are read
         into an array. Channels that come first are moved to the end.
     y : ndarray of shape (n,)
-        Names where the data set tells them (Hugging Face's ``ClassLabel``, ``classes``,
+        Names if the data set has them (Hugging Face's ``ClassLabel``, ``classes``,
         ``class_names``), else the labels as they are; one-hot labels as numbers. Labels that a
         ``target_transform`` changes are not named: the names are those of the numbers before.
 

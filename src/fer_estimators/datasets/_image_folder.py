@@ -51,7 +51,7 @@ def load_image_folder(
         Names of the class folders to load, exactly as they are written; with `labels`, the
         emotions to load. None loads all.
     labels : str or LabelSet, default=None
-        The set that this is, where numbers, abbreviations, file names or lists tell the emotions:
+        The set that this is, where numbers, abbreviations, file names or lists give the emotions:
         "affectnet", "ck+", "expw", "jaffe", "kdef", "raf-db" or "rafd", of
         :data:`~fer_estimators.datasets.LABEL_SETS`. Labels are then emotions, FER2013's seven and
         contempt. None takes the names of the class folders as they are, numbers too.

@@ -63,7 +63,7 @@ class LabelSet:
         Its terms of use, as far as they are known.
     file_name : str, default=None
         Regular expression that each image's name, without extension, matches in any case; its
-        group ``emotion`` is one of `codes`. None where folders or lists tell the emotion.
+        group ``emotion`` is one of `codes`. None if folders or lists give the emotion.
     lists : tuple of LabelList, default=()
         Files that list images with their codes.
     numbered_folders : bool, default=False

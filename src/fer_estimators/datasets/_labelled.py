@@ -39,7 +39,7 @@ def arrange_labelled(source, labels, options, report):
     Raises
     ------
     LabelError
-        If the emotion of some images is not told, or told in two ways; they are named.
+        If the emotion of some images is missing or ambiguous; they are named.
     DatasetError
         If a list cannot be read, or no image is left.
     """
@@ -70,7 +70,7 @@ def arrange_labelled(source, labels, options, report):
 
 
 def _codes_of(path, labels, listed, folders_tell):
-    """Return all that tells the emotion of an image, and its split."""
+    """Return all codes that give the emotion of an image, and its split."""
     stem = _stem(path)
     in_list, split_of_list = listed.get(stem, (None, None))
     told = [_code_of_file(stem, labels), in_list, _code_of_folder(path, labels)]
@@ -121,7 +121,7 @@ def _why_untold(labels, listed):
         return f"the file name does not follow the scheme of {labels.title}"
     if listed:
         return "in no list of labels"
-    return "neither its folder nor a list tells its emotion"
+    return "neither its folder nor a list gives its emotion"
 
 
 def _read_lists(source, labels, report):

@@ -1,4 +1,4 @@
-"""Which split and which class each file of a set belongs to, told from its path."""
+"""Find the split and the class of each file of a set from its path."""
 
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -328,9 +328,9 @@ def _check_keys(names: list[str], keys: tuple[str, ...]) -> None:
     taken = [name for name in names if name in keys]
     if taken:
         raise ValueError(
-            f"The row {taken[0]!r} cannot be told from the entry of that name, which holds an "
-            f"average or a part of the report ({list(keys)!r}). Show the label under another name "
-            "with `target_names`, or take output='text'."
+            f"The row {taken[0]!r} cannot be distinguished from the entry of that name, which "
+            f"holds an average or a part of the report ({list(keys)!r}). Show the label under "
+            "another name with `target_names`, or take output='text'."
         )
 
 

@@ -151,7 +151,7 @@ class OpenedNetwork:
     ----------
     file : NetworkFile
     classes : list or None
-        Labels in the order of the outputs, of a file that does not tell them. `facts` has them
+        Labels in the order of the outputs, of a file that does not contain them. `facts` has them
         sorted, as the columns of the probabilities are.
     n_threads : int
 
@@ -160,7 +160,7 @@ class OpenedNetwork:
     ModelFileError
         If it cannot be run, or is not what it says of itself.
     ValueError
-        If `classes` are missing, wrong in number, or others than the file tells.
+        If `classes` are missing, wrong in number, or differ from those in the file.
     """
 
     def __init__(self, file: NetworkFile, *, classes: list | None = None, n_threads: int = 1):

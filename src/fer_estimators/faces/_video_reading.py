@@ -19,7 +19,7 @@ from fer_estimators.faces._photo import read_own_photo
 
 TimedFrame = tuple[float, NDArray[np.uint8]]
 
-# Frames a second where a video does not tell.
+# Frames per second, if a video does not say.
 _USUAL_RATE = 30.0
 
 # Time between two frames above which it is probably not in seconds.
@@ -248,7 +248,7 @@ class StoredVideo:
 class _Clock:
     """Seconds since the first frame; `step` is what is usual between two frames.
 
-    A raw stream tells no times, and in parts that were joined end to end they begin again.
+    A raw stream has no times, and in parts that were joined end to end they begin again.
     """
 
     def __init__(self, step: float):

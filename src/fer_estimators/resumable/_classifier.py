@@ -50,9 +50,9 @@ class ResumableClassifier(ClassifierWrapper):
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
     n_features_in_ : int
-        Number of features seen in :meth:`fit`, if the classifier tells it.
+        Number of features seen in :meth:`fit`, if the classifier has it.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, if the classifier tells them.
+        Names of the features, if the classifier has them.
 
     See Also
     --------
