@@ -49,6 +49,7 @@ MODULES = {
         "tests/test_scale.py",
         "tests/test_preprocessing.py",
         "tests/classifiers/test_bad_input.py",
+        "tests/test_image_files.py",
     ],
     "classifiers._data": [
         "tests/classifiers/test_bad_input.py",
