@@ -106,3 +106,13 @@ def test_a_subclass_with_fewer_parameters_comes_back(faces, duplicate):
     np.testing.assert_array_equal(
         again.predict_proba(faces.images), clf.predict_proba(faces.images)
     )
+
+
+def test_network_with_ruined_weights_does_not_predict_after_a_copy(cnn, faces):
+    clf = cnn().fit(faces.images, faces.target)
+    first, *others = clf.model_.get_weights()
+    first[..., 0] = np.nan
+    clf.model_.set_weights([first, *others])
+    copied = pickle.loads(pickle.dumps(clf))
+    with pytest.raises(ValueError, match="1 of the network's weights hold NaN or infinity"):
+        copied.predict(faces.images)

@@ -52,6 +52,8 @@ class NetworkState:
         """Run `model_`, even if it was replaced after the fit."""
         network = getattr(self, "model_", None)
         if self._compiled is None or self._compiled[0] is not network:
+            # Behind a ReLU, NaN gives one finite answer for every image.
+            _refuse_ruined_weights(network)
             self._compiled = network, compile_inference(network)
         return self._compiled[1](batch)
 
@@ -332,5 +334,5 @@ def _refuse_ruined_weights(network):
         raise ValueError(
             f"{len(ruined)} of the network's weights hold NaN or infinity, the first is "
             f"{ruined[0]!r}, so its predictions would be meaningless. Check the initialisers, or "
-            "the weights file."
+            "where the weights come from."
         )
