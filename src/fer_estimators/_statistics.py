@@ -123,7 +123,7 @@ def effective_size(weights: NDArray[np.float64]) -> float:
 
 
 def expected_calibration_error(
-    correct: NDArray[np.bool_],
+    correct: NDArray[np.bool_ | np.floating],
     confidence: NDArray[np.floating],
     *,
     sample_weight: ArrayLike | None = None,
@@ -133,8 +133,8 @@ def expected_calibration_error(
 
     Parameters
     ----------
-    correct : ndarray of shape (n_samples,), dtype bool
-        Whether the most probable class is the true one.
+    correct : ndarray of shape (n_samples,), dtype bool or float
+        Whether the most probable class is the true one, or the share of the votes for it.
     confidence : ndarray of shape (n_samples,), dtype float
         Probability of the most probable class, 0 to 1.
     sample_weight : ndarray of shape (n_samples,), default=None

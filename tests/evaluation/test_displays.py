@@ -7,6 +7,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -16,7 +17,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 from sklearn.utils import Bunch
 
-from fer_estimators import AbstainingClassifier, CNNClassifier
+from fer_estimators import AbstainingClassifier, CNNClassifier, ImageFiles
 from fer_estimators.datasets import make_faces
 from fer_estimators.evaluation import (
     EmotionCountsDisplay,
@@ -358,6 +359,25 @@ def test_faces_as_the_classifier_takes_them_are_shown():
     for X in (faces.data, [*faces.images, *larger]):
         assert FaceGridDisplay.from_estimator(clf, X).images.shape == (14, 16, 16)
     assert FaceGridDisplay.from_estimator(clf, larger).images.shape == (2, 24, 24)
+
+
+def test_of_faces_on_disk_only_those_shown_are_read(faces, tmp_path, monkeypatch):
+    paths = [tmp_path / f"{number}.png" for number in range(28)]
+    for path, image in zip(paths, faces.images, strict=True):
+        Image.fromarray(image).save(path)
+    files, read, opened = ImageFiles(paths, 16), ImageFiles._read, []
+
+    def note(self, names):
+        opened.extend(names)
+        return read(self, names)
+
+    monkeypatch.setattr(ImageFiles, "_read", note)
+    bunch = Bunch(images=files, target=faces.target)
+    shown = FaceGridDisplay.from_bunch(bunch, n_per_emotion=1, random_state=0)
+    np.testing.assert_array_equal(shown.images, faces.images[shown.indices])
+    shown = FaceGridDisplay.from_predictions(files, None, faces.target, n_faces=3, random_state=0)
+    np.testing.assert_array_equal(shown.images, faces.images[shown.indices])
+    assert len(opened) == 7 + 3
 
 
 def test_faces_are_shown_without_their_truth(faces):

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch, check_random_state
 
 from fer_estimators._frame import make_frame, warn_of_reordered_rows
+from fer_estimators._lazy import LazyImages, is_lazy
 from fer_estimators._messages import suggest
 from fer_estimators._prediction import ImagePredictor, as_seen
 from fer_estimators.evaluation._axes import LINE, draw_face, get_grid_axes, write_below
@@ -144,14 +145,15 @@ class FaceGridDisplay:
             If `n_per_emotion` is less than 1 or the images have no known shape.
         """
         check_count("n_per_emotion", n_per_emotion)
-        images, y = check_images(bunch.images), check_labels(bunch.target, "bunch.target")
+        images, y = _keep_on_disk(bunch.images), check_labels(bunch.target, "bunch.target")
         check_same_length(images=images, target=y)
         rng = check_random_state(random_state)
         shuffled = rng.permutation(len(y))
         chosen = np.concatenate(
             [shuffled[y[shuffled] == emotion][:n_per_emotion] for emotion in order_labels(y)]
         )
-        display = cls(images[chosen], y_true=y[chosen], indices=chosen, n_columns=n_per_emotion)
+        faces = check_images(images[chosen])
+        display = cls(faces, y_true=y[chosen], indices=chosen, n_columns=n_per_emotion)
         return display.plot(ax=ax)
 
     @classmethod
@@ -287,7 +289,7 @@ class FaceGridDisplay:
                 + suggest(select, _SELECTIONS)
             )
         warn_of_reordered_rows(y_true=y_true, y_pred=y_pred, y_proba=y_proba)
-        images, y_pred = check_images(images), check_labels(y_pred, "y_pred")
+        images, y_pred = _keep_on_disk(images), check_labels(y_pred, "y_pred")
         if y_true is None and select == "mistakes":
             raise ValueError(
                 "select='mistakes' needs y_true, but it is None: without it no mistake is known. "
@@ -304,7 +306,7 @@ class FaceGridDisplay:
         wrong = answered & (truth != y_pred)
         chosen = _select(select, wrong, confidence, random_state)[:n_faces]
         return cls(
-            images[chosen],
+            check_images(images[chosen]),
             y_true=truth[chosen] if known else None,
             y_pred=y_pred[chosen],
             confidence=None if confidence is None else confidence[chosen],
@@ -409,6 +411,11 @@ class FaceGridDisplay:
             "confidence": self.confidence,
         }
         return make_frame({name: values for name, values in columns.items() if values is not None})
+
+
+def _keep_on_disk(images):
+    """Check images in memory; of those on disk, only the faces to show are read, and checked."""
+    return LazyImages(images) if is_lazy(images) else check_images(images)
 
 
 def _select(select, wrong, confidence, random_state):
