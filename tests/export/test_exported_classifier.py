@@ -84,6 +84,14 @@ def test_a_pickle_carries_the_content(exported, faces, tmp_path):
     assert clone(clf).predict(faces.images).tolist() == expected.tolist()
 
 
+def test_a_clone_has_parameters_of_its_own(exported, faces):
+    clf = ExportedClassifier(exported)
+    expected = clf.predict(faces.images)
+    clone(clf).set_params(path="elsewhere", n_jobs=2)
+    assert clf.get_params() == {"path": exported, "classes": None, "n_jobs": None}
+    assert clone(clf).predict(faces.images).tolist() == expected.tolist()
+
+
 def test_another_path_is_read_again(exported, faces, tmp_path):
     clf = ExportedClassifier(exported)
     clf.predict(faces.images)
@@ -193,7 +201,7 @@ def test_what_is_not_a_path_is_refused():
 
 
 def test_it_is_kept_as_it_is_in_an_abstaining_classifier(exported, faces):
-    # A clone of an exported classifier is the classifier itself: nothing is lost, so nothing warns.
+    # A clone of an exported classifier is as fitted: nothing is lost, so nothing warns.
     sure = AbstainingClassifier(ExportedClassifier(exported), threshold=0.5)
     predicted = sure.fit(faces.images, faces.target).predict(faces.images)
     assert set(predicted) <= {*sure.classes_, "not sure"}

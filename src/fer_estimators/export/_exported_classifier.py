@@ -273,8 +273,10 @@ class ExportedClassifier(ImagePredictor):
         return True
 
     def __sklearn_clone__(self) -> Self:
-        """Return the classifier itself where scikit-learn would make an unfitted copy."""
-        return self
+        """Return a copy that is as fitted, and shares what runs the file."""
+        copy = type(self)(self.path)
+        vars(copy).update(vars(self))
+        return copy
 
     def __sklearn_tags__(self) -> "Tags":
         """Describe the classifier to scikit-learn."""
