@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import pickle
+from functools import partial
 
 import keras
 import numpy as np
@@ -74,13 +75,18 @@ def tiny_backbone(include_top, weights, input_shape):
     return keras.Model(inputs, keras.layers.BatchNormalization()(x))
 
 
+def refit_transfer(faces, **params):
+    """Fit a classifier whose preprocessing and backbone are inside its network."""
+    backbone = Backbone("tiny", tiny_backbone, lambda images: images[..., ::-1] / 255, 8, "none")
+    return refit(
+        TransferClassifier, faces, backbone=backbone, weights=None, image_size=24, **params
+    )
+
+
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("head", ["pooled", "study"])
 def test_transfer_classifiers_are_exported_with_their_resizing(faces, tmp_path, format, head):
-    backbone = Backbone("tiny", tiny_backbone, lambda images: images[..., ::-1] / 255, 8, "none")
-    clf = refit(
-        TransferClassifier, faces, backbone=backbone, weights=None, image_size=24, head=head
-    )
+    clf = refit_transfer(faces, head=head)
     export_classifier(clf, tmp_path / "faces", format=format)
     again = ExportedClassifier(tmp_path / "faces")
     expected = clf.predict_proba(faces.images)
@@ -88,8 +94,11 @@ def test_transfer_classifiers_are_exported_with_their_resizing(faces, tmp_path, 
 
 
 @pytest.mark.parametrize("policy", ["float64", "mixed_bfloat16"])
-def test_other_precisions_are_exported_in_single_precision(faces, tmp_path, policy):
-    clf = refit(CNNClassifier, faces, architecture="tiny", dtype_policy=policy)
+@pytest.mark.parametrize(
+    "fit", [partial(refit, CNNClassifier, architecture="tiny"), refit_transfer]
+)
+def test_other_precisions_are_exported_in_single_precision(faces, tmp_path, policy, fit):
+    clf = fit(faces, dtype_policy=policy)
     export_classifier(clf, tmp_path / "faces")
     probabilities = ExportedClassifier(tmp_path / "faces").predict_proba(faces.images)
     np.testing.assert_allclose(probabilities, clf.predict_proba(faces.images), atol=0.02)

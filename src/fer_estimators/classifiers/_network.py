@@ -128,10 +128,7 @@ class NetworkState:
         self.device_ = same_device_here(self.device_)
         # Parameters may have been set since the network was built.
         built_with = getattr(self, "_built_with", None) or self._network_parameters()
-        # Keras keeps a list of uninitialised variables for each thread. In a separate thread, later
-        # code cannot find and allocate them after an error.
-        with ThreadPoolExecutor(1) as thread:
-            network = thread.submit(self._rebuild, weights, built_with).result()
+        network = self._rebuild(weights, built_with)
         layers = flatten_layers(network)
         if len(trainable) != len(layers):
             raise ValueError(f"{len(trainable)} layers, but the network has {len(layers)}")
@@ -142,7 +139,29 @@ class NetworkState:
         self.model_ = network
         return self
 
+    def _network_in_single_precision(self) -> keras.Model:
+        """Return `model_` itself, or one that computes in float32 with the same weights.
+
+        Raises
+        ------
+        ValueError
+            If `model_` computes in another precision and is not the network that :meth:`fit` built.
+        """
+        if all(layer.compute_dtype == "float32" for layer in flatten_layers(self.model_)):
+            return self.model_
+        weights = {
+            name: value.astype(np.float32) if value.dtype.kind == "f" else value
+            for name, value in self._network_weights().items()
+        }
+        return self._rebuild(weights, self._built_with | {"dtype_policy": "float32"})
+
     def _rebuild(self, weights, built_with):
+        # Keras keeps a list of uninitialised variables for each thread. In a separate thread, later
+        # code cannot find and allocate them after an error.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(self._rebuild_here, weights, built_with).result()
+
+    def _rebuild_here(self, weights, built_with):
         builder = object.__new__(type(self))
         # Avoid downloading or reading weights that are replaced.
         vars(builder).update(vars(self) | built_with | {"weights": None})

@@ -316,27 +316,9 @@ def trace_classifier(classifier: Any) -> tuple[Callable, Any]:
     """Return the graph of a classifier with its views, and the network in it."""
     from fer_estimators._backends.tensorflow_export import trace
 
-    model = _in_single_precision(classifier.model_)
+    model = classifier._network_in_single_precision()
     shape = tuple(classifier.image_shape_)
     return trace(model, shape, _list_views(shape[:2], classifier.tta)), model
-
-
-def _in_single_precision(model):
-    """Return the network itself, or one that computes in float32 with the same weights."""
-    import keras
-
-    from fer_estimators._compat import flatten_layers
-
-    def rebuild(layer):
-        config = layer.get_config()
-        config["dtype"] = "float32"
-        return type(layer).from_config(config)
-
-    if all(layer.compute_dtype == "float32" for layer in flatten_layers(model)):
-        return model
-    single = keras.models.clone_model(model, clone_function=rebuild)
-    single.set_weights(model.get_weights())
-    return single
 
 
 def _list_views(image_size, tta):
