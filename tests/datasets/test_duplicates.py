@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+from fer_estimators import ImageFiles
 from fer_estimators.datasets import find_duplicates, load_fer2013
 
 
@@ -61,6 +62,23 @@ def test_bunch_brings_its_own_labels(fer_folder):
     duplicates = find_duplicates(load_fer2013(fer_folder))
     assert [row["target"] for row in duplicates.rows()] == ["happy", "sad"]
     assert duplicates.rows()[0]["filename"] == "train/happy/Training_0.jpg"
+
+
+def test_files_are_read_part_by_part(fer_folder, monkeypatch):
+    image = (fer_folder / "train/happy/Training_0.jpg").read_bytes()
+    (fer_folder / "train/sad/Training_1.jpg").write_bytes(image)
+    read, sizes = ImageFiles._read, []
+
+    def note(self, names):
+        sizes.append(len(names))
+        return read(self, names)
+
+    monkeypatch.setattr(ImageFiles, "_read", note)
+    monkeypatch.setattr("fer_estimators._parts.PART_BYTES", 5 * 48 * 48)
+    rows = find_duplicates(load_fer2013(fer_folder, lazy=True)).rows()
+    files = ["train/happy/Training_0.jpg", "train/sad/Training_1.jpg"]
+    assert [row["filename"] for row in rows] == files
+    assert sizes == [5, 5, 4]
 
 
 @pytest.mark.parametrize("wrong", [["a.jpg"], None, np.zeros(3), np.array([[None]])])

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fer_estimators._frame import make_frame
+from fer_estimators._lazy import is_lazy
+from fer_estimators._parts import row_slices
 
 if TYPE_CHECKING:
     import pandas
@@ -180,7 +182,7 @@ def find_duplicates(
         split = images.get("split") if split is None else split
         filenames = images.get("filenames") if filenames is None else filenames
         images = images.get("images")
-    images = np.asarray(images)
+    images = images if is_lazy(images) else np.asarray(images)
     if images.ndim < 2 or images.dtype.kind not in "buif":
         raise TypeError(
             f"images is an array of shape {images.shape} and dtype {images.dtype}; expected a "
@@ -203,8 +205,9 @@ def _column(name, values, n_images):
 def _group_equal(images):
     """Return the groups of positions of equal images, in the order of their first."""
     positions = defaultdict(list)
-    for position, image in enumerate(images):
-        # Row by row, so that a memory-mapped or strided array is never copied as a whole.
-        digest = hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest()
-        positions[digest].append(position)
+    for rows in row_slices(images):
+        for position, image in enumerate(np.asarray(images[rows]), start=rows.start):
+            # One by one, so that a memory-mapped or strided array is never copied as a whole.
+            digest = hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest()
+            positions[digest].append(position)
     return [np.array(group) for group in positions.values() if len(group) > 1]
