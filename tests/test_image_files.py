@@ -193,6 +193,14 @@ def test_files_of_which_none_can_be_read_are_not_trained_on(faces, tmp_path):
         clone(TINY).fit(files, faces.target)
 
 
+def test_a_file_that_vanishes_from_processes_that_decode_ahead_is_named(paths, faces, tmp_path):
+    copies = copy_all(paths, tmp_path)
+    clf = clone(TINY).set_params(callbacks=[DeleteAtFirstEpoch(copies[5])])
+    clf.set_params(validation_fraction=None, patience=None)
+    with pytest.warns(BadImageWarning, match=r"1 image files cannot be read: .*5\.png"):
+        clf.fit(ImageFiles(copies, 16, n_jobs=2, on_error="skip"), faces.target)
+
+
 def test_a_folder_that_vanishes_ends_the_training(paths, faces, tmp_path):
     copies = copy_all(paths, tmp_path)
 

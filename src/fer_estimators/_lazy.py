@@ -1,6 +1,6 @@
 """Sequences of images that are read part by part: of files, HDF5, zarr and Dask arrays."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,12 +64,12 @@ class LazyImages:
         """Return the other images, of a source whose picks are not read."""
         return LazyImages(self._source[np.delete(np.arange(len(self)), rows)])
 
-    def read_ahead(self, picks: Iterable[NDArray[np.intp]]) -> Iterator[NDArray[Any]]:
+    def read_ahead(self, picks: Sequence[NDArray[np.intp]]) -> Iterator[NDArray[Any]]:
         """Read images pick by pick, the next ones in other processes where the source asks for it.
 
         Parameters
         ----------
-        picks : iterable of ndarray of int
+        picks : sequence of ndarray of int
             Rows of each part.
 
         Yields
@@ -85,7 +85,11 @@ class LazyImages:
         # Two batches wait for each process: enough to keep it busy, and little memory.
         parallel = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)
         parts = parallel(delayed(np.asarray)(_pick_alone(self._source, rows)) for rows in picks)
-        yield from map(self._as_images, parts)
+        for rows, images in zip(picks, map(self._as_images, parts), strict=True):
+            if self.skips_unreadable and not (readable := images.any(axis=(1, 2, 3))).all():
+                # Read them here: nobody hears the warnings of other processes.
+                self[rows[~readable]]
+            yield images
 
     @property
     def skips_unreadable(self) -> bool:
