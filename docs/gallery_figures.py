@@ -21,6 +21,7 @@ def connect(app):
     app.connect("source-read", show_on_pages)
     # After the gallery.
     app.connect("builder-inited", use_thumbnails, priority=900)
+    app.connect("builder-inited", clean_notebooks, priority=900)
     # Before Sphinx collects the pictures of a page.
     app.connect("doctree-read", show_dark_thumbnails, priority=400)
 
@@ -106,6 +107,14 @@ def use_thumbnails(app):
     for icon in Path(app.srcdir, "auto_examples", "images").glob("*_icon*.png"):
         name = icon.name.replace("_icon", "_thumb")
         shutil.copyfile(icon, icon.parent / "thumb" / name)
+
+
+def clean_notebooks(app):
+    """Leave out Sphinx's roles, such as ``:class:``, which notebooks would show."""
+    for path in Path(app.srcdir, "auto_examples").glob("*.ipynb"):
+        text = path.read_text(encoding="utf-8")
+        text = re.sub(r":[a-z]+:`~?/?([^`<]+?)(?: <[^`]+>)?`", r"`\1`", text)
+        path.write_text(text, encoding="utf-8")
 
 
 def show_dark_thumbnails(app, doctree):

@@ -101,6 +101,11 @@ def test_damaged_weights_are_told_by_their_checksum(tmp_path, monkeypatch):
         load_pretrained(name)
 
 
-def test_notebooks_show_model_cards_as_markdown():
+def test_notebooks_show_model_cards_as_markdown_with_columns_that_line_up():
     card = load_model_card("fer2013-compact")
-    assert card._repr_markdown_() == card
+    shown = card._repr_markdown_()
+    before, _, rest = card.partition("```text\n")
+    assert shown.startswith(before + '<pre style="font-family: monospace">')
+    report, _, _ = rest.partition("```")
+    assert report in shown
+    assert "```" not in shown

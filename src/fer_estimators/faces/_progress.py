@@ -1,5 +1,6 @@
 """Progress bars, on the standard error stream."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from typing import TypeVar
@@ -36,5 +37,7 @@ def show_progress(
     # Not the standard output, on which tables go. Without ipywidgets, rich would show no bar in a
     # notebook, but a warning to install it.
     in_notebooks = None if find_spec("ipywidgets") else False
-    console = Console(stderr=True, force_jupyter=in_notebooks)
+    # A notebook's stream claims to be a terminal, but keeps each state of the bar as a line.
+    terminal = False if "ipykernel" in sys.modules else None
+    console = Console(stderr=True, force_jupyter=in_notebooks, force_terminal=terminal)
     yield from track(items, what, total=total, console=console)

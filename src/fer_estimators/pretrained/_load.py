@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,7 +92,15 @@ class ModelCard(str):
     __slots__ = ()
 
     def _repr_markdown_(self) -> str:
-        return str(self)
+        # Some pages show "pre" in the font of their text, in which columns do not line up.
+        return re.sub(
+            r"^```\w*\n(.*?)^```$",
+            lambda block: (
+                f'<pre style="font-family: monospace">{html.escape(block[1], quote=False)}</pre>'
+            ),
+            self,
+            flags=re.M | re.S,
+        )
 
 
 def load_model_card(name: str) -> ModelCard:
