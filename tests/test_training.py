@@ -1,6 +1,7 @@
 """The programs that made the shipped networks, on a few drawn faces."""
 
 import csv
+import importlib
 import json
 import re
 import shutil
@@ -304,6 +305,30 @@ def test_ways_of_transfer_run_from_a_weights_file(backbone, fer2013, tmp_path, c
     transfer.main(command)
     assert (tmp_path / "transfer.json").stat().st_mtime_ns == before
     assert capsys.readouterr().out.count("accuracy") == 4
+
+
+class Epochs:
+    """What trains on the device, without it."""
+
+    def train_epoch(self, epoch):
+        return 1 / (epoch + 1)
+
+    def write(self, path, progress):
+        path.write_text(json.dumps(progress))
+
+    def read(self, path):
+        return json.loads(path.read_text())
+
+
+def test_state_of_a_rehearsal_is_not_taken_for_that_of_the_training(tmp_path):
+    pytest.importorskip("jax")
+    on_gpu = importlib.import_module("on_gpu")
+    path, settings = tmp_path / "state.json", {"epochs": 2, "images": 9, "teacher": None}
+    assert not on_gpu.train_until(Epochs(), path, settings, deadline=0)
+    assert on_gpu.train_until(Epochs(), path, settings, deadline=np.inf)
+    assert json.loads(path.read_text())["losses"] == [1, 1 / 2]
+    with pytest.raises(SystemExit, match=r"'epochs': 2.*, but this one has .*'epochs': 3"):
+        on_gpu.train_until(Epochs(), path, {**settings, "epochs": 3}, deadline=np.inf)
 
 
 def test_precisions_are_compared_and_not_trained_twice(fer2013, tmp_path, capsys):

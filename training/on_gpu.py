@@ -134,7 +134,7 @@ class Run:
                 variable.assign(value)
 
     def write(self, path, progress):
-        """Write the state and the curves so far."""
+        """Write the state, the settings and the curve so far."""
         arrays = {
             f"{part}/{number}": np.asarray(value)
             for part, values in enumerate(self.state)
@@ -144,7 +144,7 @@ class Run:
             np.savez(file, progress=json.dumps(progress), **arrays)
 
     def read(self, path):
-        """Read what `write` wrote, and return the curves."""
+        """Read what `write` wrote, and return the settings and the curve."""
         with np.load(path, allow_pickle=False) as members:
             self.state = [
                 [jnp.asarray(members[f"{part}/{number}"]) for number in range(len(values))]
@@ -197,7 +197,8 @@ def main(arguments=None):
     )
     folder = arguments.output / arguments.name
     folder.mkdir(parents=True, exist_ok=True)
-    if not train_until(run, folder / "state.npz", arguments.epochs, start + 60 * arguments.minutes):
+    settings = {"epochs": arguments.epochs, "images": len(images), "teacher": arguments.teacher}
+    if not train_until(run, folder / "state.npz", settings, start + 60 * arguments.minutes):
         return
     run.finish()
     with written_whole(folder / "weights.npz") as file:
@@ -220,9 +221,15 @@ def read_weights(folder):
         return [members[f"arr_{number}"] for number in range(len(members.files))]
 
 
-def train_until(run, path, epochs, deadline):
+def train_until(run, path, settings, deadline):
     """Train from the last state on; return whether all epochs are done."""
-    losses = run.read(path) if path.exists() else []
+    progress = run.read(path) if path.exists() else {"settings": settings, "losses": []}
+    if progress["settings"] != settings:
+        raise SystemExit(
+            f"{path} is the state of a training with {progress['settings']}, but this one has "
+            f"{settings}. Pass another --output, or remove the file."
+        )
+    losses, epochs = progress["losses"], settings["epochs"]
     written = time.monotonic()
     for epoch in range(len(losses), epochs):
         began = time.monotonic()
@@ -232,7 +239,7 @@ def train_until(run, path, epochs, deadline):
         # The next epoch takes as long as this one, and writing a few seconds.
         is_last = len(losses) == epochs or now + (now - began) + 10 > deadline
         if is_last or now - written > _SECONDS_BETWEEN_CHECKPOINTS:
-            run.write(path, losses)
+            run.write(path, progress)
             written = now
         if is_last:
             break
