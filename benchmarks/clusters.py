@@ -6,7 +6,7 @@ process on one core and on all, ``processes`` is joblib's loky, ``hosts`` a Dask
 network namespaces that have names of their own, and a folder and a cable in common (as root, on
 Linux). The bytes are those on the cable. Scores that differ by a bit end it with an error.
 ``--output`` names a folder for ``clusters.json`` and ``clusters.md``, where engines that are
-measured again take the place of their earlier rows.
+measured again take the place of their earlier rows; ``--parts`` measures some of them.
 """
 
 import argparse
@@ -31,7 +31,8 @@ from fer_estimators import CNNClassifier, ImageFiles, ResumableClassifier, make_
 
 GRID = {"estimator__learning_rate": [0.003, 0.01]}
 SCHEDULER = "tcp://10.77.0.1:8786"
-SOURCES = ("array", "memory map", "`ImageFiles`")
+SOURCES = ("array", "memory map", "ImageFiles")
+KILLED = "killed"
 HEADER = """| | images | seconds | called again, s | MB over the network | calls, a worker killed |
 |---|---|---:|---:|---:|---:|
 """
@@ -63,7 +64,7 @@ def write_faces(folder, n_images):
 def read_faces(folder, source):
     """Return the images in one of the ways, and their labels."""
     target = np.load(folder / "target.npy")
-    if source == "`ImageFiles`":
+    if source == "ImageFiles":
         return ImageFiles([folder / f"{number}.png" for number in range(len(target))]), target
     mode = "r" if source == "memory map" else None
     return np.load(folder / "faces.npy", mmap_mode=mode), target
@@ -161,16 +162,15 @@ def megabytes_moved():
     return sum(int((counts / name).read_text()) for name in ("rx_bytes", "tx_bytes")) / 1e6
 
 
-def measure(name, faces, architecture):
-    """Write a row for each source, and kill a worker where there are several."""
-    label, engine = ENGINES[name]
-    rows = []
-    with tempfile.TemporaryDirectory(dir=faces) as folder, engine() as options:
+def measure(name, faces, architecture, parts):
+    """Write what each source takes, and kill a worker where there are several."""
+    measured = {}
+    with tempfile.TemporaryDirectory(dir=faces) as folder, ENGINES[name][1]() as options:
         make = partial(make_search, architecture=architecture, **options)
         folder = Path(folder)
         # Workers import the library, and TensorFlow, with their first fit.
         fit(make(folder / "warm"), *read_faces(faces, "array"))
-        for source in SOURCES:
+        for source in filter(parts.__contains__, SOURCES):
             X, y = read_faces(faces, source)
             before = megabytes_moved()
             search = make(folder / source)
@@ -178,13 +178,14 @@ def measure(name, faces, architecture):
             moved = None if before is None else megabytes_moved() - before
             again, _ = fit(search, X, y)
             compare(faces, search)
-            rows.append([label, source, seconds, again, moved, None])
-        if options["n_jobs"] != 1:
-            search = make(folder / "killed", kill=True)
-            _, rows[0][-1] = fit(search, *read_faces(faces, "array"))
-            assert (folder / "killed" / "killed").exists()
+            measured[source] = {"seconds": seconds, "again": again, "moved": moved}
+        if KILLED in parts and options["n_jobs"] != 1:
+            search = make(folder / KILLED, kill=True)
+            _, calls = fit(search, *read_faces(faces, "array"))
+            assert (folder / KILLED / "killed").exists()
             compare(faces, search)
-    (faces / f"{name}.json").write_text(json.dumps(rows))
+            measured[KILLED] = calls
+    (faces / f"{name}.json").write_text(json.dumps(measured))
 
 
 def compare(faces, search):
@@ -231,10 +232,10 @@ def two_hosts():
             subprocess.run(["ip", "netns", "delete", host], check=False)
 
 
-def run(name, faces, architecture):
-    """Measure one engine in a process of its own, and return its rows."""
+def run(name, faces, architecture, parts):
+    """Measure one engine in a process of its own, and return what it measured."""
     command = [sys.executable, "-u", "-m", "benchmarks.clusters", name, "--faces", str(faces)]
-    command += ["--architecture", architecture]
+    command += ["--architecture", architecture, "--parts", *parts]
     if name == "one":
         command = ["taskset", "--cpu-list", "0", *command]
     if name == "hosts":
@@ -246,16 +247,18 @@ def run(name, faces, architecture):
 
 
 def write_table(measured):
-    """Return rows as Markdown, one engine after the other."""
+    """Return a row for each engine and source, as Markdown."""
     lines = []
     for name in filter(measured.__contains__, ENGINES):
-        for number, (label, *cells) in enumerate(measured[name]):
-            source, seconds, again, moved, calls = cells
-            moved = "" if moved is None else f"{moved:.2f}"
+        label, calls = ENGINES[name][0], measured[name].get(KILLED, "")
+        for source in filter(measured[name].__contains__, SOURCES):
+            row = measured[name][source]
+            moved = "" if row["moved"] is None else f"{row['moved']:.2f}"
             lines.append(
-                f"| {'' if number else label} | {source} | {seconds:.1f} | {again:.1f} | {moved} | "
-                f"{calls or ''} |\n"
+                f"| {label} | {source} | {row['seconds']:.1f} | {row['again']:.1f} | {moved} | "
+                f"{calls} |\n"
             )
+            label = calls = ""
     return HEADER + "".join(lines)
 
 
@@ -265,11 +268,14 @@ def main():
     parser.add_argument("engines", nargs="+", choices=ENGINES)
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--architecture", default="compact", help="such as tiny, which is faster")
+    parser.add_argument(
+        "--parts", nargs="+", choices=(*SOURCES, KILLED), default=(*SOURCES, KILLED)
+    )
     parser.add_argument("--output", type=Path, help="folder for the table")
     parser.add_argument("--faces", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.faces:
-        measure(arguments.engines[0], arguments.faces, arguments.architecture)
+        measure(arguments.engines[0], arguments.faces, arguments.architecture, arguments.parts)
         return
     kept = arguments.output and arguments.output / "clusters.json"
     setting = f"{arguments.architecture}, {arguments.images} images"
@@ -282,7 +288,8 @@ def main():
         if state["scores"]:
             (faces / "scores.json").write_text(json.dumps(state["scores"]))
         for name in arguments.engines:
-            state["measured"][name] = run(name, faces, arguments.architecture)
+            new = run(name, faces, arguments.architecture, arguments.parts)
+            state["measured"][name] = state["measured"].get(name, {}) | new
             state["scores"] = json.loads((faces / "scores.json").read_text())
             if kept:
                 kept.parent.mkdir(parents=True, exist_ok=True)
