@@ -1,8 +1,10 @@
 """The core of the library, on whichever backend KERAS_BACKEND names."""
 
+import os
 import pickle
 import random
 import signal
+import subprocess
 import sys
 from functools import partial
 
@@ -199,6 +201,26 @@ def test_exports_say_that_they_need_tensorflow(faces, tmp_path):
     clf = CNNClassifier("tiny", **SMALL).fit(faces.images, faces.target)
     with pytest.raises(ImportError, match="KERAS_BACKEND=tensorflow"):
         export_classifier(clf, tmp_path / "faces")
+
+
+@pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="exports by itself")
+def test_saved_networks_are_exported_on_tensorflow(faces, tmp_path):
+    clf = CNNClassifier("tiny", **SMALL).fit(faces.images, faces.target)
+    save(clf, tmp_path / "faces.fer")
+    code = (
+        "import sys; from fer_estimators import export_classifier, load\n"
+        "for format in ('litert', 'onnx'):\n"
+        "    export_classifier(load(sys.argv[1]), f'{sys.argv[1]}.{format}', format=format)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "faces.fer"],
+        env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+        check=True,
+    )
+    expected = clf.predict_proba(faces.images)
+    for format in ("litert", "onnx"):
+        exported = ExportedClassifier(tmp_path / f"faces.fer.{format}")
+        np.testing.assert_allclose(exported.predict_proba(faces.images), expected, atol=1e-4)
 
 
 def test_exported_classifiers_run_beside_any_backend():
