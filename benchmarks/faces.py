@@ -1,4 +1,4 @@
-"""Measure how many faces are found in pictures, how well their emotions are told, and how fast.
+"""Measure how many faces are found in pictures, how well emotions are recognised, and how fast.
 
 ``python -m benchmarks.faces FER2013`` pastes validation faces into pictures of 640 x 480 pixels. A
 face is found if a box shares at least 0.3 of its union with the box expected. Other boxes are false
@@ -91,7 +91,7 @@ def wander(picture, n_frames):
 
 
 def time_recognition(classifier, picture, n_times):
-    """Return milliseconds for a photo, for a camera's picture, and for a frame of a video."""
+    """Return milliseconds for a photo, for a frame of a camera, and for a frame of a video."""
     medians = []
     for detector in (FaceDetector(), FaceDetector(min_face=0.25)):
         recognizer, times = EmotionRecognizer(classifier, detector), []

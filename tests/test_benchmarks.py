@@ -16,7 +16,7 @@ from benchmarks._pictures import Picture, paste_faces, pictures_without_faces
 
 
 class Placed:
-    """A detector that is told where the faces are."""
+    """A detector that knows where the faces are."""
 
     def __init__(self, *boxes):
         self.boxes = boxes

@@ -241,8 +241,8 @@ def _content(cell):
 def _find_globals(function):
     """Return the global names that a function refers to, in inner functions, too.
 
-    Of a module that is not part of a library, also what the function may take from it: all that
-    bears one of the names in its code.
+    For a module that is not part of a library, return also what the function may take from it:
+    everything with one of the names in its code.
     """
     found, codes, names = {}, [function.__code__], set()
     for code in codes:

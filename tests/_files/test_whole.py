@@ -1,4 +1,4 @@
-"""Damaged images that a decoder would fill in are told from whole ones."""
+"""Damaged images that a decoder would fill in are distinguished from whole ones."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""Mistakes that users make, and what they are told."""
+"""Mistakes that users make, and the messages that they get."""
 
 from functools import partial
 
@@ -279,19 +279,19 @@ def test_masked_labels_have_no_score(fitted, faces):
 
 
 @pytest.mark.parametrize("other", ["Happy", "happy ", "HAPPY"])
-def test_classes_that_look_alike_are_told(cnn, faces, other):
+def test_classes_that_look_alike_are_reported(cnn, faces, other):
     y = np.where(np.arange(140) % 2, faces.target, np.char.replace(faces.target, "happy", other))
     with pytest.warns(UserWarning, match=rf"'{other}'.* differ only in case, spaces"):
         assert len(cnn(validation_fraction=None).fit(faces.images, y).classes_) == 8
 
 
-def test_classes_in_two_forms_of_unicode_are_told(cnn, faces):
+def test_classes_in_two_forms_of_unicode_are_reported(cnn, faces):
     with pytest.warns(UserWarning, match="spaces or Unicode form"):
         cnn().fit(faces.images, ["\u00e9", "e\u0301"] * 70)
 
 
 @pytest.mark.parametrize("missing", [np.nan, pd.NA])
-def test_a_missing_label_that_became_text_is_told(cnn, faces, missing):
+def test_a_missing_label_that_became_text_is_reported(cnn, faces, missing):
     y = np.array([missing, *faces.target[1:]]).astype(str)
     with pytest.warns(UserWarning, match=f"the label '{missing}', which is how NumPy and pandas"):
         cnn(validation_fraction=None).fit(faces.images, y)

@@ -8,7 +8,7 @@ from sklearn.model_selection import GridSearchCV
 
 
 class Recorder:
-    """Remembers the tasks that it is told of."""
+    """Remember the tasks that are reported to it."""
 
     def __init__(self, stop_after=None):
         self.ended = []

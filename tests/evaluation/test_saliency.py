@@ -118,7 +118,7 @@ def test_backbones_are_looked_into(faces, head):
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "float64"])
 def test_any_precision_is_explained(faces, policy):
     if policy == "float64" and keras.backend.backend() == "jax":
-        pytest.skip("JAX computes in double precision only where it is told so at its start")
+        pytest.skip("JAX computes in double precision only if this is set at its start")
     clf = fit(faces, build_compact, dtype_policy=policy)
     display = SaliencyDisplay.from_estimator(clf, faces.images, n_faces=2)
     assert display.saliency.dtype == "float32"

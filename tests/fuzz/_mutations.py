@@ -40,7 +40,7 @@ def repeat(data, rng):
 
 
 def noise(data, rng):
-    """Keep the first bytes, by which the kind is told, and nothing else."""
+    """Keep the first bytes, which identify the kind, and nothing else."""
     return data[: rng.choice((2, 4, 8))] + rng.randbytes(rng.randrange(500))
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # Crops that are classified at once, and photos that wait for it at most.
 _CROPS_AT_ONCE = 64
 
-#: Least share of a camera's picture height that a face has; smaller ones are not looked for.
+#: Least height of a face, as a share of a camera's frame; smaller ones are not looked for.
 _CAMERA_MIN_FACE = 0.25
 
 
