@@ -58,6 +58,9 @@ EXTENSIONS = {
     ".dib": "BMP",
 }
 
+# Of most files; splitting a name takes longer.
+_USUAL_ENDINGS = {"JPEG": (".jpg", ".jpeg"), "PNG": ".png", "BMP": ".bmp"}
+
 _ACCEPTED = ", ".join(name for _, name in _MAGIC)
 
 _OTHER_CONTENT = (
@@ -153,6 +156,8 @@ def decode(data, *, color=False, image_size=None, name=""):
 
 
 def _note_extension(name, kind):
+    if name.endswith(_USUAL_ENDINGS[kind]):
+        return ()
     extension = os.path.splitext(name)[1].lower()
     matches = not extension or EXTENSIONS.get(extension) == kind
     return () if matches else (f"format mismatch: content is {kind}",)

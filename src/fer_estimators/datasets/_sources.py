@@ -18,7 +18,7 @@ _REFUSED_EXTENSIONS = frozenset(
         *(".exr", ".psd", ".svg", ".eps", ".jp2", ".ico"),
     )
 )
-_IMAGE_EXTENSIONS = frozenset(EXTENSIONS) | _REFUSED_EXTENSIONS
+_IMAGE_EXTENSIONS = (*EXTENSIONS, *_REFUSED_EXTENSIONS)
 _TABLE_EXTENSIONS = (".csv", ".csv.gz")
 _LIST_EXTENSIONS = (".txt", ".lst")
 _SYSTEM_FILES = frozenset(("thumbs.db", "desktop.ini", "__macosx"))
@@ -76,7 +76,7 @@ class _Source:
 
 def is_image_name(path):
     """Tell whether a file counts as an image by its extension, of a format that is read or not."""
-    return os.path.splitext(path)[1].lower() in _IMAGE_EXTENSIONS
+    return path.lower().endswith(_IMAGE_EXTENSIONS)
 
 
 def _is_system_path(path):
