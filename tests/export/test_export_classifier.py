@@ -26,7 +26,12 @@ from fer_estimators import (
     TransferClassifier,
 )
 from fer_estimators.backbones import Backbone
-from fer_estimators.export import ExportedClassifier, _extras, export_classifier
+from fer_estimators.export import (
+    ExportedClassifier,
+    _export_classifier,
+    _extras,
+    export_classifier,
+)
 
 FORMATS = ["litert", "onnx"]
 
@@ -153,6 +158,13 @@ def test_an_export_that_answers_differently_leaves_no_file(fitted, faces, tmp_pa
             tolerance=0,
         )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tolerance_is_only_advised_where_it_helps(fitted, tmp_path, monkeypatch):
+    """It is one of probabilities, and not of the share of images of another class."""
+    monkeypatch.setitem(_export_classifier._TOLERANCES, None, (1e-4, -0.01))
+    with pytest.raises(ValueError, match="pass check_images"):
+        export_classifier(fitted, tmp_path / "faces")
 
 
 def test_a_saved_model_that_answers_differently_leaves_no_folder(fitted, tmp_path, monkeypatch):
