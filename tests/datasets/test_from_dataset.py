@@ -162,7 +162,8 @@ def test_data_sets_and_loaders_of_pytorch_are_read(few):
     names, codes = codes_of(few[1])
     tensors = torch.tensor(few[0])[:, None], torch.tensor(codes)
     dataset = torch.utils.data.TensorDataset(*tensors)
-    for source in (dataset, torch.utils.data.DataLoader(dataset, batch_size=4)):
+    loaders = [torch.utils.data.DataLoader(dataset, batch_size=size) for size in (4, None)]
+    for source in (dataset, *loaders):
         X, y = from_dataset(source)
         np.testing.assert_array_equal(np.asarray(X), few[0][..., np.newaxis])
         assert np.array(names)[y].tolist() == few[1].tolist()
@@ -217,6 +218,8 @@ def test_splits_and_other_columns_of_hugging_face_are_refused(few):
         ([], DatasetError, "is empty"),
         ([(np.zeros((8, 8)), 0.5)], DatasetError, "dtype float64"),
         ([(Image.new("P", (8, 8)), 1)], DatasetError, "mode 'P'"),
+        ([(None, 1)], DatasetError, "holds None in place of an image"),
+        ([({"bytes": b"", "path": None}, 1)], DatasetError, "cast_column"),
     ],
 )
 def test_other_things_are_refused(dataset, error, message):

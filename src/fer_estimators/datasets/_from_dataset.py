@@ -79,7 +79,9 @@ def from_dataset(dataset: Any) -> tuple[ImageSequence | NDArray[Any], NDArray[An
         is_batched = _holds_batches(dataset.element_spec)
         return _from_batches(dataset, elements if is_batched else map(_as_batch, elements))
     if hasattr(dataset, "batch_sampler"):
-        return _from_batches(dataset, dataset)
+        # A loader of batch_size=None gives one image after the other.
+        is_batched = dataset.batch_sampler is not None
+        return _from_batches(dataset, dataset if is_batched else map(_as_batch, dataset))
     if hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__") and _holds_pairs(dataset):
         return _from_pairs(dataset)
     raise TypeError(
@@ -206,7 +208,12 @@ def _as_pixels(image):
             f"dataset holds images of mode {image.mode!r}, whose numbers are not grey levels or "
             "RGB. Convert them in the data set: image.convert('L') or image.convert('RGB')."
         )
-    image = np.asarray(image)
+    found, image = image, np.asarray(image)
+    if image.ndim not in (2, 3) or image.dtype.kind not in "buif":
+        raise DatasetError(
+            f"dataset holds {shorten(found)} in place of an image. Leave such rows out; a column "
+            "of Hugging Face is decoded with dataset.cast_column('image', datasets.Image())."
+        )
     if image.ndim == 3 and image.shape[0] in (1, 3) and image.shape[2] not in (1, 3):
         return np.moveaxis(image, 0, -1)
     return image
