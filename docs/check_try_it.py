@@ -158,6 +158,29 @@ def check_camera(page, faces, probabilities):
     page.wait(lambda _: page.part("camera").text == "Start the camera")
 
 
+def check_stopping(page):
+    """Yield what is wrong where the camera is started twice before it is there, and stopped."""
+    page.driver.execute_script(STREAMS)
+    page.driver.execute_script("for (const i of [1, 2]) arguments[0].click()", page.part("camera"))
+    page.wait(lambda _: page.part("camera").text == "Stop the camera")
+    page.wait(lambda _: page.script("streams.length") == 2)
+    page.part("camera").click()
+    page.wait(lambda _: page.part("camera").text == "Start the camera")
+    if page.script("streams.some(({ active }) => active)"):
+        yield "a camera that was stopped is still on"
+
+
+# Remember what the camera gives.
+STREAMS = """
+const media = navigator.mediaDevices, ask = media.getUserMedia.bind(media);
+window.streams = [];
+media.getUserMedia = async (what) => {
+  const stream = await ask(what);
+  streams.push(stream);
+  return stream;
+};
+"""
+
 # Wait for twenty frames, and return the milliseconds of one.
 FRAMES = """
 const done = arguments[0], start = performance.now();
@@ -197,6 +220,7 @@ def check(driver, address, photo):
     page = Page(driver, address)
     yield from check_photo(page, photo, faces, probabilities)
     yield from check_camera(page, faces, probabilities)
+    yield from check_stopping(page)
     yield from check_access(page)
     asked = page.script("performance.getEntriesByType('resource').map(e => e.name)")
     elsewhere = [name for name in asked if not name.startswith((address, "blob:", "data:"))]

@@ -4,8 +4,13 @@ import { FaceReader, VideoReader } from "./faces.js";
 
 const byId = (id) => document.getElementById(`try-${id}`);
 const folder = new URL("./try_it/", import.meta.url);
-const canvas = byId("picture"), context = canvas.getContext("2d", { willReadFrequently: true });
-let reader, stream, current, work = Promise.resolve();
+// What is transparent is laid over black, as the library does.
+const options = { alpha: false, willReadFrequently: true };
+const canvas = byId("picture"), context = canvas.getContext("2d", options);
+// Pixels are taken from another canvas: the visible one shows a picture and its own boxes.
+const taken = document.createElement("canvas").getContext("2d", options);
+// The number of the choice that counts: what was begun before the last one is dropped.
+let reader, stream, current, choice = 0, work = Promise.resolve();
 
 // A network computes one thing at a time, and a photo may be chosen while the camera is read.
 function inTurn(job) {
@@ -36,28 +41,35 @@ async function load() {
 }
 
 async function showPhoto(file) {
-  stopCamera();
+  const mine = stopCamera();
   let photo;
   try {
     photo = await createImageBitmap(file);
   } catch {
-    say("This file is not a picture that the browser can read.");
+    if (mine === choice) say("This file is not a picture that the browser can read.");
     return;
   }
+  if (mine !== choice) return;
   say("Looking for faces…");
   const scale = Math.min(1, 1280 / Math.max(photo.width, photo.height));
   const pixels = pixelsOf(photo, photo.width * scale, photo.height * scale);
   // The browser shows the words before it is busy with the picture.
   await new Promise((done) => setTimeout(done));
-  current = { pixels, faces: await inTurn(() => reader.read(pixels)) };
-  show();
+  try {
+    const faces = await inTurn(() => reader.read(pixels));
+    if (mine !== choice) return;
+    current = { pixels, faces };
+    show();
+  } catch (error) {
+    if (mine === choice) say(`The faces could not be found (${error.message}).`);
+  }
 }
 
 function pixelsOf(source, width, height) {
-  canvas.width = Math.max(1, Math.round(width));
-  canvas.height = Math.max(1, Math.round(height));
-  context.drawImage(source, 0, 0, canvas.width, canvas.height);
-  return context.getImageData(0, 0, canvas.width, canvas.height);
+  const [w, h] = [width, height].map((length) => Math.max(1, Math.round(length)));
+  Object.assign(taken.canvas, { width: w, height: h });
+  taken.drawImage(source, 0, 0, w, h);
+  return taken.getImageData(0, 0, w, h);
 }
 
 function name(probabilities) {
@@ -68,7 +80,7 @@ function name(probabilities) {
 
 function show() {
   const { pixels, faces } = current;
-  canvas.hidden = false;
+  Object.assign(canvas, { hidden: false, width: pixels.width, height: pixels.height });
   context.putImageData(pixels, 0, 0);
   const rows = faces.map(({ box, probabilities }, i) => {
     const [emotion, best] = name(probabilities), text = `${i + 1}: ${emotion} ${percent(best)}`;
@@ -110,32 +122,39 @@ function tableRow(cells, kind) {
 const percent = (share) => `${Math.round(100 * share)} %`;
 
 async function startCamera() {
+  const mine = stopCamera(), video = byId("video");
   try {
-    stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
+    const started = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
+    if (mine !== choice) return stop(started);
+    stream = video.srcObject = started;
+    byId("camera").textContent = "Stop the camera";
+    await video.play();
+    const frames = new VideoReader(reader, 0.25);
+    while (mine === choice) {
+      const pixels = pixelsOf(video, video.videoWidth, video.videoHeight);
+      const faces = await inTurn(() => frames.next(pixels, performance.now() / 1000));
+      if (mine !== choice) return;
+      current = { pixels, faces };
+      show();
+      await new Promise(requestAnimationFrame);
+    }
   } catch (error) {
+    if (mine !== choice) return;
+    stopCamera();
     say(`The camera cannot be used (${error.name}). Choose a photo instead.`);
-    return;
-  }
-  byId("camera").textContent = "Stop the camera";
-  const video = byId("video");
-  video.srcObject = stream;
-  await video.play();
-  const frames = new VideoReader(reader, 0.25), mine = stream;
-  while (stream === mine) {
-    const pixels = pixelsOf(video, video.videoWidth, video.videoHeight);
-    const faces = await inTurn(() => frames.next(pixels, performance.now() / 1000));
-    // Meanwhile, the camera may have been stopped for a photo.
-    if (stream !== mine) break;
-    current = { pixels, faces };
-    show();
-    await new Promise(requestAnimationFrame);
   }
 }
 
+/** Stop the camera, and drop whatever was begun; return the number of the new choice. */
 function stopCamera() {
-  stream?.getTracks().forEach((track) => track.stop());
+  if (stream) stop(stream);
   stream = null;
   byId("camera").textContent = "Start the camera";
+  return ++choice;
+}
+
+function stop(camera) {
+  camera.getTracks().forEach((track) => track.stop());
 }
 
 byId("photo").addEventListener("change", ({ target }) => target.files[0] && showPhoto(target.files[0]));
