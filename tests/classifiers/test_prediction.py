@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fer_estimators import ImageResizer, make_faces
+from fer_estimators import ImageResizer, _prediction, make_faces
 
 
 @pytest.fixture
@@ -66,6 +66,19 @@ def test_other_sizes_and_colours_are_converted_as_the_transformers_do(fitted, ch
     rgb = np.repeat(larger[..., np.newaxis], 3, axis=-1)
     np.testing.assert_array_equal(fitted.predict_proba(rgb), expected)
     np.testing.assert_array_equal(fitted.predict_proba(rgb.astype(float)), expected)
+
+
+def test_images_are_converted_batch_by_batch(fitted, changed, monkeypatch):
+    sizes = []
+
+    def convert(images, shape):
+        sizes.append(len(images))
+        return images[:, : shape[0], : shape[1]]
+
+    monkeypatch.setattr(_prediction, "convert_to_shape", convert)
+    changed(handle_other_shapes="convert", batch_size=20)
+    fitted.predict(make_faces(70, image_size=32, random_state=1).images)
+    assert sizes == [20, 20, 20, 10]
 
 
 def test_grey_becomes_rgb_for_a_network_of_colours(cnn, faces):
