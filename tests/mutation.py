@@ -54,6 +54,7 @@ MODULES = {
     "classifiers._data": [
         "tests/classifiers/test_bad_input.py",
         "tests/classifiers/test_soft_labels.py",
+        "tests/test_image_files.py",
     ],
     "classifiers._checkpoint": ["tests/classifiers/test_checkpoint.py"],
 }
@@ -195,7 +196,9 @@ def record(name, n_tried, n_noticed):
     page = PAGE.read_text(encoding="utf-8")
     row = f"| `{name}` | {n_tried} | {n_noticed} |"
     pattern = rf"^\| `{re.escape(name)}` \|.*$"
-    PAGE.write_text(re.sub(pattern, row, page, flags=re.M), encoding="utf-8")
+    page, n_rows = re.subn(pattern, row, page, flags=re.M)
+    # The table ends the page.
+    PAGE.write_text(page if n_rows else f"{page.rstrip()}\n{row}\n", encoding="utf-8")
 
 
 def main():
