@@ -1,6 +1,7 @@
 """The rebuilt network gives what the original gives."""
 
 import os
+import random
 from pathlib import Path
 
 import keras
@@ -26,6 +27,17 @@ def run(inputs):
 def test_raw_output_is_that_of_the_original():
     output = run(pixels())
     np.testing.assert_allclose(output[0, ::100, :5], np.load(REFERENCE), atol=1e-3)
+
+
+def test_loading_neither_uses_nor_changes_the_process_state():
+    policy, state = keras.config.dtype_policy(), random.getstate()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = load_blazeface.__wrapped__()
+    finally:
+        keras.config.set_dtype_policy(policy)
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+    assert random.getstate() == state
 
 
 def test_published_file_gives_the_same_numbers_where_there_is_one():

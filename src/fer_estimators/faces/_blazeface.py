@@ -131,8 +131,12 @@ def load_blazeface() -> keras.Model:
     from fer_estimators._quiet import import_keras
 
     import_keras()
+    from fer_estimators._backends.process_state import dtype_policy, isolated_random_state
+
     weights = load(_read("blazeface.safetensors"))
-    model = build_blazeface()
+    # Whatever precision the user trains in; the weights to begin with are drawn at random.
+    with isolated_random_state(0), dtype_policy("float32"):
+        model = build_blazeface()
     for layer in model.layers:
         if layer.weights:
             layer.set_weights([weights[f"{layer.name}.{name}"] for name in WEIGHTS])
