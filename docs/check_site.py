@@ -62,7 +62,8 @@ frame.onload = () => setTimeout(() => {
     over: [...page.querySelectorAll(".bd-article *")].filter(sticksOut).map(e => e.innerText),
     theme: root.dataset.theme,
     missing: [...page.images].filter(i => i.loading != "lazy" && !i.naturalWidth).map(i => i.src),
-    twice: shown.filter(src => shown.includes(src.replace(".png", "_dark.png"))),
+    twice: shown.filter(src => src.endsWith(".png")
+      && shown.includes(src.replace(".png", "_dark.png"))),
     found: page.querySelectorAll("#search-results li").length,
   });
 }, 3000);
