@@ -127,6 +127,13 @@ def test_sixteen_threads_read_at_once(folder, names, faces):
     assert all(np.array_equal(images, faces.images) for images in found)
 
 
+def test_no_other_folder_is_advised_for_absolute_names(folder, names):
+    reader = ImageReader().fit(names)
+    missing = str((folder / "x.png").absolute())
+    with pytest.raises(FileNotFoundError, match=r"x\.png\. Put them back, or drop their names"):
+        reader.transform([missing])
+
+
 def test_missing_files_are_named_with_the_folder(folder, names):
     reader = ImageReader(root=folder).fit(names)
     message = r"2 of 5 image files do not exist: happy/x\.png; y\.png\. Names start from '.*faces"

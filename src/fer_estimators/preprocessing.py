@@ -334,9 +334,12 @@ def _read(source, root):
 def _refuse_faults(faults, n_files, root):
     missing = [name for name, error in faults if isinstance(error, FileNotFoundError)]
     if missing:
+        advice = "Put them back, or drop their names together with their labels."
+        if not all(map(os.path.isabs, missing)):
+            start = os.path.abspath(root)
+            advice = f"Names start from {start!r}; pass root=<folder> if that is another one."
         raise FileNotFoundError(
-            f"{len(missing)} of {n_files} image files do not exist: {name_some(missing)}. Names "
-            f"start from {os.path.abspath(root)!r}; pass root=<folder> if that is another one."
+            f"{len(missing)} of {n_files} image files do not exist: {name_some(missing)}. {advice}"
         )
     if faults:
         named = name_some(f"{name}: {error}" for name, error in faults)
