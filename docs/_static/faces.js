@@ -4,8 +4,13 @@
 
 const SAME_FACE = 0.3, PART_OF_FACE = 0.6;
 const RELIABLE = 40, COARSEST = 128, FINEST = 2048, SMALLEST = 0.7, TINY = 8;
-const CANDIDATE_SCORE = 0.4, MIN_SCORE = 0.58, DOUBTFUL = 0.73, CLUTTER = 0.2;
-const WIDER = [1.5, 2], NEAR_MIDDLE = 0.4, LEAST_SCORE = 0.1, MULTIPLE = 16;
+const CANDIDATE_SCORE = 0.3, MIN_SCORE = 0.54, DOUBTFUL = 0.9, CLUTTER = 0.2;
+// Looks from near, size of the square in face sizes and whether it is mirrored, and at which scores.
+const LOOKS = [
+  { views: [[1.5, false], [2, true]], low: 0.35, high: 1 },
+  { views: [[1.5, true], [2, false]], low: 0.5, high: 0.8 },
+];
+const NEAR_MIDDLE = 0.4, LEAST_SCORE = 0.1, MULTIPLE = 16;
 const GRIDS = [[8, 2], [16, 6]];
 // Which number takes the place of which in a mirrored candidate: the eyes and the ears change sides.
 const MIRRORED_POINTS = [1, 0, 2, 3, 5, 4];
@@ -252,27 +257,42 @@ export class FaceReader {
     return merge(candidates, minScore);
   }
 
-  /** Look at each candidate from near, upright by its eyes, and from further away, mirrored. */
+  /** Look at each candidate from near, upright by its eyes, as it is and mirrored. */
   async lookAgain(picture, candidates) {
     const again = [];
-    for (const { numbers, score } of candidates) {
-      const squares = WIDER.map((wider) => around(numbers, wider));
-      const crops = squares.map((square) => cut(picture, square, COARSEST));
-      const both = new Float32Array(2 * crops[0].length);
-      both.set(crops[0]);
-      both.set(mirrorPixels(crops[1], COARSEST), crops[0].length);
-      const [plain, flipped] = await this.run(both, 2, COARSEST, COARSEST);
-      const looks = [plain, flipped.map(({ places, logit: x }) => ({ places: mirror(places, COARSEST), logit: x }))];
-      const seen = looks.map((look, i) => seeMiddle(look, COARSEST, WIDER[i]));
-      if (seen.some((one) => !one)) {
-        again.push({ numbers, score: 0 });
-        continue;
+    for (const first of candidates) {
+      const seen = [first];
+      let now = first;
+      for (const { views, low, high } of LOOKS) {
+        if (now.score < low || now.score > high) break;
+        const looks = await this.look(picture, first.numbers, views);
+        if (looks.some((one) => !one)) {
+          now = { numbers: now.numbers, score: 0 };
+          break;
+        }
+        seen.push(...looks);
+        const logits = seen.map(({ score }) => logit(Math.min(score, 1 - 1e-6)));
+        now = { numbers: mean(seen.map(({ numbers }) => numbers)), score: expit(logits.reduce((a, b) => a + b) / seen.length) };
       }
-      const inPicture = seen.map((one, i) => toNumbers(placesToPicture(squares[i], toPlaces(one.numbers), COARSEST)));
-      const logits = [score, ...seen.map((one) => one.score)].map(logit);
-      again.push({ numbers: mean([numbers, ...inPicture]), score: expit(logits.reduce((a, b) => a + b) / 3) });
+      again.push(now);
     }
     return again;
+  }
+
+  /** Look at a candidate in several views; return a candidate for each, or null where nothing is seen. */
+  async look(picture, numbers, views) {
+    const squares = views.map(([wider]) => around(numbers, wider));
+    const pixels = new Float32Array(views.length * COARSEST * COARSEST * 3);
+    views.forEach(([, mirrored], i) => {
+      const crop = cut(picture, squares[i], COARSEST);
+      pixels.set(mirrored ? mirrorPixels(crop, COARSEST) : crop, i * crop.length);
+    });
+    const looks = await this.run(pixels, views.length, COARSEST, COARSEST);
+    return views.map(([wider, mirrored], i) => {
+      const look = looks[i].map(({ places, logit: x }) => ({ places: mirrored ? mirror(places, COARSEST) : places, logit: x }));
+      const one = seeMiddle(look, COARSEST, wider);
+      return one && { score: one.score, numbers: toNumbers(placesToPicture(squares[i], toPlaces(one.numbers), COARSEST)) };
+    });
   }
 
   /** Run the detector: for each input, what may be a face, as {logit, places}: centre, size, six points. */
@@ -379,10 +399,7 @@ function seeMiddle(look, side, wider) {
     return Math.hypot(x - side / 2, y - side / 2) < (NEAR_MIDDLE * side) / wider;
   });
   if (!near.length) return null;
-  const [{ numbers, score }] = merge(
-    near.map(({ places, logit: value }) => ({ numbers: toNumbers(places), score: expit(value) })),
-  );
-  return { numbers, score: Math.min(score, 1 - 1e-6) };
+  return merge(near.map(({ places, logit: value }) => ({ numbers: toNumbers(places), score: expit(value) })))[0];
 }
 
 function placesToPicture(square, places, side) {

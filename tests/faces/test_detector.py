@@ -4,9 +4,10 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy.special import expit
 from sklearn.base import clone
 
-from fer_estimators.faces import Face, FaceDetector, as_detector, read_photo
+from fer_estimators.faces import Face, FaceDetector, _search, as_detector, read_photo
 from fer_estimators.faces._search import lower_by_clutter
 
 PHOTO = np.zeros((40, 60, 3), dtype=np.uint8)
@@ -73,6 +74,38 @@ def test_much_that_looks_like_a_face_lowers_the_scores():
     among_many = lower_by_clutter(scores, np.array([0.9, 0.5, 0.5]))
     assert (among_many < alone).all()
     assert among_many[0] > 0.85
+
+
+def test_what_is_in_doubt_is_looked_at_four_times(monkeypatch):
+    views_of = {0: [], 1: [], 2: [], 3: [], 4: []}
+    # Of each candidate: the logits of the looks that it gets, None where nothing is seen.
+    logits = {0: [[2.0, 1.0], [0.0, 3.0]], 1: [[-4.0, -4.0]], 2: [[1.0, None]], 3: [[4.0, 4.0]]}
+
+    def look(pixels, candidates, views):
+        seen = []
+        for row in candidates:
+            number = int(row[0])
+            values = logits[number][len(views_of[number])]
+            views_of[number].append(views)
+            seen.append([None if v is None else (row + v, v) for v in values])
+        return seen
+
+    monkeypatch.setattr(_search, "_look", look)
+    candidates = np.zeros((5, 16)) + np.arange(5.0)[:, None]
+    first = expit(np.array([0.0, 1.0, 1.0, 1.0, -0.8]))
+    numbers, scores = _search.look_again(PHOTO, candidates, first)
+    assert [len(views) for views in views_of.values()] == [2, 1, 1, 1, 0]
+    assert sorted(sum(views_of[0], ())) == [(1.5, False), (1.5, True), (2.0, False), (2.0, True)]
+    np.testing.assert_allclose(scores, [*expit([1.2, -7 / 3]), 0.0, *expit([3.0, -0.8])])
+    np.testing.assert_allclose(numbers[0], (0 + 2 + 1 + 0 + 3) / 5)
+
+
+def test_mirrored_looks_agree_with_the_others(portrait):
+    (face,) = FaceDetector().detect(portrait)
+    candidate = np.concatenate([face.box, face.landmarks.ravel()])[None]
+    looks = _search._look(portrait, candidate, ((1.5, False), (1.5, True)))
+    (plain, mirrored) = (row for row, _ in looks[0])
+    np.testing.assert_allclose(mirrored, plain, atol=5)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (48, 48), (300, 20)])

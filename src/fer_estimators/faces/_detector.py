@@ -38,8 +38,8 @@ _ENOUGH = 2
 # Pixels that are made smaller at once.
 _STRIP = 2**22
 
-# Lowest score of a candidate that is examined again.
-_CANDIDATE_SCORE = 0.4
+# Lowest score of a candidate for a face.
+_CANDIDATE_SCORE = 0.3
 
 
 class FaceDetector(BaseEstimator):
@@ -52,7 +52,7 @@ class FaceDetector(BaseEstimator):
         the photo's height, an int is in pixels of the photo. Some smaller ones are found as well,
         but none below 0.7 times this height. Halving it takes four times as long; for one person
         in front of a camera, 0.25 is enough.
-    min_score : float, default=0.58
+    min_score : float, default=0.54
         Lowest score of a face, 0.5 to 1. A lower value finds more faces, but also more things that
         are not faces.
 
@@ -68,9 +68,9 @@ class FaceDetector(BaseEstimator):
     elsewhere it runs on any backend of Keras, with the same results. The photo is searched at
     several sizes, each half the one before, so that each face is between 40 and 80 pixels high in
     one of them. Each candidate is then examined twice more, close up and turned upright by its
-    eyes, the second time mirrored. Box and landmarks are averages of the three results; the score
-    is that of their mean logit, and lower if many other places in the photo look somewhat like a
-    face.
+    eyes, the second time mirrored, and twice again if it is in doubt. Box and landmarks are
+    averages of all results; the score is that of their mean logit, and lower if many other places
+    in the photo look somewhat like a face.
 
     There is nothing to fit, and `detect` may be called from several threads.
 
@@ -91,7 +91,7 @@ class FaceDetector(BaseEstimator):
         "min_score": [Interval(Real, 0.5, 1, closed="left")],
     }
 
-    def __init__(self, min_face: float | int = 0.12, *, min_score: float = 0.58):
+    def __init__(self, min_face: float | int = 0.12, *, min_score: float = 0.54):
         self.min_face = min_face
         self.min_score = min_score
 

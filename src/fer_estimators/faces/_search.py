@@ -19,17 +19,22 @@ from fer_estimators.faces._face import MIRRORED, Face
 from fer_estimators.faces._overlap import merge_candidates
 from fer_estimators.faces._square import Square
 
-# The second looks: side of the network's input in pixels, and as a multiple of the box in the two
-# looks; and how far from the middle, as a share of the box, a face may be to be the one that is
-# looked for.
-_SIDE, _WIDER, _NEAR_MIDDLE = 128, (1.5, 2.0), 0.4
+# Close up: the side of the network's input in pixels, and how far from the middle, as a share of
+# the box, a face may be to be the one that is looked for.
+_SIDE, _NEAR_MIDDLE = 128, 0.4
+# What is examined, as a multiple of the box, and whether it is mirrored: two views of each
+# candidate of a score in the first range, then two more of those that are in doubt.
+_LOOKS = (
+    (((1.5, False), (2.0, True)), 0.35, 1.0),
+    (((1.5, True), (2.0, False)), 0.5, 0.8),
+)
 # Lowest score of a candidate that says anything about where a face is.
 _LEAST_SCORE = 0.1
-_CROPS_AT_ONCE = 32
+_CANDIDATES_AT_ONCE = 32
 
 # A candidate of a lower score may well be none, and by how much the logits of the others fall with
-# the logarithm of the number of such candidates. Chosen on validation faces of FER2013.
-_DOUBTFUL, _CLUTTER = 0.73, 0.2
+# the logarithm of the number of such candidates. Chosen, as are the ranges, on FER2013's faces.
+_DOUBTFUL, _CLUTTER = 0.9, 0.2
 
 
 def search(
@@ -72,7 +77,7 @@ def _round_up(length):
 def look_again(
     pixels: NDArray[np.uint8], candidates: NDArray[Any], scores: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Examine each candidate close up, turned upright by its eyes, and from further away, mirrored.
+    """Examine each candidate close up, turned upright by its eyes, as it is and mirrored.
 
     Parameters
     ----------
@@ -83,19 +88,24 @@ def look_again(
     Returns
     -------
     candidates : ndarray of shape (n_candidates, 16)
-        Averages of all three looks.
+        Averages of the search and all looks.
     scores : ndarray of shape (n_candidates,)
-        The same, of the scores' logits; 0 where nothing was seen from near.
+        The same, of the scores' logits; 0 where a look saw nothing.
     """
-    numbers, again = candidates.copy(), np.zeros_like(scores)
-    for start in range(0, len(candidates), _CROPS_AT_ONCE):
-        part = candidates[start : start + _CROPS_AT_ONCE]
-        seen = _look_twice(pixels, part)
-        for row, looks in enumerate(seen, start=start):
-            if all(looks):
-                points, logits = zip(*looks, strict=True)
-                numbers[row] = np.mean([candidates[row], *_to_candidates(np.stack(points))], axis=0)
-                again[row] = expit(np.mean([logit(scores[row]), *logits]))
+    numbers, again = candidates.copy(), scores.copy()
+    seen = [[(row, _logit(score))] for row, score in zip(candidates, scores, strict=True)]
+    for views, low, high in _LOOKS:
+        worth = np.flatnonzero((low <= again) & (again <= high))
+        for start in range(0, len(worth), _CANDIDATES_AT_ONCE):
+            part = worth[start : start + _CANDIDATES_AT_ONCE]
+            for number, looks in zip(part, _look(pixels, candidates[part], views), strict=True):
+                if not all(looks):
+                    again[number] = 0
+                    continue
+                seen[number] += looks
+                rows, logits = zip(*seen[number], strict=True)
+                numbers[number] = np.mean(rows, axis=0)
+                again[number] = expit(np.mean(logits))
     return numbers, again
 
 
@@ -127,17 +137,16 @@ def to_faces(candidates: NDArray[Any], scores: NDArray[Any]) -> list[Face]:
     ]
 
 
-def _look_twice(pixels, candidates):
-    """Return for each candidate what either look sees: places in the photo, and a logit."""
-    squares = [_around(candidate, wider) for wider in _WIDER for candidate in candidates]
+def _look(pixels, candidates, views):
+    """Return for each candidate what the looks see: a candidate and its logit, or None."""
+    squares = [_around(candidate, wider) for candidate in candidates for wider, _ in views]
     crops = np.stack([square.cut(pixels, (_SIDE, _SIDE)) for square in squares])
-    mirrored = slice(len(candidates), None)
-    crops[mirrored] = crops[mirrored, :, ::-1].copy()
+    wider, mirrored = (np.tile(column, len(candidates)) for column in zip(*views, strict=True))
+    crops[mirrored] = crops[mirrored, :, ::-1]
     places, logits = _run(crops)
     places[mirrored] = _mirror(places[mirrored])
-    wider = np.repeat(_WIDER, len(candidates))
     seen = [_see_middle(*look) for look in zip(squares, wider, places, logits, strict=True)]
-    return zip(seen[: len(candidates)], seen[mirrored], strict=True)
+    return [seen[start : start + len(views)] for start in range(0, len(seen), len(views))]
 
 
 def _around(candidate, wider):
@@ -157,13 +166,18 @@ def _mirror(places):
 
 
 def _see_middle(square, wider, places, logits):
-    """Return places and logit of the face in the middle of the input, None if there is none."""
+    """Return candidate and logit of the face in the middle of the input, None if there is none."""
     distance = np.hypot(*(places[:, 0] - _SIDE / 2).T)
     near = (distance < _NEAR_MIDDLE * _SIDE / wider) & (logits >= logit(_LEAST_SCORE))
     if not near.any():
         return None
     merged, scores = merge_candidates(_to_candidates(places[near]), expit(logits[near]))
-    return _to_photo(square, _to_places(merged[0])), logit(min(scores[0], 1 - 1e-6))
+    in_photo = _to_photo(square, _to_places(merged[0]))
+    return _to_candidates(in_photo[np.newaxis])[0], _logit(scores[0])
+
+
+def _logit(score):
+    return logit(min(score, 1 - 1e-6))
 
 
 def _to_photo(square, places):
