@@ -19,13 +19,17 @@ _DELIMITERS = ",;\t"
 _MISSING = {"", "nan", "none", "null", "na", "n/a"}
 
 
-def report(arguments: Sequence[str]) -> None:
-    """Read a file of predictions and print how well each emotion is recognised.
+def report(arguments: Sequence[str]) -> str:
+    """Read a file of predictions and tell how well each emotion is recognised.
 
     Parameters
     ----------
     arguments : sequence of str
         Arguments of the command line, after ``report``.
+
+    Returns
+    -------
+    str
 
     Raises
     ------
@@ -49,9 +53,7 @@ def report(arguments: Sequence[str]) -> None:
     result = classification_report(
         columns[_TRUE], columns[_PREDICTED], output=output, zero_division=0.0, **scored
     )
-    text = json.dumps(_without_nan(result), ensure_ascii=False) if options.json else result
-    # Flushed here, where the command knows what to do about a pipe that was closed.
-    print(text, flush=True)
+    return json.dumps(_without_nan(result), ensure_ascii=False) if options.json else result
 
 
 def _parse(arguments):

@@ -160,6 +160,28 @@ def test_a_video_gives_a_line_a_second_and_each_frame_in_csv(run, clip):
     assert len(run(clip, "--csv")[1].splitlines()) == 1 + 25
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a file that is always full")
+@pytest.mark.parametrize("form", [(), ("--csv",), ("--json",)])
+def test_output_that_cannot_be_written_ends_the_command(run, photo, monkeypatch, form):
+    # As Python closes it: what is left in the buffer raises.
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        status, _, err = run(photo, photo, *form)
+    assert status == 1
+    assert err.splitlines() == [
+        "fer-estimators: the output cannot be written: No space left on device"
+    ]
+
+
+def test_a_pipe_that_is_closed_is_no_failure(run, photo, monkeypatch):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w") as pipe:
+        monkeypatch.setattr("sys.stdout", pipe)
+        status, _, err = run(photo)
+    assert (status, err) == (0, "")
+
+
 def test_ctrl_c_ends_with_the_usual_status(run, photo, recognizer, monkeypatch):
     def interrupt(source):
         raise KeyboardInterrupt

@@ -9,6 +9,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,22 +68,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say("interrupted; the lines above are what was done")
         return _INTERRUPTED
-    except BrokenPipeError:
-        # The reader has closed the pipe; without this, Python would report it again at exit.
+    except _OutputError as error:
+        # Without this, Python would report at exit what is left in the buffer.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _DONE
+        if isinstance(error.__cause__, BrokenPipeError):  # the reader has closed the pipe
+            return _DONE
+        _say(f"the output cannot be written: {error}")
+        return _FAILED
+
+
+class _OutputError(Exception):
+    """Standard output cannot be written; an OSError would be taken for one of a source."""
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+        # At once, so that results of a camera can be read, and while a fault can still be told.
+        sys.stdout.flush()
+    except OSError as error:
+        raise _OutputError(error.strerror) from error
 
 
 def _report(arguments):
     from fer_estimators._report_command import report
 
     try:
-        report(arguments)
-    except BrokenPipeError:
-        raise
+        text = report(arguments)
     except (ValueError, OSError) as error:
         _say(error)
         return _FAILED
+    with _writing():
+        print(text)
     return _DONE
 
 
@@ -141,13 +159,12 @@ def _run(options):
     except (ValueError, OSError, ImportError) as error:
         _say(error)
         return _FAILED
-    write = _WRITERS["json" if options.json else "csv" if options.csv else "table"](recognizer)
+    with _writing():
+        write = _WRITERS["json" if options.json else "csv" if options.csv else "table"](recognizer)
     n_failed = 0
     for (source, _), copy in zip(sources, copies, strict=True):
         try:
             n_failed += _read(recognizer, source, write, copy)
-        except BrokenPipeError:
-            raise
         except (ValueError, OSError, ImportError) as error:
             _say(error)
             n_failed += 1
@@ -221,13 +238,15 @@ def _read(recognizer, source, write, copy) -> int:
         and "://" not in source
     ):
         result = recognizer.recognize(source)
-        write(result, source)
+        with _writing():
+            write(result, source)
         if copy is not None:
             _save_photo(result, copy)
         return 0
     with recognizer.recognize_video(source, output=copy, progress=sys.stderr.isatty()) as results:
         for result in results:
-            write(result, "camera" if isinstance(source, int) else source)
+            with _writing():
+                write(result, "camera" if isinstance(source, int) else source)
     return results.output_error is not None
 
 
@@ -246,8 +265,7 @@ def _save_photo(result, path):
 
 def _json_writer(recognizer) -> Callable[[Recognition, str], None]:
     def write(result, source):
-        # Flush each line, so that results of a camera can be read at once.
-        print(json.dumps({"file": source} | result.to_dict(), ensure_ascii=False), flush=True)
+        print(json.dumps({"file": source} | result.to_dict(), ensure_ascii=False))
 
     return write
 
@@ -261,7 +279,6 @@ def _csv_writer(recognizer) -> Callable[[Recognition, str], None]:
 
     def write(result, source):
         writer.writerows({"file": source} | row for row in result.to_rows())
-        sys.stdout.flush()
 
     return write
 
@@ -286,7 +303,6 @@ def _table_writer(recognizer) -> Callable[[Recognition, str], None]:
                     continue
                 last[face.id] = (result.time, face.emotion)
             _print_face(face, result.time, source)
-        sys.stdout.flush()
 
     return write
 
