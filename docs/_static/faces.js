@@ -7,7 +7,7 @@ const RELIABLE = 40, COARSEST = 128, FINEST = 2048, SMALLEST = 0.7, TINY = 8;
 const CANDIDATE_SCORE = 0.3, MIN_SCORE = 0.54, DOUBTFUL = 0.9, CLUTTER = 0.2;
 // Looks from near, size of the square in face sizes and whether it is mirrored, and at which scores.
 const LOOKS = [
-  { views: [[1.5, false], [2, true]], low: 0.35, high: 1 },
+  { views: [[1.5, false], [2, true]], low: 0.4, high: 1 },
   { views: [[1.5, true], [2, false]], low: 0.5, high: 0.8 },
 ];
 const NEAR_MIDDLE = 0.4, LEAST_SCORE = 0.1, MULTIPLE = 16;

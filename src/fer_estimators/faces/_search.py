@@ -25,7 +25,7 @@ _SIDE, _NEAR_MIDDLE = 128, 0.4
 # What is examined, as a multiple of the box, and whether it is mirrored: two views of each
 # candidate of a score in the first range, then two more of those that are in doubt.
 _LOOKS = (
-    (((1.5, False), (2.0, True)), 0.35, 1.0),
+    (((1.5, False), (2.0, True)), 0.4, 1.0),
     (((1.5, True), (2.0, False)), 0.5, 0.8),
 )
 # Lowest score of a candidate that says anything about where a face is.
