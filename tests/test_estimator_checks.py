@@ -96,7 +96,7 @@ EXPECTED_FAILURES = {
     ),
     "check_class_weight_classifiers": (
         "The best epoch is chosen by the accuracy on the validation part, which is not weighted; "
-        "with weights as extreme as those of the check it is an epoch that ignores them."
+        "with the extreme weights of this check, that epoch ignores them."
     ),
     "check_methods_sample_order_invariance": (
         "The check asks for equality to 1e-7, but float32 has an accuracy of 1.2e-7, and matrix "

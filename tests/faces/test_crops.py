@@ -74,7 +74,7 @@ def test_boxes_that_show_no_face_are_not_cut_out(photo, box, message):
 
 
 def test_a_box_alone_is_not_a_face(photo):
-    with pytest.raises(TypeError, match=r"make one: Face\(box\)"):
+    with pytest.raises(TypeError, match=r"Make one from a box .*: Face\(box\)"):
         crop_faces(photo, [(20.0, 30.0, 80.0, 80.0)])
 
 
