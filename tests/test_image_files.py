@@ -193,6 +193,16 @@ def test_files_of_which_none_can_be_read_are_not_trained_on(faces, tmp_path):
         clone(TINY).fit(files, faces.target)
 
 
+def test_masked_weights_are_refused_beside_unreadable_files(paths, faces, tmp_path):
+    copies = copy_all(paths, tmp_path)
+    copies[5].unlink()
+    weights = np.ma.array(np.ones(len(copies)), mask=np.arange(len(copies)) == 3)
+    with pytest.raises(ValueError, match="sample_weight has 1 masked values"):
+        clone(TINY).fit(
+            ImageFiles(copies, 16, on_error="skip"), faces.target, sample_weight=weights
+        )
+
+
 def test_a_file_that_vanishes_from_processes_that_decode_ahead_is_named(paths, faces, tmp_path):
     copies = copy_all(paths, tmp_path)
     clf = clone(TINY).set_params(callbacks=[DeleteAtFirstEpoch(copies[5])])

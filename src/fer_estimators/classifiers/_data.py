@@ -239,6 +239,7 @@ def check_training_data(
     # Before y, which may be inside it.
     refuse_datasets(X)
     warn_of_reordered_rows(X=X, y=y, sample_weight=sample_weight, y_proba=y_proba)
+    _labels.refuse_masked(sample_weight=sample_weight, y_proba=y_proba)
     name = type(estimator).__name__
     labels = check_labels(y, estimator_name=name)
     blank = None
@@ -392,7 +393,6 @@ def check_soft_labels(y_proba, codes, classes):
     """
     if y_proba is None:
         return None
-    _labels.refuse_masked(y_proba=y_proba)
     y_proba = as_ordered_columns(y_proba, classes, name="y_proba")
     y_proba = check_array(y_proba, input_name="y_proba", dtype=[np.float64, np.float32])
     expected = (len(codes), len(classes))
@@ -447,7 +447,6 @@ def weigh(images, codes, classes, sample_weight, class_weight):
     """
     if sample_weight is None and class_weight is None:
         return None
-    _labels.refuse_masked(sample_weight=sample_weight)
     weights = check_sample_weight(
         sample_weight, images, dtype=np.float64, copy=True, ensure_non_negative=True
     )
