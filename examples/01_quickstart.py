@@ -39,7 +39,8 @@ clf.fit(train.images, train.target)
 # %%
 # Report on each emotion
 # ----------------------
-# Accuracy alone hides the rare emotions, so the report gives each recall with its 95 % interval.
+# Accuracy alone hides the rare emotions, so the report also gives the recall of each emotion, with
+# its 95 % interval.
 from fer_estimators import classification_report
 
 predicted = clf.predict(val.images)
@@ -51,7 +52,7 @@ print(report)
 # %%
 # Look at the mistakes
 # --------------------
-# The confusion matrix is scikit-learn's own.
+# scikit-learn draws the confusion matrix.
 import matplotlib.pyplot as plt
 from sklearn.metrics import ConfusionMatrixDisplay
 
@@ -68,8 +69,8 @@ confusion.figure_.set_layout_engine("tight")
 confusion.figure_.savefig("confusion_matrix.png", dpi=150)
 
 # %%
-# Look at the training
-# --------------------
+# Look at the training curves
+# ---------------------------
 # Where the training curve improves and the validation curve does not, the network is memorising.
 from fer_estimators import TrainingCurvesDisplay
 
@@ -79,5 +80,5 @@ print("Wrote confusion_matrix.png and training_curves.png")
 plt.show()
 
 # %%
-# **What was learned.** Ten lines lead from images to a report. ``clf`` is a scikit-learn
+# **What was learned.** A few lines take you from images to a report. ``clf`` is a scikit-learn
 # classifier: ``cross_validate``, ``GridSearchCV`` and pipelines accept it like any other.

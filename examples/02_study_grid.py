@@ -3,12 +3,13 @@ The study as one grid search
 ============================
 
 Which of several networks is best at telling emotions apart? A study compared a custom CNN with
-VGG16, VGG19 and InceptionV3 on FER2013. Here the same comparison is a
-:class:`~sklearn.model_selection.GridSearchCV`: a pipeline's last step is itself a parameter.
+VGG16, VGG19 and InceptionV3 on FER2013. Here the same comparison is one
+:class:`~sklearn.model_selection.GridSearchCV`, because the last step of a pipeline is itself a
+parameter.
 
-By default it compares the study's CNN and ``"compact"`` with a small backbone with random weights,
-on drawn faces. Set ``FER2013`` to a folder, zip or csv of the real data to run the
-study's own networks; the first run downloads their ImageNet weights, and a GPU is advised.
+By default, it compares the study's CNN, ``"compact"`` and a small backbone with random weights on
+drawn faces. Set ``FER2013`` to a folder, zip or csv of the real data to run the study's own
+networks; the first run downloads their ImageNet weights, and a GPU is recommended.
 """
 
 # %%
@@ -75,8 +76,8 @@ search.fit(faces.images, faces.target)
 # %%
 # Compare
 # -------
-# Each candidate's mean scores over the folds, on its training faces and on the others. The seconds
-# were measured while two candidates trained at once.
+# The table shows each candidate's mean scores over the folds, on its training faces and on the
+# other faces. By default, two candidates train at once, so a fit takes longer than it would alone.
 import numpy as np
 
 results = search.cv_results_
@@ -99,8 +100,8 @@ for name, *numbers in zip(
 # %%
 # See the gap
 # -----------
-# The bars are scores on other faces, the dots those of each fold, and the diamonds those on the
-# training faces. A difference smaller than the distance between two dots means little.
+# Bars show the mean score on other faces, dots the score of each fold, and diamonds the mean score
+# on the training faces. A difference smaller than the distance between two dots means little.
 import matplotlib.pyplot as plt
 
 figure, ax = plt.subplots(figsize=(7.6, 2.6), layout="constrained")
@@ -122,6 +123,6 @@ plt.show()
 # **What was learned.** Architectures and backbones are values in one grid, and each candidate is
 # scored on faces that it was not trained on. Scores on the training faces, which papers sometimes
 # report, only show how well a network remembers. The study's CNN needs more epochs than it gets
-# here: see :doc:`04_overfitting`. A backbone with random weights has nothing to transfer: see
-# :doc:`05_transfer_learning` for one that has.
+# here: see :doc:`04_overfitting`. A backbone with random weights has nothing to transfer;
+# :doc:`05_transfer_learning` uses a trained one.
 print("best:", names[test.argmax()])

@@ -2,21 +2,21 @@
 FER2013 in every common distribution format
 ===========================================
 
-I have FER2013 as a folder, a zip or a table: how do I load it, and what is in it? This page writes
-a small set in four of the usual forms, loads each with
+I have FER2013 as a folder, a zip or a csv: how do I load it, and what is in it? This page writes a
+small set in four of the usual formats, loads each with
 :func:`~fer_estimators.datasets.load_fer2013`, shows that all give the same arrays, and looks at
 the faces.
 
 The faces are drawn. Set the environment variable ``FER2013`` to a folder, zip or csv of the real
-data to look at that in the second half of the page.
+data to use it in the second half of the page.
 """
 
 # %%
-# Write one set in four forms
-# ---------------------------
-# Class folders have names or FER2013's numbers, a zip contains either kind, and the table of the
-# contest has a row of pixels for each image. Three test faces are copies of training faces, as in
-# the real set.
+# Write one set in four formats
+# -----------------------------
+# Class folders are named after the emotions or FER2013's codes, a zip contains either kind, and the
+# csv of the original contest has a row of pixels for each image. Three test faces are copies of
+# training faces; the real data has such copies, too.
 import tempfile
 import zipfile
 from pathlib import Path
@@ -57,9 +57,9 @@ with open(root / "fer2013.csv", "w") as table:
 # %%
 # One function loads them all
 # ---------------------------
-# The loader recognises each form. The order is always the same (by split, by emotion in code order,
-# by file name or row), so the four forms give equal arrays. A warning announces the images that two
-# splits share. It is silenced here, because a section below looks at them.
+# The loader recognises each format. The order is always the same (by split, by emotion in code
+# order, by file name or row), so the four formats give equal arrays. Images that two splits share
+# cause a warning. It is silenced here, because a section below looks at them.
 import warnings
 
 from fer_estimators.datasets import load_fer2013
@@ -78,9 +78,9 @@ for form, faces in loaded.items():
 # %%
 # What a loader returns
 # ---------------------
-# A loader returns a scikit-learn Bunch. Its emotions are in the order of FER2013's codes, which is
-# not alphabetical: that is why labels are names, not numbers. The report lists what was skipped or
-# converted.
+# A loader returns a scikit-learn Bunch. Its ``target_names`` are in the order of FER2013's codes,
+# which is not alphabetical: that is why labels are names, not numbers. The report lists what was
+# skipped or converted.
 import os
 
 faces = first
@@ -93,7 +93,7 @@ print(faces.report)
 # %%
 # Count the emotions
 # ------------------
-# Disgust is rare: a classifier may ignore it and lose little accuracy.
+# Disgust is so rare that a classifier can ignore it and lose little accuracy.
 import matplotlib.pyplot as plt
 
 from fer_estimators import EmotionCountsDisplay
@@ -104,7 +104,7 @@ plt.show()
 # %%
 # Look at the faces
 # -----------------
-# One row for each emotion. A minute of looking tells more about labels than any score.
+# Each row shows one emotion. Looking at the faces is the quickest way to notice wrong labels.
 from fer_estimators import FaceGridDisplay
 
 # sphinx_gallery_thumbnail_number = 2
@@ -114,8 +114,8 @@ plt.show()
 # %%
 # Find the images that occur twice
 # --------------------------------
-# A face that is in train and in test makes the score on test too good. Dropping the redundant
-# images keeps each face only in the split that comes first.
+# A face that is in both train and test makes the test score too high. Dropping the redundant images
+# keeps each face only in the split that comes first.
 from fer_estimators.datasets import find_duplicates
 
 duplicates = find_duplicates(faces)
@@ -124,6 +124,6 @@ clean = faces.images[~duplicates.redundant]
 print(f"{len(clean)} of {len(faces.images)} images are left without the copies")
 
 # %%
-# **What was learned.** :func:`~fer_estimators.datasets.load_fer2013` needs nothing but a path.
+# **What was learned.** :func:`~fer_estimators.datasets.load_fer2013` needs only a path.
 # Before you train, count the emotions, look at faces of each, and find the images that the splits
 # share.

@@ -2,10 +2,10 @@
 Overfitting, and what helps against it
 ======================================
 
-My network is almost perfect on its training faces and poor on others: what helps? The CNN of a
-study of VGG16, VGG19 and InceptionV3 has a large hidden layer that sees every pixel, and overfits
-badly if it is trained to the end. This page shows its curves, and how they change with a smaller
-network and with augmentation.
+My network is almost perfect on its training faces and poor on others: what helps? The custom CNN
+that a study compared with VGG16, VGG19 and InceptionV3 has a large hidden layer that sees every
+pixel, and overfits badly if it is trained to the end. This page shows its curves, and how they
+change with a smaller network and with augmentation.
 """
 
 # %%
@@ -50,9 +50,9 @@ TrainingCurvesDisplay.from_estimator(by_heart)
 plt.show()
 
 # %%
-# Where its weights are
+# Where the weights are
 # ---------------------
-# Nearly all of them are in the layer after the flattening, which has a weight for each pixel,
+# Nearly all of them are in the first dense layer, which has a weight for each combination of pixel,
 # filter and hidden unit.
 layer = by_heart.model_.get_layer("head_dense")
 n_weights = by_heart.model_.count_params()
@@ -77,9 +77,10 @@ plain.fit(train.images, train.target, validation_data=validation)
 # %%
 # Never show the same picture twice
 # ---------------------------------
-# The default, ``augmentation="standard"``, flips, shifts, turns and relights the faces differently
-# in each epoch. Label smoothing keeps the network from becoming too sure, and ``patience`` restores
-# the weights of the best epoch. As the faces vary more, training takes more epochs.
+# The default, ``augmentation="standard"``, flips, shifts, rotates and relights the faces
+# differently in each epoch. Label smoothing keeps the network from becoming overconfident, and
+# ``patience`` restores the weights of the best epoch. Because the faces vary more, training takes
+# more epochs.
 default = CNNClassifier("compact", batch_size=16, epochs=22, random_state=0)
 default.fit(train.images, train.target, validation_data=validation)
 print(f"trained for {default.n_epochs_} epochs, kept the weights of epoch {default.best_epoch_}")
@@ -104,5 +105,5 @@ for name, clf in classifiers.items():
 
 # %%
 # **What was learned.** Augmentation closed most of the gap; fewer weights alone did not. Judge a
-# network on faces that it has not seen, and look at both curves. The validation faces chose the
-# best epoch, so they were not entirely unseen: for a final number, keep a test split.
+# network on faces that it has not seen, and look at both curves. The validation faces were used to
+# choose the best epoch, so they were not entirely unseen: keep a test split for the final score.

@@ -3,9 +3,9 @@ Transfer learning, frozen and fine-tuned
 ========================================
 
 I have a few dozen faces: can I use what a network has learned from others? This page pretrains a
-network on five emotions. From few examples it then learns to tell two other emotions apart, in
-three ways: with frozen features, with its last layers fine-tuned, and, for comparison, from random
-weights.
+network on five emotions. The network then learns from few examples to tell two other emotions
+apart, with frozen features and with its last layers fine-tuned. A network that starts from random
+weights serves as a comparison.
 
 For photographs, start from ImageNet instead:
 ``TransferClassifier("vgg16", weights="imagenet", image_size=96)``. The rest is the same. That
@@ -15,7 +15,7 @@ needs a download, so this page pretrains a network of its own.
 # %%
 # Pretrain on five emotions
 # -------------------------
-# The faces are in colour, because a backbone always receives RGB.
+# The grey levels are repeated in three channels, because a backbone always receives RGB.
 import numpy as np
 
 from fer_estimators import CNNClassifier
@@ -33,8 +33,8 @@ print(f"validation accuracy on five emotions: {max(source.history_['val_accuracy
 # Keep the features, drop the head
 # --------------------------------
 # The weights up to the last convolution are written to a file, and a
-# :class:`~fer_estimators.backbones.Backbone` says how to build that part again. Any network of your
-# own can be described this way.
+# :class:`~fer_estimators.backbones.Backbone` describes how to build that part again. You can
+# describe any network of your own this way.
 import tempfile
 from pathlib import Path
 
@@ -66,7 +66,7 @@ faces_backbone = Backbone("faces", build_faces, unchanged, minimum_size=16, refe
 # %%
 # A new task with few faces
 # -------------------------
-# Fear and sadness, which the network has never seen.
+# The new emotions are fear and sadness, which the network has never seen.
 new = {"fear": 1, "sad": 1}
 few = make_faces(60, image_size=24, weights=new, random_state=1)
 test = make_faces(600, image_size=24, weights=new, random_state=2)
@@ -75,7 +75,7 @@ test = make_faces(600, image_size=24, weights=new, random_state=2)
 # Three ways to learn it
 # ----------------------
 # ``fine_tuning`` adds a second phase: the backbone's last layers are trained together with the
-# head, at a lower learning rate. Batch normalisation stays as it is.
+# head, at a lower learning rate. Batch normalisation stays frozen.
 from fer_estimators import TransferClassifier
 from fer_estimators.classifiers import FineTuning
 
@@ -107,7 +107,7 @@ import matplotlib.pyplot as plt
 
 fine_tuned = candidates["fine-tuned"]
 rates = np.array(fine_tuned.history_["learning_rate"])
-# The last step of a phase is zero, which has no logarithm.
+# Each phase ends at a rate of zero, which has no logarithm.
 rates[rates < 1e-6] = np.nan
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
 bars = left.barh(list(accuracies), list(accuracies.values()), color="#56B4E9", edgecolor="black")
@@ -125,6 +125,6 @@ right.legend()
 plt.show()
 
 # %%
-# **What was learned.** A backbone is described once, and then is a value like any other, also in a
-# grid. The head is trained first, on the frozen backbone. Whether fine-tuning helps after that
-# depends on the data: compare both on validation faces.
+# **What was learned.** Once described, a backbone is a parameter value like any other, in a grid
+# search, too. The head is trained first, on the frozen backbone. Whether fine-tuning helps after
+# that depends on the data: compare both on validation faces.

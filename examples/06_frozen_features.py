@@ -3,8 +3,8 @@ Frozen features and a linear classifier
 =======================================
 
 Do I have to train a network for everything that I try? A frozen network turns an image into a few
-hundred numbers, from which any scikit-learn classifier learns within moments. This page computes
-the features once, keeps them on disk, and searches over classifiers.
+hundred numbers, from which any scikit-learn classifier learns in moments. This page computes the
+features once, keeps them on disk, and searches over classifiers.
 
 For photographs, use a network that was trained on photographs:
 ``BackboneFeatures("vgg16", weights="imagenet")``. That needs a download, so this page pretrains a
@@ -89,8 +89,8 @@ on_features
 # %%
 # Compute once, search often
 # --------------------------
-# ``memory`` names a folder in which the features of each set of images are kept. The first search
-# computes those of every fold, and the others read them, whatever they search over.
+# ``memory`` is a folder in which the features of each set of images are cached. The first search
+# computes the features of every fold, and later searches read them, whatever they vary.
 import time
 
 from sklearn.linear_model import RidgeClassifier
@@ -111,8 +111,8 @@ for name, head, grid in (
     print(f"{name:20s} accuracy {search.best_score_:.2f}, {seconds[name]:.1f} s")
 
 # %%
-# What it brings, and what it costs
-# ---------------------------------
+# Compare accuracy and time
+# -------------------------
 import matplotlib.pyplot as plt
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 2.6), layout="constrained")
@@ -128,6 +128,6 @@ right.invert_yaxis()
 plt.show()
 
 # %%
-# **What was learned.** With frozen features, a search takes seconds and uses scikit-learn alone.
-# They are also the quickest way to see whether a backbone is of use for your faces. They cannot
-# learn new features: see :doc:`05_transfer_learning` for fine-tuning.
+# **What was learned.** With frozen features, a search takes seconds and trains only scikit-learn
+# classifiers. They are also the quickest way to see whether a backbone is useful for your faces.
+# Frozen features cannot adapt to your data: see :doc:`05_transfer_learning` for fine-tuning.

@@ -3,13 +3,13 @@ Rare emotions
 =============
 
 FER2013 has sixteen happy faces for each face of disgust: what does that do to a classifier, and
-what can be done about it? This page trains on such shares without weights, with balanced weights
-and with weights in between, and compares the recall of each emotion.
+what can be done about it? This page trains on faces in these proportions without weights, with
+balanced weights and with weights in between, and compares the recall of each emotion.
 """
 
 # %%
-# Draw faces with FER2013's shares
-# --------------------------------
+# Draw faces in FER2013's proportions
+# -----------------------------------
 # The numbers are the counts of its training split. The test faces are balanced, so that each
 # recall is measured equally well.
 from fer_estimators.datasets import make_faces
@@ -35,8 +35,8 @@ EmotionCountsDisplay.from_bunch(train)
 plt.show()
 
 # %%
-# Train without weights and with two kinds of them
-# ------------------------------------------------
+# Train without and with class weights
+# ------------------------------------
 # Balanced weights give each emotion the same share of the loss: a face of disgust then counts as
 # much as sixteen happy ones. That is a lot for a handful of faces, so the third network uses the
 # square roots of these weights.
@@ -96,8 +96,8 @@ plt.show()
 # %%
 # Which number to watch
 # ---------------------
-# On data with FER2013's shares, accuracy hides a rare emotion: even if every face of disgust is
-# wrong, it loses only 1.5 points. Balanced accuracy, the mean of the recalls, shows it: pass
+# On data in FER2013's proportions, accuracy hides a rare emotion: getting every face of disgust
+# wrong costs only 1.5 points. Balanced accuracy, the mean of the recalls, shows it: pass
 # ``scoring="balanced_accuracy"`` to a search.
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
@@ -109,5 +109,5 @@ print(f"  balanced accuracy {balanced_accuracy_score(natural.target, never):.3f}
 
 # %%
 # **What was learned.** Look at the recall of every emotion, not at accuracy alone, and choose
-# weights and scores by what a mistake costs. Weights move mistakes from one emotion to others.
-# They add no knowledge of the rare one: only more faces of it do.
+# weights and scores by what a mistake costs. Weights move mistakes from one emotion to others, but
+# teach the network nothing new about the rare one; that takes more faces of it.

@@ -11,7 +11,8 @@ and chooses the lowest confidence at which to answer.
 # Train a network that is too sure
 # --------------------------------
 # A network that is trained to the end without label smoothing becomes too sure of its mistakes. The
-# second set is for correcting and choosing, the third only for checking.
+# second set is used to correct its confidence and to choose a threshold, the third only to check
+# both.
 from fer_estimators import CNNClassifier
 from fer_estimators.datasets import make_faces
 
@@ -41,7 +42,7 @@ calibrated = CalibratedClassifierCV(FrozenEstimator(clf), method="sigmoid")
 calibrated.fit(val.images, val.target)
 
 # %%
-# The expected calibration error is the mean distance between confidence and accuracy.
+# The expected calibration error is the mean difference between confidence and accuracy.
 from fer_estimators import classification_report
 
 print(f"{'':12s}{'accuracy':>10s}{'confidence':>12s}{'log-loss':>10s}{'calibration error':>20s}")
@@ -63,8 +64,8 @@ for name, classifier in {"network": clf, "calibrated": calibrated}.items():
 # %%
 # Look at one emotion
 # -------------------
-# In scikit-learn's display, a point on the diagonal means that of the faces called happy with 70 %
-# probability, 70 % are happy.
+# In scikit-learn's display, a point on the diagonal means, for example, that 70 % of the faces with
+# a probability of 70 % for happy are happy.
 import matplotlib.pyplot as plt
 from sklearn.calibration import CalibrationDisplay
 
@@ -86,8 +87,8 @@ ax.set(xlabel="probability of happy", ylabel="share of happy faces")
 plt.show()
 
 # %%
-# Answer fewer faces
-# ------------------
+# Answer for fewer faces
+# ----------------------
 # If only the most confident predictions count as answers, more of the answers are right.
 from fer_estimators import RiskCoverageDisplay
 
@@ -100,7 +101,7 @@ plt.show()
 # -----------------------------------------------
 # :class:`~fer_estimators.AbstainingClassifier` chooses the lowest confidence at which the answers
 # reach the target accuracy on the second set. With ``cautious=True``, the lower end of the
-# accuracy's 95 % interval must reach it. The third set shows what comes of it.
+# accuracy's 95 % interval must reach it. The third set shows the result on other faces.
 from fer_estimators import AbstainingClassifier, selective_scores
 
 print(f"{'cautious':10s}{'threshold':>10s}{'answered':>10s}{'accuracy':>10s}")

@@ -4,7 +4,7 @@ An ensemble of networks
 
 Does it help to train the same network three times? Networks that start from different random
 weights make different mistakes. :class:`~sklearn.ensemble.VotingClassifier` averages their
-probabilities, and this page compares the average with each of them.
+probabilities, and this page compares the average with each network.
 """
 
 # %%
@@ -31,7 +31,7 @@ vote.fit(train.images, train.target)
 # %%
 # Compare
 # -------
-# The vote holds fitted clones of the networks, which also predict by themselves.
+# ``vote.estimators_`` holds the three fitted networks, which can also predict on their own.
 from sklearn.metrics import accuracy_score, log_loss
 
 members = dict(zip(vote.named_estimators, vote.estimators_, strict=True))
@@ -46,7 +46,8 @@ for name, proba in probabilities.items():
 # %%
 # Compare their confidence
 # ------------------------
-# A vote is unsure where its members disagree. Is its confidence a better reason to say "not sure"?
+# A vote is unsure where its members disagree. Is its confidence a better guide for saying "not
+# sure"?
 import matplotlib.pyplot as plt
 
 from fer_estimators import RiskCoverageDisplay
@@ -61,7 +62,7 @@ plt.show()
 # %%
 # Where do they disagree?
 # -----------------------
-# These are faces for which the three networks give the most different answers.
+# These are faces for which the three networks give the largest number of different answers.
 import numpy as np
 
 from fer_estimators import FaceGridDisplay
@@ -85,7 +86,7 @@ plt.show()
 # %%
 # The same with photographs
 # -------------------------
-# With ``FER2013`` set, the two networks that are part of the library vote on its validation split.
+# If ``FER2013`` is set, the library's two networks for its emotions vote on its validation split.
 # :class:`~sklearn.frozen.FrozenEstimator` keeps them from being trained again.
 import os
 

@@ -34,9 +34,9 @@ damaged = min((folder / "amazed").glob("*.jpg"))
 damaged.write_bytes(damaged.read_bytes()[:500])
 
 # %%
-# A damaged image is an error that names it
-# -----------------------------------------
-# Its missing part is not filled with grey without telling you.
+# A damaged image raises an error that names it
+# ---------------------------------------------
+# The missing part is never silently filled with grey.
 from fer_estimators.datasets import load_image_folder
 from fer_estimators.exceptions import ImageReadError
 
@@ -46,8 +46,8 @@ except ImageReadError as error:
     print(error)
 
 # %%
-# Or it is left out, and the report says so
-# -----------------------------------------
+# Or it is skipped, and the report says so
+# ----------------------------------------
 # ``image_size`` resizes while reading; ``color=True`` would keep the colours.
 import warnings
 
@@ -60,7 +60,7 @@ print(faces.report)
 # %%
 # Train and look at the predictions
 # ---------------------------------
-# The classifier accepts any labels, and predicts the same ones.
+# The classifier accepts any labels, and ``predict`` returns them.
 import matplotlib.pyplot as plt
 from sklearn.model_selection import train_test_split
 
@@ -77,7 +77,7 @@ plt.show()
 # %%
 # Train from file names
 # ---------------------
-# :class:`~fer_estimators.preprocessing.ImageReader` is the first step of a pipeline that takes
+# With :class:`~fer_estimators.preprocessing.ImageReader` as its first step, a pipeline takes file
 # names. Cross-validation then splits short strings instead of pixels, however large the images are.
 from sklearn.model_selection import cross_validate
 from sklearn.pipeline import make_pipeline
@@ -95,15 +95,15 @@ pipeline
 # %%
 # Several photographs of one person
 # ---------------------------------
-# They must not be on both sides of a split, or the network could recognise the person. Say who is
-# in each photograph, and scikit-learn keeps a person's photographs together.
+# They must not be on both sides of a split, or the network could recognise the person. Pass who is
+# in each photograph as ``groups``, and scikit-learn keeps each person's photographs together.
 from sklearn.model_selection import StratifiedGroupKFold
 
 person = np.arange(len(faces.target)) % 30
 for train, test in StratifiedGroupKFold(3).split(faces.filenames, faces.target, groups=person):
-    print(f"{len(set(person[train]) & set(person[test]))} persons on both sides")
+    print(f"{len(set(person[train]) & set(person[test]))} people on both sides")
 
 # %%
 # **What was learned.** One folder for each label is all that
-# :func:`~fer_estimators.datasets.load_image_folder` needs, and damaged files show up before
+# :func:`~fer_estimators.datasets.load_image_folder` needs, and it reports damaged files before
 # training. With file names instead of arrays, every scikit-learn tool works as before.

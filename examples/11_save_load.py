@@ -23,8 +23,8 @@ clf
 # One file, without pickle
 # ------------------------
 # The file holds the parameters, the labels, the history and the weights. Loading builds the network
-# from the architecture's name. Scaling is one of its layers, so all that anyone has to know is
-# "pixels in 0..255".
+# from the architecture's name. Scaling is one of its layers, so the program that loads it passes
+# plain pixels in 0..255.
 import tempfile
 from pathlib import Path
 
@@ -47,8 +47,8 @@ print(f"trained for {again.n_epochs_} epochs, loss {again.history_['loss'][-1]:.
 # %%
 # In another program
 # ------------------
-# It knows nothing but the name of the file. It reads a photograph, resizes it to the size on which
-# the network was trained, and predicts.
+# The other program only knows the name of the file. It reads a photograph, resizes it to the size
+# on which the network was trained, and predicts.
 import subprocess
 import sys
 
@@ -95,7 +95,7 @@ plt.show()
 # %%
 # One image at a time is quick
 # ----------------------------
-# The network is compiled once, not in every call.
+# The network is compiled once, not on every call.
 import time
 
 image = test.images[:1]
@@ -110,8 +110,8 @@ print(f"median of 50 calls: {1000 * np.median(seconds):.1f} ms")
 # %%
 # A damaged file is refused
 # -------------------------
-# Loading runs no code from the file, so a file may come from anyone. A checksum finds even one
-# flipped bit.
+# Loading runs no code from the file, so the file may come from anyone. A checksum detects even a
+# single flipped bit.
 from fer_estimators.exceptions import ModelFileError
 
 content = bytearray(path.read_bytes())
@@ -124,5 +124,5 @@ except ModelFileError as error:
 
 # %%
 # **What was learned.** :func:`~fer_estimators.persistence.save` and
-# :func:`~fer_estimators.persistence.load` take a classifier to another program. pickle and joblib
-# work too, but loading a pickle runs the code in it: use them only with people you trust.
+# :func:`~fer_estimators.persistence.load` move a classifier to another program. pickle and joblib
+# work too, but loading a pickle runs the code in it: only load pickles from people you trust.

@@ -2,15 +2,16 @@
 Search on several cores
 =======================
 
-How do I try many settings without waiting for days? This page draws settings at random, trains
-them in two processes at once, and then gives many settings few epochs and the best one many.
+How do I try many settings without waiting for days? This page draws settings at random and trains
+them in two processes at once. It then trains many settings for few epochs, and the best for many.
 """
 
 # %%
 # What to search over
 # -------------------
-# Anything that the constructor takes: a number, or a network. A function may be given in place of a
-# network's name. It is sent to the other processes by value, so it needs no registration.
+# A search can vary any argument of the constructor, such as a number or the network. A function can
+# take the place of a network's name; it is sent to the other processes by value, so it need not be
+# registered.
 import keras
 from scipy.stats import loguniform
 
@@ -49,8 +50,8 @@ for name, value in search.best_params_.items():
 # %%
 # See what matters
 # ----------------
-# Each point is a candidate. If the points of a network rise towards the edge of the picture, its
-# best value may lie beyond.
+# Each point is a candidate. If the points of a network rise towards the edge of the plot, its best
+# learning rate may lie beyond it.
 import matplotlib.pyplot as plt
 
 results = search.cv_results_
@@ -65,8 +66,8 @@ ax.legend(ncols=3)
 plt.show()
 
 # %%
-# Few epochs for many, many for one
-# ---------------------------------
+# Few epochs for many candidates, many for the best
+# -------------------------------------------------
 # Successive halving trains all candidates for a few epochs, keeps the best, and trains those for
 # longer: ``epochs`` is the resource.
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -90,4 +91,4 @@ print(f"best: {halving.best_params_}, {halving.best_score_:.2f}")
 # %%
 # **What was learned.** A search varies constructor arguments, ``n_jobs`` is the number of
 # processes, and epochs can be the resource. Whether two processes save time depends on the
-# network, because a large one uses all cores by itself. Measure before you plan a long search.
+# network, because a large one uses all cores by itself. Measure this before a long search.

@@ -11,8 +11,8 @@ evidence.
 # %%
 # Train a network and look
 # ------------------------
-# Below each face, Grad-CAM marks the parts that speak for the predicted emotion: the brighter, the
-# more. The line encloses the parts with at least half of the highest value.
+# Below each face, Grad-CAM marks the parts that support the predicted emotion; brighter parts
+# support it more. The line encloses the parts with at least half of the highest value.
 import matplotlib.pyplot as plt
 
 from fer_estimators import CNNClassifier, SaliencyDisplay
@@ -29,18 +29,18 @@ SaliencyDisplay.from_estimator(clf, test.images, test.target, n_faces=7)
 plt.show()
 
 # %%
-# Another emotion than the predicted one
-# --------------------------------------
-# What in these faces speaks for surprise, whatever was predicted? The number is its predicted
-# probability.
+# An emotion other than the predicted one
+# ---------------------------------------
+# What in these faces suggests surprise, whatever was predicted? The number is the predicted
+# probability of surprise.
 SaliencyDisplay.from_estimator(clf, test.images, test.target, target="surprise", n_faces=7)
 plt.show()
 
 # %%
 # Faces with a flaw
 # -----------------
-# Suppose that the sad faces came from an archive that stamps a mark into a corner. That happens,
-# because data sets are put together from many sources.
+# Suppose that the sad faces came from an archive that stamps a mark into a corner. Such things
+# happen when a data set is put together from many sources.
 import numpy as np
 
 
@@ -66,8 +66,8 @@ plt.show()
 # %%
 # Numbers rather than pictures
 # ----------------------------
-# Seven faces can mislead. The table holds the centre of the evidence for as many faces as you like:
-# compare both networks on all sad faces of the test set.
+# Seven faces can mislead. The display's table holds the centre of the evidence for any number of
+# faces, so both networks can be compared on all sad faces of the test set.
 for name, classifier, images in (("sound", clf, test.images), ("flawed", flawed, stamp(test))):
     rows = np.asarray(test.target) == "sad"
     display = SaliencyDisplay.from_estimator(classifier, images[rows], n_faces=rows.sum())
@@ -79,6 +79,6 @@ for name, classifier, images in (("sound", clf, test.images), ("flawed", flawed,
     )
 
 # %%
-# **What was learned.** A saliency map can reveal shortcuts that accuracy hides. It shows only the
-# region, because the network's last feature map has few cells. And a network that looks at the
+# **What was learned.** A saliency map can reveal shortcuts that accuracy hides. It shows only a
+# coarse region, because the network's last feature map has few cells. A network that looks at the
 # right place, such as the mouth, may still misread it.

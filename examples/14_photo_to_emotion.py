@@ -8,7 +8,7 @@ names its emotion, or says "not sure".
 
 Set the environment variable ``PHOTO`` to use a picture of your own. By default, this page uses
 NASA's official portrait of an astronaut, which is in the public domain and comes with scikit-image.
-Ask other people before you do this with their pictures (:doc:`/responsible_use`).
+Ask people before you do this with pictures of them (:doc:`/responsible_use`).
 """
 
 # %%
@@ -49,16 +49,16 @@ result
 # As numbers
 # ----------
 # Each face has a row (here, a column): its box in pixels, the detector's score, the emotion, and
-# the probabilities of all emotions. ``to_dict`` returns the same for JSON.
+# the probabilities of all emotions. ``to_dict`` returns the same as plain values, for JSON.
 result.frame().round(2).T
 
 # %%
 # "Not sure" rather than a guess
 # ------------------------------
 # Any fitted classifier can replace the default one. An
-# :class:`~fer_estimators.AbstainingClassifier` chooses the lowest confidence at which to answer
-# from faces whose emotions are known; this page uses drawn ones. A face that it is not sure about
-# gets a dashed box.
+# :class:`~fer_estimators.AbstainingClassifier` uses faces with known emotions, here drawn ones, to
+# choose the lowest confidence at which to answer. A face that it is not sure about gets a dashed
+# box.
 import matplotlib.pyplot as plt
 from sklearn.frozen import FrozenEstimator
 
@@ -76,8 +76,8 @@ plt.show()
 # %%
 # Another detector
 # ----------------
-# A detector is any function that takes an RGB array and returns boxes (left, top, width, height),
-# so the detector of any other package can be used.
+# Any function that takes an RGB array and returns boxes (left, top, width, height) can be the
+# detector, so you can use that of any other package.
 
 
 def whole_picture(pixels):
@@ -91,5 +91,5 @@ print(EmotionRecognizer(detector=whole_picture).recognize(face)[0].emotion)
 
 # %%
 # **What was learned.** A recognizer combines a detector and a classifier, and both can be
-# replaced. Detectors make mistakes, too, and something that is not a face then also gets an
-# emotion. And how a face looks is not what the person feels: :doc:`/responsible_use`.
+# replaced. Detectors make mistakes, and anything they take for a face gets an emotion. How a face
+# looks is not what the person feels: see :doc:`/responsible_use`.

@@ -9,7 +9,7 @@ This page makes a small folder of that kind, reads it, and counts.
 # %%
 # A folder of photos
 # ------------------
-# The photos show two faces, one or none. One of them is cut off, and one is a text file.
+# Each photo shows two faces, one or none. One file is truncated, and one contains only text.
 import tempfile
 from pathlib import Path
 
@@ -33,8 +33,8 @@ for number in range(12):
 # Read all photos
 # ---------------
 # The faces of many photos are classified at once, and no pixels are kept. ``on_error="skip"`` lists
-# damaged files and continues; by default, the first one is an error. After Ctrl-C, the results so
-# far are kept. ``progress=True`` shows a progress bar.
+# damaged files and continues; by default, the first one raises an error. After Ctrl-C, the results
+# so far are kept. ``progress=True`` shows a progress bar.
 import warnings
 
 from fer_estimators import EmotionRecognizer
@@ -50,7 +50,7 @@ results
 # %%
 # One table
 # ---------
-# Each face has a row. A photo without a face has none, but it is in ``results``.
+# The table has one row per face. A photo without a face has no row, but it is in ``results``.
 table = results.frame()
 table["file"] = [Path(file).name for file in table["file"]]
 table[["file", "left", "top", "width", "emotion", "probability"]].round(2)

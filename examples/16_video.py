@@ -12,8 +12,8 @@ For a video file, a webcam or a URL, pass its name or number instead of frames. 
 # %%
 # A clip
 # ------
-# It has ten frames a second and lasts six seconds. One face changes from happy to sad; the other
-# changes from sad to surprised and leaves before the end.
+# The clip has ten frames a second and lasts six seconds. One face changes from happy to sad; the
+# other changes from sad to surprised and leaves before the end.
 import numpy as np
 from PIL import Image
 
@@ -41,8 +41,8 @@ def draw_clip(n_frames=60):
 # A detector and a classifier of your own
 # ---------------------------------------
 # The library's detector was not trained on drawn faces. A few lines find whatever is not blue, and
-# a scikit-learn pipeline learns the drawn emotions. It learns from flat rows, so the recognizer
-# has to be told the shape of its images. For real faces, leave out all three arguments.
+# a scikit-learn pipeline learns the drawn emotions. The pipeline is fitted on flat rows, so the
+# recognizer must be told the shape of its images. For real faces, leave out all three arguments.
 from scipy.ndimage import find_objects, label
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
@@ -84,7 +84,7 @@ shown
 # %%
 # The whole clip as a table and a picture
 # ---------------------------------------
-# The line follows the emotion that was named. The darker the blue, the more probable an emotion.
+# The line follows the predicted emotion. A darker blue means a higher probability.
 import matplotlib.pyplot as plt
 
 from fer_estimators import EmotionTimelineDisplay
@@ -97,7 +97,7 @@ plt.show()
 table.groupby(["id", "emotion"])["time"].agg(["min", "max", "size"])
 
 # %%
-# **What was learned.** Anything that yields frames can be recognised, and an hour of video needs no
-# more memory than a minute. An ``id`` means that a face was followed, not who it is: someone who
-# leaves and comes back gets another one. Before a camera watches people, ask them:
+# **What was learned.** ``recognize_video`` takes anything that yields frames, and an hour of video
+# needs no more memory than a minute. An ``id`` means that a face was followed, not who it is:
+# someone who leaves and comes back gets another one. Ask people before you film them:
 # :doc:`/responsible_use`.

@@ -2,9 +2,9 @@
 A network without Keras
 =======================
 
-My network is to run in an app or on a small computer: how large is it there, how fast, and are its
-answers the same? This page exports a network that is part of the library, with weights of 32, 16
-and 8 bits, and compares the files.
+My network will run in an app or on a small computer: how large and how fast will it be there, and
+will its answers be the same? This page exports one of the library's networks with weights of 32,
+16 and 8 bits, and compares the files.
 
 It needs ``pip install "fer-estimators[export]"``.
 """
@@ -88,6 +88,6 @@ from fer_estimators import EmotionRecognizer
 EmotionRecognizer(clf).recognize(astronaut()[:320, 60:380])
 
 # %%
-# **What was learned.** Eight bits make the file a quarter as large, and hardly change the answers.
-# Measure this on images of your own before you rely on it. :doc:`/guide/deploy` also exports to
-# ONNX, which runs in browsers.
+# **What was learned.** With weights of eight bits, the file is about a quarter as large, and the
+# answers hardly change. Measure this on images of your own before you rely on it.
+# :doc:`/guide/deploy` also exports to ONNX, which runs in browsers.

@@ -4,15 +4,15 @@ Train on photos that nobody has cropped
 
 I have photos of one person each, with much of the room around the face, sorted into folders by
 emotion: how do I train on the faces alone? A pipeline whose first step is
-:class:`~fer_estimators.faces.FaceCropper` takes the photos as they are, when it is fitted and when
-it predicts.
+:class:`~fer_estimators.faces.FaceCropper` takes the photos as they are, both in ``fit`` and in
+``predict``.
 """
 
 # %%
 # A folder of photos
 # ------------------
-# Drawn faces stand for people. Each is somewhere in a photo of its own size, some are tilted; one
-# photo shows nobody.
+# Drawn faces stand in for people. Each is pasted somewhere into a photo of random size, tilted by a
+# random angle; one photo shows nobody.
 import tempfile
 from pathlib import Path
 
@@ -38,18 +38,17 @@ Image.new("RGB", (320, 240), "grey").save(folder / "happy" / "empty_room.jpg")
 # %%
 # Names and emotions
 # ------------------
-# The pipeline reads the photos itself, so that names are all it needs, and photos may be of any
-# size.
+# The pipeline reads the photos itself, so it only needs their names, and photos may be of any size.
 photos = sorted(folder.rglob("*.jpg"))
 names = np.array([str(path.relative_to(folder)) for path in photos], dtype=object)
 y = np.array([path.parent.name for path in photos])
 print(len(names), "photos, the first is", names[0])
 
 # %%
-# A photo without a face is named
-# -------------------------------
-# It would teach nothing but the room. The detector looks for one large face in each photo, which
-# takes a quarter of the time of the default search.
+# A photo without a face raises an error that names it
+# ----------------------------------------------------
+# Such a photo would teach the network nothing but the room. The detector only looks for large
+# faces, which takes about a quarter of the time of the default search.
 from fer_estimators.faces import FaceCropper, FaceDetector
 
 cropper = FaceCropper(32, detector=FaceDetector(min_face=0.25), root=folder)
@@ -63,7 +62,7 @@ names, y = names[shows_someone], y[shows_someone]
 # %%
 # What the classifier sees
 # ------------------------
-# Faces cut out as those of FER2013 are, upright by their eyes.
+# The faces are cropped like those of FER2013 and rotated until the eyes are level.
 import matplotlib.pyplot as plt
 
 figure, axes = plt.subplots(2, 5, figsize=(7, 3), layout="constrained")
@@ -81,8 +80,8 @@ plt.show()
 # %%
 # One estimator from photo to emotion
 # -----------------------------------
-# The scores are those of photos that were not trained on. Without the first step, the whole photo
-# is shrunk into the network's input.
+# The scores are those of photos that were not trained on. For comparison, the second pipeline
+# shrinks the whole photo to the size of the network's input.
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 
@@ -97,4 +96,4 @@ for first in (cropper, ImageReader(32, root=folder)):
 # %%
 # **What was learned.** ``make_pipeline(FaceCropper(48), CNNClassifier())`` trains on photos, and
 # scikit-learn's tools see one classifier. If you fit it often, as in a search, crop the photos once
-# instead: ``FaceCropper(48).fit_transform(photos)`` is an array to train on.
+# instead: ``FaceCropper(48).fit_transform(photos)`` returns an array to train on.
