@@ -362,3 +362,20 @@ def test_cards_that_no_file_can_hold_are_refused(fitted, tmp_path, card, message
 def test_a_missing_folder_is_said(fitted, tmp_path):
     with pytest.raises(FileNotFoundError, match="Make it first"):
         export_classifier(fitted, tmp_path / "no" / "faces")
+
+
+@pytest.mark.parametrize(
+    ("name", "magic"), [("a.onnx", b"\x08"), ("a.ONNX", b"\x08"), ("a", b"\x1c")]
+)
+def test_the_format_is_that_of_the_ending(fitted, tmp_path, name, magic):
+    path = export_classifier(fitted, tmp_path / name).path
+    assert path.read_bytes()[:1] == magic
+
+
+@pytest.mark.parametrize(
+    ("name", "format"), [("a.onnx", "litert"), ("a.tflite", "onnx"), ("a.onnx", "saved_model")]
+)
+def test_an_ending_of_another_format_is_refused(fitted, tmp_path, name, format):
+    with pytest.raises(ValueError, match="ends as files of format"):
+        export_classifier(fitted, tmp_path / name, format=format)
+    assert not list(tmp_path.iterdir())

@@ -52,7 +52,7 @@ def test_what_is_there_is_kept(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"format": "saved_model"}, "'litert' or 'onnx'"),
+        ({"format": "saved_model"}, "expected one of ..litert', 'onnx'"),
         ({"quantize": "int8"}, "'float16' or None"),
     ],
 )
@@ -65,3 +65,10 @@ def test_missing_packages_are_named_before_work_begins(tmp_path, monkeypatch):
     monkeypatch.setattr(_extras, "find_spec", lambda name: None if name == "tf2onnx" else True)
     with pytest.raises(ImportError, match=r"needs tf2onnx.*pip install 'fer-estimators\[export\]'"):
         export_detector(tmp_path / "detector")
+
+
+def test_the_ending_tells_the_format(tmp_path):
+    export_detector(tmp_path / "detector.tflite")
+    assert (tmp_path / "detector.tflite").read_bytes()[4:8] == b"TFL3"
+    with pytest.raises(ValueError, match="ends as files of format 'onnx'"):
+        export_detector(tmp_path / "detector.onnx", format="litert")

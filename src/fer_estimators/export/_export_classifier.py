@@ -21,7 +21,7 @@ from fer_estimators._files.writing import check_writable, written_whole
 from fer_estimators._messages import suggest
 from fer_estimators._prediction import as_seen
 from fer_estimators.export import _litert
-from fer_estimators.export._extras import FORMATS, require
+from fer_estimators.export._extras import choose_format, require
 from fer_estimators.export._facts import Facts
 from fer_estimators.export._network_file import OpenedNetwork, check_content
 from fer_estimators.images import convert_to_shape
@@ -70,7 +70,7 @@ def export_classifier(
     clf: Any,
     path: str | os.PathLike[str],
     *,
-    format: Literal["litert", "onnx", "saved_model"] = "litert",
+    format: Literal["litert", "onnx", "saved_model"] | None = None,
     quantize: Literal["float16", "int8"] | None = None,
     representative: ArrayLike | None = None,
     check_images: ArrayLike | None = None,
@@ -92,9 +92,10 @@ def export_classifier(
         a FrozenEstimator stands for the classifier in it.
     path : str or path-like
         File to write, usually ``.tflite`` or ``.onnx``; a folder for ``format="saved_model"``.
-    format : {"litert", "onnx", "saved_model"}, default="litert"
+    format : {"litert", "onnx", "saved_model"} or None, default=None
         "litert" (formerly TensorFlow Lite) is the smallest and fastest on processors, "onnx" runs
-        in browsers and in most languages, "saved_model" is TensorFlow's own.
+        in browsers and in most languages, "saved_model" is TensorFlow's own. None takes "onnx" for
+        a path that ends in ``.onnx``, and "litert" otherwise.
     quantize : {"float16", "int8"} or None, default=None
         Precision of the weights: float16 halves the file, int8 quarters it. With int8, LiteRT
         also computes with int8, of ranges measured in each call, and is three times as fast.
@@ -152,6 +153,7 @@ def export_classifier(
     >>> report.largest_difference < 1e-4, bool((predicted == clf.predict(faces.images)).all())
     (True, True)
     """
+    format = choose_format(format, path, default="litert")
     _check_options(format, quantize, representative, tolerance)
     classifier, facts = take_apart(clf)
     path = check_target(path, overwrite, is_folder=format == "saved_model")
@@ -175,11 +177,6 @@ def export_classifier(
 
 
 def _check_options(format, quantize, representative, tolerance):
-    if format not in FORMATS:
-        raise ValueError(
-            f"format={format!r} is unknown; expected one of {list(FORMATS)}."
-            + suggest(format, FORMATS)
-        )
     if quantize not in _TOLERANCES:
         raise ValueError(
             f"quantize={quantize!r} is unknown; expected 'float16', 'int8' or None."

@@ -8,7 +8,7 @@ import numpy as np
 from fer_estimators._files.writing import written_whole
 from fer_estimators._litert import LiteRTModel
 from fer_estimators.export._export_classifier import check_target, require_tensorflow
-from fer_estimators.export._extras import require
+from fer_estimators.export._extras import choose_format, require
 
 _SHAPE = (2, 128, 160, 3)
 _TOLERANCE = 1e-2
@@ -17,7 +17,7 @@ _TOLERANCE = 1e-2
 def export_detector(
     path: str | os.PathLike[str],
     *,
-    format: Literal["litert", "onnx"] = "onnx",
+    format: Literal["litert", "onnx"] | None = None,
     quantize: Literal["float16"] | None = None,
     overwrite: bool = False,
 ) -> None:
@@ -30,8 +30,9 @@ def export_detector(
     ----------
     path : str or path-like
         File to write.
-    format : {"litert", "onnx"}, default="onnx"
-        Kind of file.
+    format : {"litert", "onnx"} or None, default=None
+        Kind of file. None takes "litert" for a path that ends in ``.tflite``, and "onnx"
+        otherwise.
     quantize : {"float16"} or None, default=None
         Precision of the weights. The shipped weights have half precision, so that "float16" makes
         the file half as large and changes nothing.
@@ -62,8 +63,7 @@ def export_detector(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     export_detector(Path(folder) / "detector.onnx")
     """
-    if format not in ("litert", "onnx"):
-        raise ValueError(f"format={format!r} is unknown; expected 'litert' or 'onnx'.")
+    format = choose_format(format, path, formats=("litert", "onnx"), default="onnx")
     if quantize not in (None, "float16"):
         raise ValueError(f"quantize={quantize!r} is unknown; expected 'float16' or None.")
     path = check_target(path, overwrite)

@@ -1,6 +1,10 @@
-"""Which packages running and writing files need, looked for before work begins."""
+"""The kinds of files, and which packages running and writing them need."""
 
+import os
 from importlib.util import find_spec
+from pathlib import Path
+
+from fer_estimators._messages import suggest
 
 _RUN = {
     "litert": {"ai-edge-litert": "ai_edge_litert"},
@@ -14,6 +18,50 @@ _WRITE = {
 }
 
 FORMATS = tuple(_RUN)
+_ENDINGS = {".tflite": "litert", ".onnx": "onnx"}
+
+
+def choose_format(
+    format: str | None,
+    path: str | os.PathLike[str],
+    *,
+    formats: tuple[str, ...] = FORMATS,
+    default: str,
+) -> str:
+    """Return the format that is asked for, by itself or by the ending of the path.
+
+    Parameters
+    ----------
+    format : str or None
+    path : path-like
+    formats : tuple of str
+        Those that there are.
+    default : str
+        Where neither says anything.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If the format is unknown, or the path ends as files of another one.
+    """
+    ending = Path(path).suffix.lower()
+    if format is None:
+        return _ENDINGS.get(ending, default)
+    if format not in formats:
+        raise ValueError(
+            f"format={format!r} is unknown; expected one of {list(formats)}, or None for that of "
+            f"the path's ending.{suggest(format, formats)}"
+        )
+    if _ENDINGS.get(ending, format) != format:
+        raise ValueError(
+            f"path={str(path)!r} ends as files of format {_ENDINGS[ending]!r} do, but "
+            f"format={format!r}. Change one of them, or leave out format."
+        )
+    return format
 
 
 def require(format: str, *, write: bool = False) -> None:
