@@ -8,7 +8,7 @@ import onnx
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from google.protobuf.internal import encoder
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from sklearn.metrics import get_scorer, log_loss
 
 from fer_estimators.exceptions import ModelFileError
@@ -160,6 +160,22 @@ def test_operators_outside_the_standard_set_are_refused(tmp_path):
     node = helper.make_node("NonZero", ["images"], ["out"])
     with pytest.raises(ModelFileError, match=r"refused.*NonZero"):
         open_file(write_onnx(tmp_path / "loop", [node]))
+
+
+def test_memory_that_a_file_does_not_tell_of_is_limited(tmp_path):
+    # 4,096 times 4,096 copies of 16 x 16 pixels: 17 GB from a file of 60 kB.
+    nodes = [
+        helper.make_node("Concat", ["images"] * 4096, ["wide"], axis=3),
+        helper.make_node("Concat", ["wide"] * 4096, ["wider"], axis=3),
+        helper.make_node("ReduceMax", ["wider"], ["most"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Reshape", ["most", "shape"], ["column"]),
+        helper.make_node("Concat", ["column", "column"], ["out"], axis=1),
+    ]
+    shape = numpy_helper.from_array(np.array([-1, 1]), "shape")
+    path = write_onnx(tmp_path / "growing.onnx", nodes, [shape])
+    clf = ExportedClassifier(path, classes=["happiness", "sadness"])
+    with pytest.raises(ModelFileError, match=r"stopped: for a batch of 1 .*than the 4 GiB"):
+        clf.predict_proba(np.full((1, 16, 16), 100, np.uint8))
 
 
 def test_weights_in_other_files_are_refused(tmp_path):

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_estimators.exceptions import ModelFileError
 from fer_estimators.export._facts import (
     KEY,
     Facts,
@@ -31,6 +32,9 @@ _OPERATORS = """
 """
 _GROWING = ("Pad", "Resize")
 _LARGEST_SIDE = 4096
+# Memory of all networks together, bytes: operators may make more of their inputs than a file says,
+# by joining a value with itself again and again.
+_MAX_BYTES = 2**32
 _EXTERNAL = 1
 _INT64, _FLOAT = 7, 1
 
@@ -190,6 +194,23 @@ _FIELDS = {
 }
 
 
+@cache
+def _limit_memory():
+    """Give onnxruntime memory of a limited size, for those sessions that ask for it."""
+    import onnxruntime
+
+    onnxruntime.create_and_register_allocator(
+        onnxruntime.OrtMemoryInfo(
+            "Cpu",
+            onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR,
+            0,
+            onnxruntime.OrtMemType.DEFAULT,
+        ),
+        # Taking as much as is asked for, where the default doubles what it takes.
+        onnxruntime.OrtArenaCfg({"max_mem": _MAX_BYTES, "arena_extend_strategy": 1}),
+    )
+
+
 class ONNXNetwork:
     """Run an ONNX file.
 
@@ -210,6 +231,8 @@ class ONNXNetwork:
         options.intra_op_num_threads = n_threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
+        _limit_memory()
+        options.add_session_config_entry("session.use_env_allocators", "1")
         try:
             self._session = onnxruntime.InferenceSession(
                 content, options, providers=["CPUExecutionProvider"]
@@ -245,4 +268,10 @@ class ONNXNetwork:
         try:
             return self._session.run(None, {self._input: np.asarray(batch, np.float32)})[0]
         except Exception as error:
+            if "Available memory of" in str(error):
+                raise ModelFileError(
+                    f"{self._name} was stopped: for a batch of {len(batch)} x {self.image_shape}, "
+                    f"it takes more memory than the {_MAX_BYTES // 2**30} GiB that all ONNX "
+                    "networks of a process may take together."
+                ) from error
             raise damaged(self._name, f"onnxruntime cannot run it ({str(error)[:200]})") from error
