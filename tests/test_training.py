@@ -327,7 +327,7 @@ def test_state_of_a_rehearsal_is_not_taken_for_that_of_the_training(tmp_path):
     assert not on_gpu.train_until(Epochs(), path, settings, deadline=0)
     assert on_gpu.train_until(Epochs(), path, settings, deadline=np.inf)
     assert json.loads(path.read_text())["losses"] == [1, 1 / 2]
-    with pytest.raises(SystemExit, match=r"'epochs': 2.*, but this one has .*'epochs': 3"):
+    with pytest.raises(SystemExit, match=r"'epochs': 2.*, but this run has .*'epochs': 3"):
         on_gpu.train_until(Epochs(), path, {**settings, "epochs": 3}, deadline=np.inf)
 
 

@@ -1,10 +1,10 @@
 """Make the weights file of the face detector from MediaPipe's published model.
 
 ``python training/blazeface.py face_detection_short_range.tflite`` writes
-``blazeface.safetensors`` into the package, and says by how much the rebuilt network differs from
-the original. The original ships in the npm package ``@mediapipe/face_detection`` (version
-0.4.1657300184, Apache-2.0); ``npm pack`` gets it. To read it, TensorFlow's interpreter is needed,
-or ``pip install ai-edge-litert``.
+``blazeface.safetensors`` into the package. The original ships in the npm package
+``@mediapipe/face_detection`` (version 0.4.1657300184, Apache-2.0); ``npm pack`` downloads it.
+Reading it requires TensorFlow or ai-edge-litert. ``tests/faces/test_blazeface.py`` compares the
+rebuilt network with the original, if the environment variable ``BLAZEFACE`` names its file.
 """
 
 import argparse
@@ -22,7 +22,7 @@ SHA256 = "3bc182eb9f33925d9e58b5c8d59308a760f4adea8f282370e428c51212c26633"
 
 WEIGHTS_FILE = Path(_blazeface.__file__).with_name("blazeface.safetensors")
 
-# What the layers are called there, in the order in which they follow each other here.
+# Names that the published file uses for the heads and their outputs.
 _HEADS = {"head1": "8", "head2": "16"}
 _KINDS = {"logits": "classificator", "places": "regressor"}
 
@@ -34,9 +34,8 @@ def open_interpreter(path):
     except ImportError:
         from tensorflow.lite import Interpreter
     with warnings.catch_warnings():
-        # TensorFlow's own is deprecated in favour of the other.
+        # TensorFlow's interpreter is deprecated in favour of ai-edge-litert's.
         warnings.simplefilter("ignore")
-        # Without delegates, as these do away with the tensors in between.
         interpreter = Interpreter(str(path))
     interpreter.allocate_tensors()
     return interpreter
@@ -77,7 +76,7 @@ def to_keras(kernel, layer):
 
 
 def run_original(interpreter, pixels):
-    """Return what the original makes of RGB pixels in 0..255, as the rebuilt network gives it."""
+    """Return the original's output for RGB pixels in 0..255, in the rebuilt network's layout."""
     (given,) = interpreter.get_input_details()
     interpreter.set_tensor(given["index"], (pixels / 127.5 - 1).astype(np.float32))
     interpreter.invoke()
@@ -89,7 +88,7 @@ def run_original(interpreter, pixels):
 
 
 def main(arguments=None):
-    """Convert the published file, and compare."""
+    """Convert the published file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tflite", type=Path, help="face_detection_short_range.tflite")
     parser.add_argument("--output", type=Path, default=WEIGHTS_FILE)

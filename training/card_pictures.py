@@ -1,9 +1,10 @@
 """Draw the pictures of a network's model card, and fill its folder for the Hugging Face Hub.
 
-``python training/card_pictures.py fer2013-base FER2013`` measures the shipped network on the
-validation split and draws into ``docs/model_cards``; ``--votes`` is for a network of FER+'s
-emotions. With ``--hub FOLDER``, it also writes the weights, the pictures and the card, with the
-Hub's metadata, as ``README.md`` into that folder. ``model_cards.py`` writes the card before.
+``python training/card_pictures.py fer2013-base FER2013`` evaluates the shipped network on the
+validation split and draws the pictures into ``docs/model_cards``; networks for FER+'s emotions
+need ``--votes``. With ``--hub FOLDER``, it also writes the weights, the pictures and a
+``README.md`` (the card with the Hub's metadata) into that folder. Run ``model_cards.py`` first: it
+writes the card.
 """
 
 import argparse
@@ -79,7 +80,7 @@ def draw_pictures(name, clf, val, y_proba, folder):
 
 
 def draw_confusion(clf, val, y_proba):
-    """Show which emotions are taken for which."""
+    """Show which emotions are mistaken for which."""
     figure, ax = plt.subplots(figsize=(6, 5), layout="constrained")
     ConfusionMatrixDisplay.from_predictions(
         val.target,
@@ -106,14 +107,14 @@ def draw_reliability(clf, val, y_proba):
 
 
 def draw_risk_coverage(clf, val, y_proba):
-    """Show the accuracy where only confident answers are given."""
+    """Show the accuracy if only the most confident answers count."""
     figure, ax = plt.subplots(figsize=(5, 4.2), layout="constrained")
     RiskCoverageDisplay.from_predictions(val.target, y_proba, classes=clf.classes_, ax=ax)
     return figure
 
 
 def draw_mistakes(clf):
-    """Show drawn faces that the network takes for others."""
+    """Show drawn faces whose emotion the network gets wrong."""
     faces = make_faces(280, random_state=0)
     return FaceGridDisplay.from_estimator(
         clf, faces.images, faces.target, select="mistakes", n_faces=14
@@ -129,7 +130,7 @@ def score(clf, val, y_proba):
 
 
 def fill_hub_folder(name, scores, weights, pictures, hub):
-    """Write what a repository of the Hub holds: weights, card, metadata and pictures."""
+    """Write the contents of a Hub repository: weights, card, metadata and pictures."""
     hub.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(weights / f"{name}.fer", hub / f"{name}.fer")
     for picture in CAPTIONS:

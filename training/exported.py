@@ -1,8 +1,8 @@
-"""Export the shipped networks, to run without Keras.
+"""Export the shipped networks to files that run without Keras.
 
 ``python training/exported.py src/fer_estimators`` writes one LiteRT file for each network of
-``SHIPPED``, with weights of eight bits and the model card inside, and prints its new lines; and one
-for the face detector, with weights of half precision.
+``SHIPPED``, with 8-bit weights and the model card inside, and prints its new entry in ``SHIPPED``.
+It also writes one for the face detector, with half-precision weights.
 """
 
 import argparse
@@ -19,7 +19,7 @@ def main(arguments=None):
     """Export every network."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("output", type=Path, help="folder of the package")
-    parser.add_argument("names", nargs="*", help="of the networks; all by default")
+    parser.add_argument("names", nargs="*", help="names of the networks; all by default")
     arguments = parser.parse_args(arguments)
     output = arguments.output
     for name in arguments.names or sorted(SHIPPED):

@@ -1,13 +1,12 @@
-"""Train a network for the eight emotions of FER+, on the votes of ten people for each face.
+"""Train a network for the eight emotions of FER+ on the votes of ten people for each face.
 
 ``python training/ferplus.py ferplus-compact FER2013 ferplus_by_file.csv --output
-runs/ferplus-compact`` trains on FER2013's training split; the validation split is only watched.
-Killed and called again, it resumes after the last whole epoch. It leaves ``curves.json``,
+runs/ferplus-compact`` trains on FER2013's training split and only monitors the validation split.
+If it is killed, run it again: it resumes after the last complete epoch. It writes ``curves.json``,
 ``curves.png`` and ``model.fer``, whose weights are a moving average.
 
 Targets are the shares of the votes for the eight emotions. Images that most people called unknown
-or no face are left out; of the validation images also those without a single majority, as is usual
-[1].
+or no face are left out; so are validation images without a single majority, as is usual [1].
 
 [1] Barsoum, E., Zhang, C., Canton Ferrer, C. and Zhang, Z. (2016). "Training deep networks for
 facial expression recognition with crowd-sourced label distribution." ICMI.
@@ -42,7 +41,7 @@ NETWORKS = {
     "ferplus-base": {**_COMMON, "architecture": "residual_se", "epochs": 100},
     "ferplus-compact": {**_COMMON, "architecture": "residual_se_small", "epochs": 150},
 }
-# A model file holds no functions.
+# A model file cannot hold functions such as the optimizer's `partial`.
 SAVED = {"optimizer": "sgd"}
 
 
@@ -52,8 +51,8 @@ def main(arguments=None):
     parser.add_argument("name", choices=sorted(NETWORKS))
     parser.add_argument("fer2013", help="folder or zip of FER2013's images")
     parser.add_argument("votes", help="FER+'s votes, as load_fer2013(..., fer_plus=) takes them")
-    parser.add_argument("--images", type=int, help="train on the first so many, as a rehearsal")
-    parser.add_argument("--epochs", type=int, help="other than the network's, as a rehearsal")
+    parser.add_argument("--images", type=int, help="number of images to train on, for a rehearsal")
+    parser.add_argument("--epochs", type=int, help="number of epochs, for a rehearsal")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args(arguments)

@@ -1,11 +1,13 @@
-"""Train a network for FER2013's labels that begins with what another learned from FER+'s votes.
+"""Train a network for FER2013's labels, starting from a network that learned FER+'s votes.
 
 ``python training/from_votes.py fer2013-compact FER2013 VOTES --start runs/ferplus-compact/model.fer
---output runs/fer2013-compact`` takes over all weights and trains on FER2013's training split; the
-validation split is only watched. Killed and called again, it resumes after the last whole epoch.
+--output runs/fer2013-compact`` starts from that network's weights, trains on FER2013's training
+split and only monitors the validation split. If it is killed, run it again: it resumes after the
+last complete epoch.
 
-Targets are shares: of the label; of the labels that people who voted so usually gave, by a logistic
-regression on the votes; and of what a teacher sees, with ``--teacher`` (knowledge distillation).
+The targets are a weighted mean of the label, of the label probabilities that a logistic regression
+predicts from the votes, and, with ``--teacher``, of a teacher's predictions (knowledge
+distillation).
 """
 
 import argparse
@@ -26,13 +28,13 @@ from fer_estimators.datasets import load_fer2013
 from ferplus import NETWORKS as STARTS
 from ferplus import SAVED
 
-#: The architecture is that of the network that each begins with.
+#: Each network has the architecture of the network that it starts from.
 _COMMON = {"augmentation": "strong", "learning_rate": 0.05}
 NETWORKS = {
     "fer2013-base": {**STARTS["ferplus-base"], **_COMMON, "epochs": 60},
     "fer2013-compact": {**STARTS["ferplus-compact"], **_COMMON, "epochs": 150},
 }
-#: Shares of the targets; the rest is the label.
+#: Weights in the targets: first of the votes against the label, then of the teacher against both.
 VOTES_SHARE, TEACHER_SHARE = 0.3, 0.4
 
 
@@ -42,8 +44,8 @@ def main(arguments=None):
     parser.add_argument("name", choices=sorted(NETWORKS))
     parser.add_argument("fer2013", help="folder or zip of FER2013's images")
     parser.add_argument("votes", help="FER+'s votes, as load_fer2013(..., fer_plus=) takes them")
-    parser.add_argument("--start", required=True, help="model file that ferplus.py left")
-    parser.add_argument("--teacher", help="model file of a network of FER2013's labels")
+    parser.add_argument("--start", required=True, help="model file that ferplus.py wrote")
+    parser.add_argument("--teacher", help="model file of a network for FER2013's labels")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args(arguments)
@@ -81,12 +83,12 @@ def main(arguments=None):
 
 
 def name_targets(teacher):
-    """Name the file of the targets after what they are mixed of."""
+    """Name the targets' file after the teacher that they depend on."""
     return f"targets-{file_digest(teacher)[:12]}.npy" if teacher else "targets.npy"
 
 
 def once(path, compute):
-    """Compute an array, or read it: a resumed training must see the same, to the last digit."""
+    """Compute an array once, because a resumed run needs the same targets to the last digit."""
     if not path.exists():
         array = compute()
         with written_whole(path) as file:
@@ -95,13 +97,13 @@ def once(path, compute):
 
 
 def mix_targets(train, fer2013, votes, teacher):
-    """Mix the labels with what votes and a teacher say of each face, of shape (n, n_classes)."""
+    """Mix labels, votes and a teacher's predictions into targets of shape (n, n_classes)."""
     classes, codes = np.unique(train.target, return_inverse=True)
     targets = np.eye(len(classes))[codes]
     voted = load_fer2013(fer2013, split="train", fer_plus=votes, ties="keep")
     row_of = {name: row for row, name in enumerate(train.filenames)}
     rows = [row_of[name] for name in voted.filenames]
-    # The probabilities of each face come from a regression that has not seen it.
+    # Each face's probabilities come from a regression that was not fitted on it.
     likely = cross_val_predict(
         LogisticRegression(max_iter=1000), voted.votes, codes[rows], method="predict_proba"
     )
@@ -113,11 +115,11 @@ def mix_targets(train, fer2013, votes, teacher):
 
 
 def take_over(clf, start, train):
-    """Give a classifier of the emotions in `train` the weights of one that knows these and more."""
+    """Copy the weights of a network whose classes include those of `train` into a classifier."""
     params = clf.get_params()
     _, one_of_each = np.unique(train.target, return_index=True)
     few = train.images[one_of_each], train.target[one_of_each]
-    # With validation data, as in the training that follows: the history has the same curves.
+    # The history must have the same curves as in the fit that follows, which has validation data.
     clf.set_params(epochs=1).fit(*few, validation_data=few)
     columns = np.searchsorted(start.classes_, clf.classes_)
     for layer, source in zip(clf.model_.layers, start.model_.layers, strict=True):

@@ -1,6 +1,6 @@
-"""What a network makes of faces that are framed otherwise than its own, and of no face at all.
+"""Measure a network on faces that are framed differently, and on images without a face.
 
-``model_cards.py`` writes it into the model cards.
+``model_cards.py`` writes the results into the model cards.
 """
 
 import warnings
@@ -25,20 +25,21 @@ FRAMINGS = {
 
 
 def score_framings(clf, images, target):
-    """Measure the accuracy on crops that are framed otherwise.
+    """Measure the accuracy on crops that are framed differently.
 
     Parameters
     ----------
     clf : classifier
-        Fitted.
+        A fitted classifier.
     images : ndarray of shape (n, height, width), dtype uint8
-        Faces. What a wider crop shows beyond their edge is like the pixels there.
+        Faces. Where a wider crop reaches beyond their edge, the pixels there are repeated.
     target : ndarray of shape (n,)
+        Labels.
 
     Returns
     -------
     dict of str to float
-        Accuracy, for each of :data:`FRAMINGS`.
+        Accuracy for each of :data:`FRAMINGS`.
     """
     return {
         name: clf.score(reframe(images, wider, tilt), target)
@@ -62,12 +63,12 @@ def reframe(images, wider, tilt):
 
 
 def describe_no_face(clf):
-    """Count what a network answers for images without a face.
+    """Count a network's answers for images without a face.
 
     Parameters
     ----------
     clf : classifier
-        Fitted, of grey images.
+        A classifier that was fitted on grey images.
 
     Returns
     -------
@@ -106,7 +107,7 @@ def _tile(photo, side):
 
 def _count_answers(clf, images):
     with warnings.catch_warnings():
-        # A blank image is what is asked about.
+        # Blank images are intended here.
         warnings.filterwarnings("ignore", message=".*show no face")
         y_proba = clf.predict_proba(images)
     counts = np.bincount(y_proba.argmax(axis=1), minlength=len(clf.classes_))

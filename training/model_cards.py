@@ -1,9 +1,9 @@
 """Measure the shipped networks, and write their model cards.
 
 ``python training/model_cards.py FER2013 --votes VOTES --output src/fer_estimators/pretrained``
-reads the weights from the folder and writes a card beside each. What no weights tell, such as the
-command that made them, comes from ``published.json``, which ``publish.py`` writes. Names select
-some of the networks.
+reads the weights from the folder and writes a card beside each. What the weights do not record,
+such as the command that made them, comes from ``published.json``, which ``publish.py`` writes. To
+measure only some networks, add their names.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def main(arguments=None):
     """Write the cards."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("fer2013", help="folder, zip or csv of FER2013")
-    parser.add_argument("names", nargs="*", help="of the networks; all by default")
+    parser.add_argument("names", nargs="*", help="names of the networks; all by default")
     parser.add_argument("--votes", help="FER+'s votes, as load_fer2013(..., fer_plus=) takes them")
     parser.add_argument("--output", type=Path, required=True, help="folder of the weights")
     arguments = parser.parse_args(arguments)
@@ -53,7 +53,7 @@ def main(arguments=None):
 
 
 def fill(part, card):
-    """Put what was measured into a part of the card."""
+    """Fill a part of the card with the measurements."""
     return Template((PARTS / f"{part}.md").read_text(encoding="utf-8")).substitute(card)
 
 
@@ -104,7 +104,7 @@ def describe(path, fer2013, votes):
 
 
 def describe_accuracy(clf, val, y_proba):
-    """Report on the validation split, and count right answers with each number of views."""
+    """Report on the validation split, and measure the accuracy with each number of views."""
     y_pred = clf.classes_[y_proba.argmax(axis=1)]
     options = {"y_proba": y_proba, "zero_division": 0}
     summary = classification_report(val.target, y_pred, **options, output="dict")["summary"]
@@ -121,7 +121,7 @@ def describe_accuracy(clf, val, y_proba):
 
 
 def describe_known(clf, val, fer2013):
-    """Count the validation images that also stand in train, and measure without them."""
+    """Count the validation images that are also in train, and measure the accuracy without them."""
     train = load_fer2013(fer2013, split="train")
     n_train = len(train.images)
     known = np.zeros(len(val.images), dtype=bool)
@@ -133,7 +133,7 @@ def describe_known(clf, val, fer2013):
 
 
 def describe_votes(clf, val, y_proba):
-    """Measure against what each of ten people saw."""
+    """Compare the probabilities with the votes of ten people."""
     scores = vote_scores(val.soft_labels, y_proba, classes=clf.classes_)
     return (
         f"Its cross-entropy with the votes is {scores['cross_entropy']:.3f}; the lowest possible "
@@ -205,14 +205,14 @@ print(len(images) / np.median(times))
 
 
 def images_per_second(network):
-    """Measure predictions of a weight file or an exported name on one core, in a new process."""
+    """Time a weight file or an exported network on one core, in a new process."""
     command = [sys.executable, "-c", _SPEED, str(network)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ)
     return float(done.stdout)
 
 
 def processor():
-    """Name the processor, where the system tells."""
+    """Return the name of the processor, as far as the system reports it."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

@@ -1,17 +1,17 @@
-r"""Train the networks of FER+ on a GPU within calls of a few minutes, with the JAX backend.
+r"""Train the FER+ networks on a GPU in calls of a few minutes, with the JAX backend.
 
 ``KERAS_BACKEND=jax python training/on_gpu.py ferplus-base FER2013 VOTES --output runs/gpu --minutes
-9`` trains until the time is up and writes its state; called again, it resumes, until
-``runs/gpu/ferplus-base/weights.npz`` holds the averaged weights. Then the smaller network learns
-from it::
+9`` trains until the time is up and writes its state. Run it again to resume, until
+``runs/gpu/ferplus-base/weights.npz`` holds the averaged weights. Then the smaller network can learn
+from the larger one::
 
     KERAS_BACKEND=jax python training/on_gpu.py ferplus-compact FER2013 VOTES --output runs/gpu \
         --minutes 9 --teacher ferplus-base
 
-All images lie on the device as uint8, an epoch is one compiled loop, networks compute in bfloat16,
-and the teacher sees each augmented image together with its pupil [1].
+All images are kept on the device as uint8, an epoch is one compiled loop, networks compute in
+bfloat16, and teacher and student see the same augmented images [1].
 
-``--images 1000 --epochs 2`` is a rehearsal, for a CPU.
+``--images 1000 --epochs 2`` makes a rehearsal that is short enough for a CPU.
 
 [1] Beyer, L. et al. (2022). "Knowledge distillation: a good teacher is patient and consistent."
 CVPR.
@@ -39,15 +39,15 @@ from ferplus import NETWORKS, rehearsed
 
 BATCH_SIZE = 512
 EPOCHS = 300
-# Four times the batch of NETWORKS, twice its learning rate.
+# The batch size is four times that of NETWORKS, and the learning rate twice as high.
 LEARNING_RATE = 0.2
-# The teacher's share of a pupil's targets; the rest are the votes.
+# The teacher's share of the student's targets; the rest are the votes.
 TEACHER_SHARE = 0.7
 _SECONDS_BETWEEN_CHECKPOINTS = 60
 
 
 class Run:
-    """A network in training: what is compiled, and the state that it changes.
+    """The compiled training loop of a network, and the state that it updates.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class Run:
         self.state = [[variable.value for variable in owner] for owner in self._owners]
 
     def train_epoch(self, epoch):
-        """Train on all images once, in an order that depends on the epoch alone."""
+        """Train on all images once, in an order that depends only on the epoch's number."""
         order = np.random.default_rng((0, epoch)).permutation(len(self._images))
         n_steps = max(1, len(order) // self._batch_size)
         rows = order[: n_steps * self._batch_size].reshape(n_steps, -1)
@@ -120,7 +120,7 @@ class Run:
         take_average(self.network, ImageBatches(images, codes, n_classes, **options))
 
     def predict(self, images):
-        """Return probabilities with the weights of the last epoch, or the average at the end."""
+        """Return probabilities; call `finish` first, which puts the weights into the network."""
         return np.concatenate(
             [np.asarray(self._infer(images[i : i + 1024])) for i in range(0, len(images), 1024)]
         )
@@ -161,7 +161,7 @@ def main(arguments=None):
     parser.add_argument("fer2013", help="folder, zip or csv of FER2013's images")
     parser.add_argument("votes", help="FER+'s votes, as load_fer2013(..., fer_plus=) takes them")
     parser.add_argument("--teacher", choices=sorted(NETWORKS), help="a network in the same output")
-    parser.add_argument("--images", type=int, help="train on the first so many, as a rehearsal")
+    parser.add_argument("--images", type=int, help="number of images to train on, for a rehearsal")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--minutes", type=float, default=9)
     parser.add_argument("--output", type=Path, required=True)
@@ -216,17 +216,17 @@ def build(name, images, classes):
 
 
 def read_weights(folder):
-    """Return the weights of a network that is done."""
+    """Return the weights of a network whose training is done."""
     with np.load(folder / "weights.npz", allow_pickle=False) as members:
         return [members[f"arr_{number}"] for number in range(len(members.files))]
 
 
 def train_until(run, path, settings, deadline):
-    """Train from the last state on; return whether all epochs are done."""
+    """Resume from the last state, and return whether all epochs are done."""
     progress = run.read(path) if path.exists() else {"settings": settings, "losses": []}
     if progress["settings"] != settings:
         raise SystemExit(
-            f"{path} is the state of a training with {progress['settings']}, but this one has "
+            f"{path} is the state of a run with {progress['settings']}, but this run has "
             f"{settings}. Pass another --output, or remove the file."
         )
     losses, epochs = progress["losses"], settings["epochs"]
@@ -236,7 +236,7 @@ def train_until(run, path, settings, deadline):
         losses.append(run.train_epoch(epoch))
         now = time.monotonic()
         print(f"epoch {epoch + 1}/{epochs}: loss {losses[-1]:.4f}, {now - began:.1f} s", flush=True)
-        # The next epoch takes as long as this one, and writing a few seconds.
+        # The next epoch will take about as long as this one, and writing a few seconds.
         is_last = len(losses) == epochs or now + (now - began) + 10 > deadline
         if is_last or now - written > _SECONDS_BETWEEN_CHECKPOINTS:
             run.write(path, progress)

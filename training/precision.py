@@ -1,10 +1,10 @@
 """Compare training in bfloat16 with float32 on FER2013: ``python training/precision.py FER2013``.
 
 Trains ``compact`` and ``residual`` with the recipe "best" in both precisions, once for each seed,
-on the training split, and prints the accuracy on the validation split and the time of each. Killed
-and called again, it resumes after the last whole epoch; what is finished is not trained again.
+on the training split, and prints the accuracy on the validation split and the CPU time of each. If
+it is killed, run it again: it resumes after the last complete epoch and skips finished networks.
 
-bfloat16 is as good as float32 if its mean accuracy is within the spread of float32's seeds.
+bfloat16 counts as equal to float32 if its mean accuracy is within the spread of float32's seeds.
 """
 
 import argparse
@@ -23,9 +23,9 @@ POLICIES = ("float32", "mixed_bfloat16")
 def train(network, policy, seed, train, val, folder, epochs=None):
     """Train one network, and return its accuracy on the validation split and the CPU hours.
 
-    Hours are those of this call: fewer than the training's if it was resumed.
+    The hours are those of this call, so a resumed run reports fewer than it took.
     """
-    # A rehearsal's result is not that of the training.
+    # A rehearsal must not pass for the result of a full run.
     path = folder / f"{network}-{policy}-{seed}{f'-{epochs}-epochs' if epochs else ''}"
     result = path.with_suffix(".json")
     if result.exists():
@@ -46,7 +46,7 @@ def main(arguments=None):
     parser.add_argument("fer2013", help="folder, zip or csv of FER2013")
     parser.add_argument("--networks", nargs="+", choices=sorted(ARCHITECTURES))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--epochs", type=int, help="other than the recipe's, as a rehearsal")
+    parser.add_argument("--epochs", type=int, help="number of epochs, for a rehearsal")
     parser.add_argument("--output", type=Path, default=Path("precision"))
     parser.set_defaults(networks=["compact", "residual"])
     arguments = parser.parse_args(arguments)
@@ -54,7 +54,7 @@ def main(arguments=None):
     splits = [load_fer2013(arguments.fer2013, split=split) for split in ("train", "val")]
     print("| network | precision | seed | accuracy on val | CPU hours |\n|---|---|---|---|---|")
     for network in arguments.networks:
-        # The seeds outside: after the first one, there is something to compare.
+        # Seeds are the outer loop, so that the first one already allows a comparison.
         for seed in arguments.seeds:
             for policy in POLICIES:
                 scores = train(network, policy, seed, *splits, arguments.output, arguments.epochs)

@@ -1,9 +1,9 @@
-"""Train a network that ``load_pretrained`` gives, from FER2013's training split only.
+"""Train a network for ``load_pretrained`` on FER2013's training split alone.
 
-``python training/pretrained.py fer2013-base FER2013 --output runs/base`` trains in three parts, for
-all epochs of each; the validation split is only watched. If it is killed and called again, it
-resumes after the last whole epoch. It leaves ``curves.json``, ``curves.png``, a model file of each
-part, and ``model.fer``, of which ``training/publish.py`` makes what is shipped.
+``python training/pretrained.py fer2013-base FER2013 --output runs/base`` trains in three parts,
+without early stopping, and only monitors the validation split. If it is killed, run it again: it
+resumes after the last complete epoch. It writes ``curves.json``, ``curves.png``, a model file for
+each part, and ``model.fer``, from which ``training/publish.py`` makes the shipped file.
 
 ``fer2013-compact`` learns from the larger network as well as from the labels (knowledge
 distillation): ``python training/pretrained.py fer2013-compact FER2013 --teacher
@@ -44,13 +44,14 @@ NETWORKS = {
     "fer2013-compact": {
         **_COMMON,
         "architecture": "residual_small",
-        # A small network that learns from soft labels hardly over-fits.
+        # A small network that learns from soft labels hardly overfits.
         "augmentation": "standard",
         "label_smoothing": 0.0,
     },
 }
-# Then each continues. First it ends with the average of the weights over some ten epochs [1]; from
-# there the learning rate rises and falls once more [2], under a shorter average.
+# Each network is then trained further in two parts. The first ends with an average of the weights
+# over some ten epochs [1]; in the second, the learning rate rises and falls once more [2], and the
+# average covers fewer steps.
 CONTINUATION = {
     "averaging": {
         "optimizer": partial(OPTIMIZERS["sgd"], use_ema=True, ema_momentum=0.9995),
@@ -100,7 +101,7 @@ def main(arguments=None):
     for part, settings in CONTINUATION.items():
         clf.set_params(warm_start=True, **settings)
         fit(checkpoint=arguments.output / part)
-        # A model file holds no functions.
+        # A model file cannot hold functions such as the optimizer's `partial`.
         clf.set_params(**params)
         fer_estimators.save(clf, arguments.output / f"{part}.fer")
     hours = (time.perf_counter() - start[0]) / 3600, (time.process_time() - start[1]) / 3600
@@ -118,11 +119,11 @@ def main(arguments=None):
 
 
 def learn_from(teacher, train, output):
-    """Mix the labels with what a teacher sees in the images and their mirror images."""
+    """Mix the labels with a teacher's predictions for the images and their mirror images."""
     path = output / f"y_proba-{file_digest(teacher)[:12]}.npy"
     if path.exists():
-        # Computed by another number of threads, it would differ in the last digit, and training
-        # resumes only with the data it began with.
+        # With another number of threads, the predictions would differ in the last digit, and a run
+        # only resumes with the data that it started with.
         return np.load(path)
     clf = fer_estimators.load(teacher).set_params(tta="flip")
     labels = np.eye(len(clf.classes_))[np.searchsorted(clf.classes_, train.target)]

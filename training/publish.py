@@ -1,12 +1,12 @@
-"""Make the weight file that is shipped of a trained network.
+"""Make the shipped weight file from a trained network.
 
 ``python training/publish.py fer2013-base FER2013 runs/base/model.fer --tta crops --command "<what
 made it>" --output src/fer_estimators/pretrained`` fits a temperature on the validation split,
 writes the weights in half precision, and prints the line for ``PRETRAINED``. With ``--votes``, the
-temperature of a network of FER+'s emotions is fitted to the votes.
+temperature of a network for FER+'s emotions is fitted to the votes.
 
-How the network was made is recorded in ``training/published.json``; ``training/model_cards.py``
-measures what was written and writes the card.
+``training/published.json`` records how the network was made; ``training/model_cards.py`` measures
+the shipped file and writes the card.
 """
 
 import argparse
@@ -28,11 +28,11 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name")
     parser.add_argument("fer2013", help="folder, zip or csv of FER2013")
-    parser.add_argument("model", help="the file that the training left")
+    parser.add_argument("model", help="the model file of the trained network")
     parser.add_argument("--votes", help="FER+'s votes, as load_fer2013(..., fer_plus=) takes them")
-    parser.add_argument("--command", required=True, help="what made it, for the card")
-    parser.add_argument("--notes", nargs="*", default=[], help="more about it, a line each")
-    parser.add_argument("--tta", choices=sorted(VIEWS), help="to ship it with")
+    parser.add_argument("--command", required=True, help="the command that made it, for the card")
+    parser.add_argument("--notes", nargs="*", default=[], help="more lines for the card")
+    parser.add_argument("--tta", choices=sorted(VIEWS), help="default of the shipped network")
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args(arguments)
 
@@ -64,13 +64,13 @@ def main(arguments=None):
 
 
 def scale_logits(clf, factor):
-    """Multiply what goes into the softmax."""
+    """Multiply the logits that go into the softmax."""
     for variable in clf.model_.get_layer("logits").weights:
         variable.assign(variable * factor)
 
 
 def record(name, facts):
-    """Keep how a network was made, which its weights do not tell."""
+    """Record how a network was made, which its weight file does not say."""
     records = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
     records[name] = facts
     RECORD.write_text(

@@ -1,13 +1,13 @@
 """Train the study's custom CNN on FER2013 as the study did, then with augmentation.
 
 ``python training/study_cnn.py FER2013 --epochs 50 --output study_cnn`` trains ``study_cnn`` twice
-on the training split, watching the validation split: with Adam at 0.01 to the last epoch, as the
-study did (86 % on its training images, 47.7 % on its test images); and the same with flips, zoom
-and shear. Each epoch's curves are written at once, as JSON and as a picture. What early stopping
-would have kept is the best epoch of a curve.
+on the training split, and monitors the validation split: with Adam at 0.01 to the last epoch, as
+the study did (86 % on its training images, 47.7 % on its test images), and again with flips, zoom
+and shear. The curves are written after each epoch, as JSON and as a picture. Early stopping would
+keep the best epoch of a curve.
 
-An epoch takes some ten minutes of CPU time; ``--images 4800`` shows the same in a sixth of it, on
-a stratified part of the training split.
+An epoch takes some ten minutes of CPU time; ``--images 4800`` takes a sixth of that, on a
+stratified part of the training split.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from sklearn.model_selection import train_test_split
 
 
 class WriteCurves(keras.callbacks.Callback):
-    """Write the curves after each epoch, so that an interrupted training leaves them."""
+    """Write the curves after each epoch, so that they survive an interruption."""
 
     def __init__(self, path):
         super().__init__()
@@ -55,7 +55,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("fer2013", help="folder, zip or csv of FER2013")
     parser.add_argument("--epochs", type=int, default=50)
-    parser.add_argument("--images", type=int, help="train on so many images, stratified")
+    parser.add_argument("--images", type=int, help="number of images to train on, stratified")
     parser.add_argument("--output", type=Path, default=Path("study_cnn"))
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
-"""Fit the temperature at which a network's probabilities can be taken at their word, and judge it.
+"""Fit the temperature that calibrates a network's probabilities, and measure the result.
 
-Labels are shares of the classes: of votes where several people voted, else a one for the label.
+Labels are given as a share for each class: the shares of the votes where several people voted, and
+otherwise a one for the label.
 """
 
 import numpy as np
@@ -13,14 +14,14 @@ from fer_estimators.evaluation import vote_scores
 
 
 def label_shares(clf, val):
-    """Return what people saw in each face, of shape (n, n_classes), in the order of the classes."""
+    """Return the share of each class for each face, of shape (n, n_classes)."""
     if "soft_labels" in val:
         return val.soft_labels.reindex(columns=clf.classes_, fill_value=0).to_numpy()
     return np.eye(len(clf.classes_))[np.searchsorted(clf.classes_, val.target)]
 
 
 def log_probabilities(clf, images):
-    """Return those of each view of the images, of shape (n_views, n, n_classes)."""
+    """Return the log-probabilities of each view, of shape (n_views, n, n_classes)."""
     tta = clf.tta
     clf.set_params(tta=None)
     views = [images[..., None]] if tta is None else VIEWS[tta](images[..., None])
@@ -30,7 +31,7 @@ def log_probabilities(clf, images):
 
 
 def fit_temperature(logits, shares):
-    """Find the number that the network's logits must be divided by to be true [1]_.
+    """Find the number by which to divide the logits for the lowest cross-entropy [1]_.
 
     References
     ----------
@@ -50,7 +51,7 @@ def soften(logits, temperature):
 
 
 def calibration_errors(logits, shares):
-    """Measure each half with the temperature of the other; return the error of all, and of each."""
+    """Calibrate each half with the other's temperature; return the error of all and of each."""
     codes = shares.argmax(axis=1)
     y_proba = np.empty(shares.shape)
     halves = list(StratifiedKFold(2, shuffle=True, random_state=0).split(codes, codes))

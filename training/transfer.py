@@ -1,21 +1,22 @@
 """Compare ways to learn emotions from a network pretrained on ImageNet, on FER2013.
 
-``python training/transfer.py FER2013 --backbone mobilenet_025 --weights WEIGHTS.h5`` trains on the
-training split and reports the accuracy on the validation split and the minutes of
+``python training/transfer.py FER2013 --backbone mobilenet_025 --weights WEIGHTS.h5`` trains four
+classifiers on the training split and reports their accuracy on the validation split, and minutes:
 
 - ``logistic regression``: frozen, pooled features and scikit-learn's LogisticRegression;
 - ``pooled head``: the frozen backbone with a linear head, trained with augmentation;
 - ``study's head``: the same with the head of the study of VGG16, VGG19 and InceptionV3;
-- ``fine-tuned``: the pooled head for a third of the epochs, then the last layers of the backbone
-  with it for all of them.
+- ``fine-tuned``: the pooled head for a third of ``--epochs``, then head and last layers of the
+  backbone together for ``--epochs``.
 
-The study's own table, with the weights that Keras downloads (some hours on a GPU)::
+These commands make the study's own table, with weights that Keras downloads (some hours on a
+GPU)::
 
     for backbone in vgg16 vgg19 inception_v3; do
         python training/transfer.py FER2013 --backbone $backbone --image-size 150 --epochs 30
     done
 
-Each row is written when it is there, and not computed again.
+Each row is written as soon as it is computed, and skipped when the command is run again.
 """
 
 import argparse
@@ -35,7 +36,7 @@ from fer_estimators.datasets import load_fer2013
 
 
 def ways(backbone, epochs, n_layers, seed):
-    """Make the classifiers to compare, by name."""
+    """Return the classifiers to compare, by name."""
     head = {"epochs": epochs, "patience": None, "random_state": seed, "verbose": 2}
     return {
         "logistic regression": make_pipeline(
@@ -60,7 +61,7 @@ def main(arguments=None):
     parser.add_argument("--backbone", default="mobilenet_025")
     parser.add_argument("--weights", default="imagenet", help="a path, or imagenet to download")
     parser.add_argument("--image-size", type=int, default=96)
-    parser.add_argument("--images", type=int, help="train on so many images, stratified")
+    parser.add_argument("--images", type=int, help="number of images to train on, stratified")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--fine-tune-layers", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
