@@ -1,1 +1,1 @@
-"""Speed and memory against what people would write instead: ``python -m benchmarks``."""
+"""Compare speed and memory with what users would write instead: ``python -m benchmarks``."""

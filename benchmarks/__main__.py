@@ -1,7 +1,7 @@
-"""Run every row, and write a table, JSON and a picture.
+"""Measure every row, and write a table, JSON and a picture.
 
-``python -m benchmarks`` measures on drawn faces; set ``FER2013`` to a folder, zip or csv for the
-real ones. Each row runs in a process of its own.
+``python -m benchmarks`` measures on drawn faces; set ``FER2013`` to a folder, zip or csv to measure
+on the real ones. Each row runs in a process of its own.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def read_results(path, machine):
 
 
 def replace_rows(before, results, names):
-    """Put rows that were measured again in the place of what an earlier run has of them."""
+    """Replace an earlier run's results for the rows that were measured again."""
     from benchmarks._rows import ROWS
 
     kept = [result for result in before if result["row"] not in names]
@@ -64,7 +64,7 @@ def replace_rows(before, results, names):
 
 
 def spread(values):
-    """Write the median and the range of some values."""
+    """Format the median and the range of some values."""
     values = [f"{v:,.0f}" if v >= 100 else f"{v:.3g}" for v in sorted(values)]
     return f"{values[len(values) // 2]} ({values[0]}-{values[-1]})"
 
@@ -91,7 +91,7 @@ def draw(results, path):
     import matplotlib.pyplot as plt
 
     figure, ax = plt.subplots(figsize=(9, 0.35 * len(results) + 1), layout="constrained")
-    # To the right is better in all rows.
+    # Bars that reach further to the right are better in all rows.
     margins = [
         row["reach"] / max(row["ratio"], 1e-3) if row["at_most"] else row["ratio"] / row["reach"]
         for row in results
@@ -99,7 +99,7 @@ def draw(results, path):
     bars = ax.barh([row["name"] for row in results], margins, color="0.6")
     ax.bar_label(bars, [f"{row['ratio']:.2f}" for row in results], padding=3)
     ax.axvline(1, color="black", linestyle="--")
-    ax.set(xscale="log", xlabel="as a multiple of what was to be reached")
+    ax.set(xscale="log", xlabel="multiple of the ratio to reach")
     ax.xaxis.set_major_formatter("{x:g}")
     ax.invert_yaxis()
     ax.margins(x=0.2, y=0.01)
@@ -107,12 +107,12 @@ def draw(results, path):
 
 
 def main():
-    """Run what was asked for."""
+    """Measure the rows that were asked for, or one of them in this process."""
     from benchmarks._rows import ROWS
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW")
-    parser.add_argument("--images", type=int, help="use so many faces")
+    parser.add_argument("--images", type=int, help="number of faces")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--output", type=Path, default=Path("benchmark"))
     parser.add_argument("--row", help=argparse.SUPPRESS)
@@ -138,7 +138,7 @@ def main():
     draw(results, arguments.output / "results.png")
     print(write_table(machine, results))
     if failed:
-        raise SystemExit(f"Not measured, as they failed: {', '.join(failed)}.")
+        raise SystemExit(f"These rows failed and were not measured: {', '.join(failed)}.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The faces on which everything is measured."""
+"""Prepare and load the faces on which everything is measured."""
 
 import os
 import zipfile
@@ -11,20 +11,22 @@ from fer_estimators.datasets import load_fer2013, make_faces
 
 
 def prepare(folder, n_images):
-    """Write training faces as JPEG files into class folders, and as a zip of them.
+    """Write training faces as JPEG files in class folders, as a zip of these, and as arrays.
 
-    FER2013 where the environment variable of that name says where it is, else drawn faces.
+    The faces are those of FER2013 if the environment variable of that name is set, and drawn ones
+    otherwise.
 
     Parameters
     ----------
     folder : pathlib.Path
+        Existing folder to write to.
     n_images : int or None
-        None takes all of FER2013's, or 28,709 drawn ones.
+        Number of faces. None takes all of FER2013's, or 28,709 drawn ones.
 
     Returns
     -------
     str
-        What the faces are.
+        Description of the faces.
     """
     source = os.environ.get("FER2013")
     if source:
@@ -44,11 +46,12 @@ def prepare(folder, n_images):
 
 
 def load(folder):
-    """Return images and labels, as arrays in random order.
+    """Return images and labels as arrays in random order.
 
     Parameters
     ----------
     folder : pathlib.Path
+        Folder that `prepare` filled.
 
     Returns
     -------

@@ -1,7 +1,9 @@
-"""Measure exported classifiers where they are deployed: run by the interpreter of an environment
-that has neither Keras nor this repository, with the file to measure as the argument.
+"""Measure an exported classifier in the environment where it is deployed.
 
-Prints one JSON object. All times are the fastest of several, in milliseconds of one thread.
+``deploy.py`` runs this file with the Python of an environment that has neither Keras nor this
+repository. The arguments are the file to measure and a photo; without a photo, only the bare
+interpreter is measured. It prints one JSON object. Each time is the shortest of several calls, in
+milliseconds on one thread.
 """
 
 import json
@@ -13,7 +15,7 @@ import numpy as np
 
 
 def fastest(function, seconds=1.0):
-    """Return the milliseconds of the fastest of the calls that go into some seconds."""
+    """Return the milliseconds of the fastest call within some seconds."""
     function()
     found, end = [], perf_counter() + seconds
     while perf_counter() < end or not found:
@@ -24,7 +26,7 @@ def fastest(function, seconds=1.0):
 
 
 def interpreter_alone(path):
-    """Return the time of one image without anything of this library around the interpreter."""
+    """Return the time of one image in the interpreter, without this library."""
     image = np.random.default_rng(0).integers(0, 256, (1, 48, 48, 1)).astype(np.float32)
     if Path(path).suffix == ".onnx":
         import onnxruntime
@@ -41,7 +43,7 @@ def interpreter_alone(path):
     shape = (1, *source["shape"][1:])
     interpreter.resize_tensor_input(source["index"], shape)
     interpreter.allocate_tensors()
-    # Networks of other libraries take other images.
+    # Networks of other libraries expect other shapes and types.
     image = np.resize(image, shape).astype(source["dtype"])
 
     def run():
@@ -53,7 +55,7 @@ def interpreter_alone(path):
 
 
 def classifier(path):
-    """Return what one image and many images take, with all checks."""
+    """Return the milliseconds for one image and the images per second for many, with all checks."""
     from fer_estimators import ExportedClassifier
 
     clf = ExportedClassifier(path)
@@ -63,7 +65,7 @@ def classifier(path):
 
 
 def frames(path, photo):
-    """Return what a frame takes that is searched for faces, and one in a video that follows them.
+    """Return the time to search a frame for faces, and the time per frame of a video.
 
     The frames have 640 x 480 pixels and one face, which moves by a pixel from frame to frame.
     """
@@ -85,7 +87,7 @@ def frames(path, photo):
 
 
 def main():
-    """Measure the file that is named."""
+    """Measure the file named on the command line."""
     path, photo, *_ = sys.argv[1:]
     found = {"interpreter_ms": interpreter_alone(path)}
     if photo:

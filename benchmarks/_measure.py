@@ -1,4 +1,4 @@
-"""Measure things in turns, and compare them."""
+"""Measure functions in turns, and compare the results."""
 
 import os
 import statistics
@@ -15,15 +15,19 @@ class Comparison:
     Parameters
     ----------
     name : str
+        First cell of the line.
     ours, peer : list of float
-        One value a round.
+        One value per round.
     unit : str
+        Unit of the values.
     reach : float
-        What `ratio` should be, at least; with `at_most`, at most.
+        Lowest value of `ratio` that counts as reached; the highest one if `at_most`.
     higher_is_better : bool
-        Whether higher values are better; decides which way round the ratio is.
+        Whether higher values are better, which decides what is divided by what.
     at_most : bool
+        Whether `ratio` is ours divided by the peer, and should be low.
     note : str
+        Text after the name.
     """
 
     name: str
@@ -40,7 +44,7 @@ class Comparison:
         """Divide the medians, so that more is better unless `at_most` says otherwise."""
         ours, peer = statistics.median(self.ours), statistics.median(self.peer)
         ratio = ours / peer if self.higher_is_better or self.at_most else peer / ours
-        # JSON knows no numbers of NumPy.
+        # JSON cannot represent NumPy's numbers.
         self.ratio = float(ratio)
         self.ours, self.peer = list(map(float, self.ours)), list(map(float, self.peer))
 
@@ -50,7 +54,7 @@ class Comparison:
         return self.ratio <= self.reach if self.at_most else self.ratio >= self.reach
 
     def to_dict(self):
-        """Give plain values."""
+        """Return plain values."""
         return {**asdict(self), "reached": self.reached}
 
 
@@ -62,19 +66,20 @@ def seconds(function):
 
 
 def in_turns(*functions, rounds, warm_up=True, measure=seconds):
-    """Time functions one after the other, several rounds long.
+    """Time functions in turns, for several rounds.
 
-    What disturbs one round disturbs all of them, and the machine's speed cancels in the ratio.
+    A disturbance then affects all functions, and the machine's speed cancels in the ratio.
 
     Parameters
     ----------
     *functions : callable
-        Without arguments.
+        Functions without arguments.
     rounds : int
+        Number of times that each function is timed.
     warm_up : bool
-        Whether to call each once before.
+        Whether to call each function once before timing.
     measure : callable
-        Calls one of the functions, and returns its seconds.
+        Function that calls one of the functions and returns its seconds.
 
     Returns
     -------
@@ -86,7 +91,7 @@ def in_turns(*functions, rounds, warm_up=True, measure=seconds):
             function()
     times = [[] for _ in functions]
     for turn in range(rounds):
-        # Whoever comes first may pay for what the others left behind.
+        # The first function may pay for what the others left behind, so the order alternates.
         order = range(len(functions)) if turn % 2 == 0 else reversed(range(len(functions)))
         for index in order:
             times[index].append(measure(functions[index]))
@@ -94,12 +99,12 @@ def in_turns(*functions, rounds, warm_up=True, measure=seconds):
 
 
 def resident_bytes():
-    """Return the memory of this process; on Linux only."""
+    """Return the resident memory of this process, on Linux only."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 class PeakMemory:
-    """Watch how far the memory of this process rises above where it stood at the start."""
+    """Measure how far the memory of this process rises above its value at the start."""
 
     def __enter__(self):
         self.before = self.peak = resident_bytes()
@@ -115,7 +120,7 @@ class PeakMemory:
 
     @property
     def added(self):
-        """Bytes above the start, at the highest."""
+        """Largest number of bytes above the value at the start."""
         return self.peak - self.before
 
     def _watch(self):

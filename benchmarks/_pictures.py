@@ -1,4 +1,4 @@
-"""Pictures with faces pasted into them, and pictures without faces."""
+"""Make pictures with a pasted face, and pictures without faces."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 #: Height and width of the pictures, pixels.
 PICTURE = (480, 640)
 
-#: scikit-image's pictures that come with the package and show no face.
+#: Pictures that scikit-image ships and that show no face.
 PHOTOGRAPHS = (
     *("brick", "cell", "cat", "clock", "coffee", "coins", "colorwheel", "grass", "gravel"),
     *("hubble_deep_field", "immunohistochemistry", "logo", "moon", "page", "retina", "rocket"),
@@ -17,7 +17,7 @@ PHOTOGRAPHS = (
 
 
 class Picture(NamedTuple):
-    """A picture, and where its face was pasted; `centre` is None where there is none."""
+    """A picture and the place of its pasted face; `centre` is None if there is no face."""
 
     pixels: np.ndarray
     centre: tuple = None
@@ -35,8 +35,9 @@ def paste_faces(faces, side, *, tilt=0.0, random_state=0):
     side : int
         Side of the pasted face, pixels.
     tilt : float, default=0
-        Angle by which the face is turned, degrees, to either side.
+        Angle by which the face is turned to the left or right, degrees.
     random_state : int, default=0
+        Seed of the backgrounds, places and directions.
 
     Yields
     ------
@@ -68,7 +69,7 @@ def draw_background(rng):
 
 
 def pictures_without_faces(n_pictures, *, random_state=0):
-    """Give scikit-image's pictures, noise, blank pictures and drawn shapes in turns."""
+    """Return scikit-image's pictures, and parts of them, noise, blank pictures and shapes."""
     rng = np.random.default_rng(random_state)
     kinds = (_draw_part_of_photograph, _draw_noise, _draw_blank, _draw_shapes)
     whole = [_open(name) for name in PHOTOGRAPHS]
@@ -77,7 +78,7 @@ def pictures_without_faces(n_pictures, *, random_state=0):
 
 
 def _draw_shapes(rng):
-    """Draw a slope of colours with ellipses and rectangles before it."""
+    """Draw ellipses and rectangles on a colour gradient."""
     height, width = PICTURE
     corners = rng.integers(0, 256, (2, 2, 3)).astype(np.uint8)
     picture = Image.fromarray(corners).resize((width, height), Image.Resampling.BILINEAR)

@@ -1,4 +1,4 @@
-"""The same network and augmentation, trained by hand with Keras, to compare the library with."""
+"""Train the same network with the same augmentation in plain Keras, as a comparison."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ from fer_estimators.augmentation import standard_augmentation
 
 
 def make_model(n_steps):
-    """Build and compile the network and the settings that ``CNNClassifier()`` has."""
+    """Build and compile the network of ``CNNClassifier()`` with its settings."""
     model = keras.Sequential(
         [keras.Input((48, 48, 1)), standard_augmentation(), build_compact((48, 48, 1), 7)]
     )
@@ -31,7 +31,7 @@ def one_hot(target):
 
 
 def fit(images, target, validation, epochs):
-    """Train on arrays with ``fit``, as Keras' guides do."""
+    """Train on arrays with ``fit``, as in Keras' guides."""
     model = make_model(epochs * -(-len(images) // 64))
     model.fit(
         images[..., None],
@@ -45,7 +45,7 @@ def fit(images, target, validation, epochs):
 
 
 def fit_by_hand(images, target, validation, epochs):
-    """Train with ``train_on_batch`` in a loop: computing, and nothing else."""
+    """Train with ``train_on_batch`` in a loop, which does nothing but compute."""
     model = make_model(epochs * -(-len(images) // 64))
     labels = one_hot(target)
     for epoch in range(epochs):

@@ -1,4 +1,4 @@
-"""What is measured; each function is run in a process of its own."""
+"""Define the rows of the table; each function runs in a process of its own."""
 
 import operator
 import os
@@ -17,7 +17,7 @@ from benchmarks._training_loops import training_compact, training_residual
 
 
 def training(folder, rounds):
-    """Compare training, augmentation and validation included, with Keras' ``fit`` and a loop."""
+    """Compare training with augmentation and validation with Keras' ``fit`` and a loop."""
     from benchmarks import _plain_keras
     from fer_estimators import CNNClassifier
 
@@ -50,7 +50,7 @@ def one_image(folder, rounds):
 
     images, target = (array[:640] for array in _data.load(folder))
     one = images[:1]
-    # With the usual network, what a user has; with the smallest one, what the library adds.
+    # The usual network shows what a user gets, and the smallest one what the library adds.
     for architecture in ("compact", "tiny"):
         clf = CNNClassifier(architecture, epochs=1, random_state=0).fit(images, target)
         bare = tf.function(partial(clf.model_, training=False)).get_concrete_function(
@@ -61,7 +61,7 @@ def one_image(folder, rounds):
             "ours": partial(clf.predict_proba, one),
             "compiled": lambda bare=bare: bare(tf.constant(one[..., None])).numpy(),
         }
-        # Ten of a kind in a row, as of a camera: the first after another finds cold caches.
+        # Ten calls of a kind in a row, as with a camera: the first one finds cold caches.
         in_rows = in_turns(*(partial(_repeat, 10, call) for call in calls.values()), rounds=rounds)
         slow, ours, compiled = ([t / 10 for t in times] for times in in_rows)
         name = f"one image, {architecture}"
@@ -78,7 +78,7 @@ def one_image(folder, rounds):
 
 
 def prediction(folder, rounds):
-    """Compare all of train with ``model.predict``."""
+    """Compare predictions of all images with ``model.predict``."""
     from fer_estimators import CNNClassifier
 
     images, target = _data.load(folder)
@@ -97,13 +97,13 @@ def prediction(folder, rounds):
 
 
 def memory(folder, rounds):
-    """Compare what ``fit`` adds to memory with the size of the images."""
+    """Compare the memory that ``fit`` adds with the size of the images."""
     from fer_estimators import CNNClassifier
 
     images, target = _data.load(folder)
     for class_weight in (None, "balanced"):
         clf = CNNClassifier("tiny", epochs=1, class_weight=class_weight, random_state=0)
-        # Once for what TensorFlow needs in any case.
+        # A first fit allocates what TensorFlow needs in any case.
         clf.fit(images[:1000], target[:1000])
         with PeakMemory() as memory_used:
             clf.fit(images, target)
@@ -163,7 +163,7 @@ def loading(folder, rounds):
 
 
 def loading_memory(folder, rounds):
-    """Compare the peak of loading with the array."""
+    """Compare the peak memory of loading with the size of the array."""
     from fer_estimators.datasets import load_fer2013
 
     for name, source in (("folder", folder / "faces"), ("zip", folder / "faces.zip")):
@@ -231,7 +231,7 @@ def heads(folder, rounds):
 
 
 def scaling(folder, rounds, largest=80_000):
-    """Compare 2, 4 and 8 times the images, in a memory map, with one times."""
+    """Check that time grows linearly, and memory does not grow, with the images in a memory map."""
     from fer_estimators import CNNClassifier
 
     images, target = _data.load(folder)
@@ -256,20 +256,20 @@ def scaling(folder, rounds, largest=80_000):
     for name, measured in (("prediction", predict), ("a training epoch", train)):
         measured(sizes[0])
         added = []
-        # The smaller first: what the larger one takes may be kept.
+        # The smaller number comes first, because memory of the larger one may be kept.
         for n in (sizes[0], sizes[-1]):
             with PeakMemory() as memory_used:
                 measured(n)
             added.append(memory_used.added)
         for times, n in zip((2, 4, 8), sizes[1:], strict=True):
-            # In turns of the same length, and more of the shorter ones: the machine's speed drifts
-            # within seconds.
+            # Both take the same time in each turn, and short ones have more turns, because the
+            # machine's speed drifts within seconds.
             pairs = in_turns(
                 partial(measured, n),
                 partial(measured, sizes[0], times),
                 rounds=rounds * 8 // times,
                 warm_up=False,
-                measure=operator.call,  # Which tells its own seconds.
+                measure=operator.call,  # The functions return their own seconds.
             )
             yield Comparison(
                 f"{name} of {times} times the images / {times} times one",
@@ -290,7 +290,7 @@ def scaling(folder, rounds, largest=80_000):
 
 
 def image_files(folder, rounds):
-    """Compare training on JPEG files that are read as they come with training from memory."""
+    """Compare training on lazily read JPEG files with training on images in memory."""
     from fer_estimators import CNNClassifier, load_image_folder
 
     files = load_image_folder(folder / "faces", image_size=48, lazy=True)
@@ -310,7 +310,7 @@ def image_files(folder, rounds):
 
 
 def image_files_memory(folder, rounds, n_images=200_000):
-    """Compare what a fit on many JPEG files adds to memory with 300 MB."""
+    """Compare the memory that a fit on many JPEG files adds with 300 MB."""
     from fer_estimators import CNNClassifier, load_image_folder
 
     few = load_image_folder(folder / "faces", image_size=48, lazy=True)
@@ -320,7 +320,7 @@ def image_files_memory(folder, rounds, n_images=200_000):
         path = folder / "faces" / few.filenames[number % len(few.filenames)]
         os.link(path, place / f"{number}.jpg")
     clf = CNNClassifier("tiny", epochs=1, patience=None, validation_fraction=None, random_state=0)
-    # Once for what TensorFlow needs in any case.
+    # A first fit allocates what TensorFlow needs in any case.
     clf.fit(few.images[::10], few.target[::10])
     with PeakMemory() as memory_used:
         many = load_image_folder(folder / "links", image_size=48, lazy=True)
@@ -331,7 +331,7 @@ def image_files_memory(folder, rounds, n_images=200_000):
 
 
 def exported(folder, rounds):
-    """Compare exported classifiers with the interpreter alone, the original, and its start."""
+    """Compare an exported classifier with the interpreter alone and with the original."""
     from ai_edge_litert.interpreter import Interpreter
 
     from fer_estimators import load_pretrained
@@ -383,7 +383,7 @@ def _repeat(times, work):
 
 
 def _epochs(clf, images, target, times):
-    """Return the seconds of so many epochs after a first, which builds and traces."""
+    """Return the seconds of some epochs after the first one, which builds and traces."""
     import keras
 
     ends = []

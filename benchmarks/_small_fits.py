@@ -1,4 +1,4 @@
-"""What a fit costs on little data: little by little, and as one of many in a search."""
+"""Measure the cost of fits on little data: in ``partial_fit``, and as one of many in a search."""
 
 import gc
 import time
@@ -13,14 +13,14 @@ _EPOCHS = 2
 
 
 def cpu_seconds(function):
-    """Call a function, and return how long the processor worked."""
+    """Call a function, and return the CPU time that it took."""
     start = time.process_time()
     function()
     return time.process_time() - start
 
 
 class CollectionTime:
-    """Add up the processor's time in Python's collections of garbage."""
+    """Add up the CPU time of Python's garbage collections."""
 
     def __init__(self):
         self.seconds = 0.0
@@ -41,7 +41,7 @@ class CollectionTime:
 
 
 def partial_fits(folder, rounds):
-    """Compare ``partial_fit`` of 32 images a call with one call over all of them."""
+    """Compare ``partial_fit`` with 32 images per call with one call for all of them."""
     from fer_estimators import CNNClassifier
 
     images, target = (array[:2560] for array in _data.load(folder))
@@ -93,7 +93,7 @@ def small_fits(folder, rounds):
 
 
 def _fit(images, codes, learning_rate):
-    """Fit, and return the seconds until training begins, and those of the first batch."""
+    """Fit, and return the seconds until training begins and those of the first batch."""
     import keras
 
     from fer_estimators import CNNClassifier

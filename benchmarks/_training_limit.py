@@ -1,4 +1,4 @@
-"""How much of what the processor can compute a training uses, and what takes the rest."""
+"""Measure how much of the processor's arithmetic training uses, and what takes the rest."""
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def training_limit(folder, rounds):
             lambda: [product(matrix, matrix).numpy() for _ in range(_PRODUCTS)],
             rounds=rounds,
         )
-        # Building and tracing are in both.
+        # Both fits include building and tracing, which cancel in the difference.
         seconds_per_image = [
             (long - short) / (2 * len(images)) for short, long in zip(one, three, strict=True)
         ]
@@ -50,7 +50,7 @@ def training_limit(folder, rounds):
 
 
 def _training_flops(network):
-    """Return what the convolutions take for an image, in both directions."""
+    """Return the operations of the convolutions for one image, forwards and backwards."""
     import keras
 
     layers = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
@@ -61,7 +61,7 @@ def _training_flops(network):
 
 
 def _parts_of_a_step(network, images, rounds):
-    """Say which share of a step goes to what, by leaving it out; an approximation."""
+    """Estimate the share of each part in a step by leaving the part out."""
     import keras
 
     from fer_estimators.augmentation import add_augmentation

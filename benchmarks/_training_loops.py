@@ -1,8 +1,8 @@
 """Train one network for a few epochs, with the library or with PyTorch's own loop.
 
-``python -m benchmarks._training_loops ours compact bfloat16 --seconds cpu`` prints how many images
-a second the best epoch takes, without validation or augmentation. Each measurement is a process of
-its own: the threads of two libraries would stand in each other's way.
+``python -m benchmarks._training_loops ours compact bfloat16 --seconds cpu`` prints the images per
+second of the fastest epoch, without validation or augmentation. Each measurement has a process of
+its own, because the threads of two libraries would slow each other down.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def train_ours(images, codes, network, precision, clock):
 
 
 def train_pytorch(images, codes, network, precision, clock):
-    """Return the seconds of each epoch of a loop as PyTorch's guides write it."""
+    """Return the seconds of each epoch of a loop as in PyTorch's guides."""
     import torch
 
     torch.manual_seed(0)
@@ -88,7 +88,7 @@ def train_pytorch(images, codes, network, precision, clock):
 
 
 def _build(network):
-    """Build a network of the library in PyTorch."""
+    """Build one of the library's networks in PyTorch."""
     from torch import nn
 
     class Residual(nn.Module):
@@ -122,7 +122,7 @@ def _build(network):
 
 
 def product_rate(precision, clock):
-    """Return the GFLOP/s of large matrix products in PyTorch: what the machine can do."""
+    """Return the GFLOP/s of large matrix products in PyTorch, the limit of the machine."""
     import torch
 
     matrix = torch.randn(_SIDE, _SIDE, dtype=getattr(torch, precision))
@@ -140,7 +140,7 @@ def main():
     parser.add_argument("loop", choices=[*LOOPS, "products"])
     parser.add_argument("network", choices=NETWORKS)
     parser.add_argument("precision", choices=PRECISIONS)
-    parser.add_argument("--seconds", choices=CLOCKS, default="wall", help="which to count")
+    parser.add_argument("--seconds", choices=CLOCKS, default="wall", help="clock to use")
     arguments = parser.parse_args()
     clock = CLOCKS[arguments.seconds]
     if arguments.loop == "products":
@@ -154,12 +154,12 @@ def main():
 
 
 def training_compact(folder, rounds):
-    """Compare training ``compact`` with PyTorch's own loop, where it is installed."""
+    """Compare training ``compact`` with PyTorch's own loop, if PyTorch is installed."""
     yield from _compare("compact", rounds)
 
 
 def training_residual(folder, rounds):
-    """Compare training ``residual`` with PyTorch's own loop, where it is installed."""
+    """Compare training ``residual`` with PyTorch's own loop, if PyTorch is installed."""
     yield from _compare("residual", rounds)
 
 

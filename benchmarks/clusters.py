@@ -1,12 +1,13 @@
 """Run one search on several engines, kill a worker in the middle, and compare the scores.
 
-``python -m benchmarks.clusters one two processes dask hosts ray`` prints a line for each engine and
-each way in which the images come: an array, a memory map, image files. ``one`` and ``two`` are one
-process on one core and on all, ``processes`` is joblib's loky, ``hosts`` a Dask cluster of two
-network namespaces that have names of their own, and a folder and a cable in common (as root, on
-Linux). The bytes are those on the cable. Scores that differ by a bit end it with an error.
-``--output`` names a folder for ``clusters.json`` and ``clusters.md``, where engines that are
-measured again take the place of their earlier rows; ``--parts`` measures some of them.
+``python -m benchmarks.clusters one two processes dask hosts ray`` prints a row for each engine and
+each source of the images: an array, a memory map and image files. ``one`` and ``two`` are one
+process on one core and on all cores, ``processes`` is joblib's loky, and ``hosts`` is a Dask
+cluster on two network namespaces with their own host names, which share a folder and a virtual
+cable (this needs root and Linux). The megabytes are those sent over this cable. If the scores of
+two engines differ in a single bit, the run fails. ``--output`` is a folder for ``clusters.json``
+and ``clusters.md``, in which new rows replace an engine's earlier ones; ``--parts`` selects
+sources, and whether to kill a worker.
 """
 
 import argparse
@@ -39,7 +40,7 @@ HEADER = """| | images | seconds | called again, s | MB over the network | calls
 
 
 class KillOnce(keras.callbacks.Callback):
-    """Kill the worker that begins the fit after the first two, once."""
+    """Kill the worker that starts a fit once two fits are done, and only once."""
 
     def __init__(self, folder):
         super().__init__()
@@ -62,7 +63,7 @@ def write_faces(folder, n_images):
 
 
 def read_faces(folder, source):
-    """Return the images in one of the ways, and their labels."""
+    """Return the images from one of the sources, and their labels."""
     target = np.load(folder / "target.npy")
     if source == "ImageFiles":
         return ImageFiles([folder / f"{number}.png" for number in range(len(target))]), target
@@ -71,7 +72,7 @@ def read_faces(folder, source):
 
 
 def make_search(folder, architecture, *, n_jobs, kill=False):
-    """Return a search of four fits that are kept in a folder."""
+    """Return a search of four fits that are saved in a folder."""
     folder.mkdir()
     callbacks = [KillOnce(folder)] if kill else None
     network = CNNClassifier(
@@ -82,12 +83,12 @@ def make_search(folder, architecture, *, n_jobs, kill=False):
 
 
 def scores(search):
-    """Return what has to be equal to the bit."""
+    """Return the scores that must be equal to the bit."""
     return {k: v.tolist() for k, v in search.cv_results_.items() if k.endswith("test_score")}
 
 
 def fit(search, X, y):
-    """Return the seconds of a search, and how often it had to be called."""
+    """Return the seconds of a search, and the number of calls that it needed."""
     start = time.perf_counter()
     try:
         search.fit(X, y)
@@ -111,7 +112,7 @@ def on_processes():
 
 @contextmanager
 def on_dask(address=None):
-    """Use a cluster that is there, or one of two processes."""
+    """Use the cluster at an address, or start one with two processes."""
     from dask.distributed import Client, LocalCluster
 
     with ExitStack() as stack:
@@ -148,14 +149,14 @@ ENGINES = {
 
 
 def count_threads():
-    """Return in how many threads TensorFlow computes one operation; 0 is all cores."""
+    """Return the number of threads in one operation of TensorFlow; 0 stands for all cores."""
     import tensorflow as tf
 
     return tf.config.threading.get_intra_op_parallelism_threads()
 
 
 def megabytes_moved():
-    """Return what went over the interface between the hosts, both ways; None without one."""
+    """Return the megabytes sent both ways between the hosts, or None if there are none."""
     counts = Path("/sys/class/net/fer/statistics")
     if not counts.exists():
         return None
@@ -163,12 +164,12 @@ def megabytes_moved():
 
 
 def measure(name, faces, architecture, parts):
-    """Write what each source takes, and kill a worker where there are several."""
+    """Measure each source, and kill a worker if there are several; write the results."""
     measured = {}
     with tempfile.TemporaryDirectory(dir=faces) as folder, ENGINES[name][1]() as options:
         make = partial(make_search, architecture=architecture, **options)
         folder = Path(folder)
-        # Workers import the library, and TensorFlow, with their first fit.
+        # Workers import the library and TensorFlow in their first fit.
         fit(make(folder / "warm"), *read_faces(faces, "array"))
         for source in filter(parts.__contains__, SOURCES):
             X, y = read_faces(faces, source)
@@ -189,7 +190,7 @@ def measure(name, faces, architecture, parts):
 
 
 def compare(faces, search):
-    """Compare scores with those of the first search of all, to the bit."""
+    """Check that the scores equal those of the very first search to the bit."""
     path = faces / "scores.json"
     if not path.exists():
         path.write_text(json.dumps(scores(search)))
@@ -197,7 +198,7 @@ def compare(faces, search):
 
 
 def inside(host, command):
-    """Return a command that runs on one of the two hosts, under its name."""
+    """Return a command that runs on one of the two hosts, with its host name."""
     start = ["ip", "netns", "exec", host, "unshare", "--uts", "sh", "-c"]
     return [*start, f'hostname {host}; exec "$@"', "sh", *command]
 
@@ -263,7 +264,7 @@ def write_table(measured):
 
 
 def main():
-    """Run what was asked for."""
+    """Measure the engines that were asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.clusters", description=__doc__)
     parser.add_argument("engines", nargs="+", choices=ENGINES)
     parser.add_argument("--images", type=int, default=2000)

@@ -1,8 +1,8 @@
-"""Measure the ways to deploy a classifier: what each weighs, and what its answers cost.
+"""Measure the size and speed of each way to deploy a classifier.
 
-``python -m benchmarks.deploy FOLDER`` makes environments in FOLDER that hold nothing but what each
-way needs, measures in them, and writes ``deploy.md``; what is in FOLDER already is used again. For
-one core, start it with ``taskset -c 0``.
+``python -m benchmarks.deploy FOLDER`` creates environments in FOLDER with only the packages that
+each way needs, measures in them, and writes ``deploy.md``. Environments that exist already are
+reused. To measure on one core, start it with ``taskset -c 0``.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from time import perf_counter
 
 ROOT = Path(__file__).parents[1]
 EXPORTED = ROOT / "src" / "fer_estimators" / "export"
-#: What `pip install --no-deps fer-estimators` needs beside it.
+#: Packages needed after `pip install --no-deps fer-estimators`.
 PACKAGES = {
     "litert": ["ai-edge-litert", "scikit-learn", "pillow", "lazy-loader"],
     "onnx": ["onnxruntime", "scikit-learn", "pillow", "lazy-loader"],
@@ -47,7 +47,7 @@ COLUMNS = {
 
 
 def make_environment(folder, kind):
-    """Make an environment without Keras, unless it is there; return its interpreter."""
+    """Create an environment without Keras unless it exists, and return its Python."""
     python = folder / kind / "bin" / "python"
     if not python.exists():
         venv.create(folder / kind, with_pip=False)
@@ -63,7 +63,7 @@ def megabytes(folder):
 
 
 def first_answer(python, code, rounds=5):
-    """Return the median seconds of a fresh process that answers once."""
+    """Return the median seconds of a new process that makes one prediction."""
     times = []
     for _ in range(rounds):
         start = perf_counter()
@@ -90,7 +90,7 @@ def without_keras(folder, kind, path, photo):
 
 
 def prepare(folder):
-    """Make the ONNX file and the photo, unless they are there."""
+    """Create the ONNX file and the photo unless they exist."""
     from PIL import Image
     from skimage import data
 

@@ -3,8 +3,8 @@
     git worktree add ../before v0.1.0
     python -m benchmarks.earlier ../before
 
-Each measurement is the fastest of several, in a process of its own that imports one of the two
-versions; the median of the rounds is printed. TensorFlow gets one thread.
+Each measurement is the fastest of several calls, in a process of its own that imports one of the
+two versions. The median over the rounds is printed. TensorFlow uses one thread.
 """
 
 import argparse
@@ -21,7 +21,7 @@ HERE = Path(__file__).parents[1]
 
 
 def one_image(folder):
-    """Return milliseconds of one prediction of one image."""
+    """Return the milliseconds of a prediction for one image."""
     from fer_estimators import load_pretrained, make_faces
 
     clf, face = load_pretrained("fer2013-compact"), make_faces(1, random_state=0).images
@@ -29,21 +29,21 @@ def one_image(folder):
 
 
 def loading_files(folder):
-    """Return seconds of loading a folder."""
+    """Return the CPU seconds of loading a folder."""
     from fer_estimators.datasets import load_fer2013
 
     return _fastest(partial(load_fer2013, folder / "faces"), 3, process_time)
 
 
 def loading_zip(folder):
-    """Return seconds of loading a zip."""
+    """Return the CPU seconds of loading a zip."""
     from fer_estimators.datasets import load_fer2013
 
     return _fastest(partial(load_fer2013, folder / "faces.zip"), 3, process_time)
 
 
 def loading_csv(folder):
-    """Return seconds of loading a csv."""
+    """Return the CPU seconds of loading a csv."""
     from fer_estimators.datasets import load_fer2013
 
     return _fastest(partial(load_fer2013, folder / "fer2013.csv"), 3, process_time)
@@ -69,7 +69,7 @@ def _time(function, clock):
 
 
 def write_csv(folder):
-    """Write the images that were prepared as FER2013's table."""
+    """Write the prepared images as a csv in FER2013's format."""
     from benchmarks._data import load
 
     codes = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
@@ -81,7 +81,7 @@ def write_csv(folder):
 
 
 def measure(row, checkout, folder):
-    """Measure a row with the version that lies in a checkout."""
+    """Measure a row with the version in a checkout."""
     command = [sys.executable, "-m", "benchmarks.earlier", str(checkout), "--row", row]
     environment = {
         **os.environ,
@@ -98,7 +98,7 @@ def measure(row, checkout, folder):
 def main():
     """Measure all rows, or one of them in this process."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.earlier", description=__doc__)
-    parser.add_argument("checkout", type=Path, help="where the earlier version lies")
+    parser.add_argument("checkout", type=Path, help="folder of the earlier version")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--images", type=int, default=4000)
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW")

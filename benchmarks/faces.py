@@ -1,10 +1,10 @@
 """Measure how many faces are found in pictures, how well emotions are recognised, and how fast.
 
 ``python -m benchmarks.faces FER2013`` pastes validation faces into pictures of 640 x 480 pixels. A
-face is found if a box shares at least 0.3 of its union with the box expected. Other boxes are false
-unless they are the only one centred within the pasted image, which may show a smaller face than
-others do. The detector's settings were chosen on training faces and on ``--sample chosen``; the
-default shows others.
+face counts as found if the intersection over union of a box and the expected box is at least 0.3.
+One box that is centred within the pasted image is never counted as false, because an image may show
+a smaller face than expected; all further boxes are. The detector's settings were chosen on training
+faces and on ``--sample chosen``; the default sample has other faces.
 """
 
 import argparse
@@ -25,19 +25,19 @@ from fer_estimators.faces import FaceDetector, crop_faces
 #: Side of the pasted faces, pixels, and their tilt, degrees.
 CASES = ((140, 0), (140, 25), (100, 0), (70, 0))
 
-#: First of the shuffled faces, and seed of the pictures that they are pasted into.
+#: Index of the first face after shuffling, and seed of the pictures.
 SAMPLES = {"chosen": (1000, 11), "shown": (0, 0)}
 
 PARTS = ("found", "times")
 
-# Where BlazeFace's box lies in a FER2013 image: left and top corner and size, shares of its side.
+# BlazeFace's box in a FER2013 image: left edge, top edge and size, as shares of the image's side.
 _LEFT, _TOP, _SIZE = 0.068, 0.17, 0.847
 
 _SAME_FACE = 0.3
 
 
 class Found(NamedTuple):
-    """What was found in pictures of one kind, shares and numbers for each picture."""
+    """Share of faces found, share of emotions right, and false boxes per picture."""
 
     found: float
     right: float
@@ -54,7 +54,7 @@ def expected_box(picture):
 
 
 def overlap(box, other):
-    """Return the share of their union that two boxes have in common."""
+    """Return the intersection over union of two boxes."""
     box, other = np.asarray(box), np.asarray(other)
     starts = np.maximum(box[:2], other[:2])
     ends = np.minimum(box[:2] + box[2:], other[:2] + other[2:])
@@ -63,13 +63,13 @@ def overlap(box, other):
 
 
 def is_inside(box, picture):
-    """Whether a box is centred within the image that was pasted."""
+    """Return whether a box is centred within the pasted image."""
     centre = np.array(box[:2]) + np.array(box[2:]) / 2
     return bool((np.abs(centre - picture.centre) <= picture.side / 2).all())
 
 
 def measure(detector, classifier, faces, side, tilt, *, random_state=0):
-    """Paste faces into pictures, and say what was found."""
+    """Paste faces into pictures, and count what is found."""
     crops, emotions, n_false = [], [], 0
     pictures = paste_faces(faces.images, side, tilt=tilt, random_state=random_state)
     for picture, emotion in zip(pictures, faces.target, strict=True):
@@ -92,11 +92,11 @@ def wander(picture, n_frames):
 
 
 def time_recognition(classifier, picture, n_times):
-    """Return milliseconds for a photo, for a frame of a camera, and for a frame of a video."""
+    """Return the milliseconds for a photo, a frame of a camera, and a frame of a video."""
     medians = []
     for detector in (FaceDetector(), FaceDetector(min_face=0.25)):
         recognizer, times = EmotionRecognizer(classifier, detector), []
-        for _ in range(n_times + 3):  # the first ones build and trace
+        for _ in range(n_times + 3):  # The first three build and trace.
             start = perf_counter()
             recognizer.recognize(picture.pixels)
             times.append(perf_counter() - start)
@@ -109,7 +109,7 @@ def time_recognition(classifier, picture, n_times):
 
 
 def on_engine(name):
-    """Return a context in which detectors run on Keras, or by themselves choose LiteRT."""
+    """Return a context in which detectors run on Keras, or on LiteRT as they do by default."""
     from fer_estimators.faces import _blazeface, _search
 
     _search._network.cache_clear()
@@ -121,7 +121,7 @@ def on_engine(name):
 
 
 def load_sample(path, sample, n_images, fer_plus=None):
-    """Return some validation faces; with FER+, those that most people call an emotion."""
+    """Return validation faces; with FER+, only those that most people labelled with an emotion."""
     faces = load_fer2013(path, split="val", fer_plus=fer_plus, ties="keep")
     target = faces.target if fer_plus is None else faces.original_target
     start, _ = SAMPLES[sample]
@@ -131,7 +131,7 @@ def load_sample(path, sample, n_images, fer_plus=None):
 
 
 def report_finding(detector, classifier, faces, sample, n_empty):
-    """Yield the lines about what was found."""
+    """Yield the lines of the table of faces found."""
     _, seed = SAMPLES[sample]
     themselves = np.mean(classifier.predict(faces.images) == faces.target)
     yield f"{len(faces.target)} faces. On FER2013's crops, {themselves:.3f} of emotions are right."
@@ -147,7 +147,7 @@ def report_finding(detector, classifier, faces, sample, n_empty):
 
 
 def report_times(faces, n_times):
-    """Yield the lines about milliseconds."""
+    """Yield the lines of the table of times."""
     picture = next(paste_faces(faces.images[:1], 140))
     yield "| | photo | camera | a frame of a video |"
     yield "|---|---|---|---|"
@@ -165,10 +165,10 @@ def main(arguments=None):
     """Measure, print tables and write them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.faces", description=__doc__)
     parser.add_argument("fer2013", help="folder, zip or csv of FER2013")
-    parser.add_argument("--fer-plus", help="leave out what most of FER+'s people call no emotion")
+    parser.add_argument("--fer-plus", help="FER+'s votes, to leave out images without an emotion")
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--empty", type=int, default=500, help="pictures without faces")
-    parser.add_argument("--times", type=int, default=40, help="of which a time is the median")
+    parser.add_argument("--times", type=int, default=40, help="calls of which a time is the median")
     parser.add_argument("--sample", choices=SAMPLES, default="shown")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--min-face", type=float, default=FaceDetector().min_face)

@@ -1,7 +1,7 @@
 """Show what a training step spends its time on: ``python -m benchmarks.step residual bfloat16``.
 
-The operations of TensorFlow's own profile on one thread, without a GPU, in milliseconds a step and
-shares of all of them. On a busy machine, compare the shares alone.
+The table lists the operations in TensorFlow's profile on one thread, without a GPU, in milliseconds
+per step and as shares of the total. On a busy machine, compare only the shares.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import numpy as np
 
 _BATCH_SIZE = 128
 _STEPS = 10
-# The first that stands in an operation's name decides.
+# The first key that an operation's name contains decides its kind.
 _KINDS = {
     "Conv2DBackpropFilter": "convolutions, gradient of the weights",
     "Conv2DBackpropInput": "convolutions, gradient of the pixels",
@@ -57,7 +57,7 @@ def read_profile(folder):
         names = {number: data.name for number, data in plane.event_metadata.items()}
         for line in plane.lines:
             for event in line.events:
-                # Operations are "place:type"; all else holds operations.
+                # Operations are named "place:type"; other events contain operations.
                 if ":" in names[event.metadata_id] and "/" in names[event.metadata_id]:
                     milliseconds[names[event.metadata_id]] += event.duration_ps / 1e9
     return milliseconds
@@ -72,7 +72,7 @@ def main():
     os.environ["OMP_NUM_THREADS"] = "1"
     import tensorflow as tf
 
-    import fer_estimators  # noqa: F401, its settings come before TensorFlow's start
+    import fer_estimators  # noqa: F401, it sets up TensorFlow before it starts
     from fer_estimators._backends.device import device_scope, resolve_device
     from fer_estimators._backends.memory import freed_memory_kept
 
