@@ -1,11 +1,11 @@
-"""Break the modules that guard, one place after another, and see whether a test notices.
+"""Mutate the modules that check files and input, one place at a time, and count what tests notice.
 
     python tests/mutation.py [module ...] [--sample 40] [--seed 0] [--record]
 
 Each mutant changes one operator, constant or statement. It counts as noticed if a test of its
-module fails, or hangs. What was not noticed is listed, with its line, for whoever can write the
-missing test; some mutants compute the same and cannot be noticed. ``--record`` writes the scores
-into ``docs/robustness.md``. Needs a system that can fork.
+module fails or hangs. Mutants that no test noticed are listed with their lines, so that the missing
+tests can be written; some mutants compute the same and cannot be noticed. ``--record`` writes the
+scores into ``docs/robustness.md``. This needs a system that can fork.
 """
 
 import argparse

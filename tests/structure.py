@@ -1,4 +1,4 @@
-"""Measure how the library is built: what a reader opens, how long things are, who imports whom.
+"""Measure the library's structure: files that a reader opens, their lengths, and imports.
 
     python tests/structure.py [--before REVISION] [--record]
 

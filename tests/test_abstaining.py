@@ -1,4 +1,4 @@
-"""AbstainingClassifier: the promise it keeps, and its manners among scikit-learn's tools."""
+"""AbstainingClassifier: its target accuracy, and its use with scikit-learn's tools."""
 
 import re
 

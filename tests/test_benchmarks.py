@@ -1,4 +1,4 @@
-"""Benchmarks count what they should, and mix no results."""
+"""Benchmarks count correctly, and do not mix results of different runs."""
 
 import json
 from types import SimpleNamespace

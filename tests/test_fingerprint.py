@@ -1,4 +1,4 @@
-"""Values told by what they compute."""
+"""Fingerprints identify values by what they compute."""
 
 import os
 import re

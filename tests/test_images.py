@@ -1,4 +1,4 @@
-"""Shapes and ranges of images, where the estimators' own tests do not go."""
+"""Shapes and ranges of images that the estimators' own tests do not cover."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""File names to images, and images to images of another size."""
+"""Reading images from file names, and resizing images."""
 
 import os
 import pathlib

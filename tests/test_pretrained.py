@@ -1,4 +1,4 @@
-"""The classifiers that are shipped."""
+"""The shipped classifiers."""
 
 import shutil
 

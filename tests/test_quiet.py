@@ -1,4 +1,4 @@
-"""Standard error stays empty, and nothing of anybody else's is lost."""
+"""The library writes nothing to standard error, and loses nothing that others write there."""
 
 import os
 import subprocess

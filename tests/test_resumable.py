@@ -1,4 +1,4 @@
-"""ResumableClassifier: a search that died resumes where it was."""
+"""ResumableClassifier: an interrupted search resumes where it stopped."""
 
 import errno
 import os

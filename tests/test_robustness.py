@@ -1,4 +1,4 @@
-"""The pages on robustness and security name tests that exist, and numbers that hold."""
+"""The pages on robustness and security name existing tests and current numbers."""
 
 import importlib
 import re

@@ -1,4 +1,4 @@
-"""Pixels on another scale than 0..255, and images that show nothing."""
+"""Pixels on a scale other than 0..255, and images that show nothing."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""scikit-learn's tools take the classifiers as they take any other."""
+"""scikit-learn's tools accept the classifiers like any others."""
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -1,4 +1,4 @@
-"""Every warning names the user's line, whatever lies between it and the library."""
+"""Every warning points to the user's line, whatever calls lie between it and the library."""
 
 import re
 import sys

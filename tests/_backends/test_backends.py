@@ -1,4 +1,4 @@
-"""The three backends offer the same, and nothing else in the library knows them."""
+"""The three backends offer the same functions, and no other module imports a backend."""
 
 import ast
 import inspect

@@ -1,4 +1,4 @@
-"""The allocator is tuned while networks train, and set back whatever happens."""
+"""The allocator is tuned while networks train, and always reset afterwards."""
 
 import platform
 import subprocess

@@ -1,4 +1,4 @@
-"""What the library draws and changes is its own, whatever other threads and processes do."""
+"""Random numbers and settings of the library and of other threads do not affect each other."""
 
 import os
 import random

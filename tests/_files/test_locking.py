@@ -1,4 +1,4 @@
-"""Locks: one holder at a time, and none that is held for ever."""
+"""A lock has one holder at a time, and is never held for ever."""
 
 import errno
 import os

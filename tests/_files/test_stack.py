@@ -1,4 +1,4 @@
-"""Files are handed over to processes in chunks."""
+"""Files are passed to processes in chunks."""
 
 from fer_estimators._files import stack
 from fer_estimators.exceptions import ImageReadError

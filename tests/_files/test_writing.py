@@ -1,4 +1,4 @@
-"""Files are written whole or not at all, and keep what they had besides their content."""
+"""Files are written completely or not at all, and keep their permissions and links."""
 
 import os
 import stat

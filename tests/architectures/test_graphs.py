@@ -1,4 +1,4 @@
-"""A published name's graph never changes: model files hold weights and names, and no graph."""
+"""The graph of a published name never changes, because model files do not contain it."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Every backbone keeps the contract of its registry, and says what is wrong with weights."""
+"""Every backbone keeps the contract of its registry, and explains which weights it refuses."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""The two classifiers, as small as they can be."""
+"""The two classifiers with the smallest possible networks."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""What holds for every classifier."""
+"""Behaviour that all classifiers share."""
 
 import copy
 import gc

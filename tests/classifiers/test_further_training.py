@@ -1,4 +1,4 @@
-"""Going on with a trained classifier: ``warm_start`` and ``partial_fit``."""
+"""Training a fitted classifier further, with ``warm_start`` and ``partial_fit``."""
 
 import copy
 import pickle

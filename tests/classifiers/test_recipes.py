@@ -1,4 +1,4 @@
-"""Settings that belong together."""
+"""Recipes: settings that belong together."""
 
 import pytest
 

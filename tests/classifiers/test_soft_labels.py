@@ -1,4 +1,4 @@
-"""Training on probabilities of the classes in place of one label."""
+"""Training on class probabilities instead of one label."""
 
 import numpy as np
 import pandas as pd

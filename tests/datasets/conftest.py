@@ -1,4 +1,4 @@
-"""Small sets on disk, in the forms in which people have FER2013."""
+"""Small sets on disk, in FER2013's common distribution formats."""
 
 import io
 import zipfile

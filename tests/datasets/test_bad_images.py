@@ -1,4 +1,4 @@
-"""Damaged, strange and hostile image files: a named error or a line in the report."""
+"""Damaged, strange and hostile image files are named in an error or in the report."""
 
 import io
 import os

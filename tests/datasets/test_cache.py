@@ -1,4 +1,4 @@
-"""The cache gives back what was loaded, and only that."""
+"""The cache returns what was loaded, and nothing else."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Drawn faces: shapes, balance, reproducibility, difficulty and refusals."""
+"""Drawn faces: shapes, balance, reproducibility, difficulty and invalid arguments."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""load_fer2013: every form of the set gives the same images and labels."""
+"""load_fer2013: every format of the set gives the same images and labels."""
 
 import gzip
 import hashlib

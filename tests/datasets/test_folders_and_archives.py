@@ -1,4 +1,4 @@
-"""Stray files, links, archives and tables: what a set on disk may hold beside its images."""
+"""Stray files, links, archives and tables that a set on disk may contain besides its images."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Other libraries' data sets: what is taken over, and what is refused."""
+"""Other libraries' data sets: what is converted, and what is refused."""
 
 import importlib
 

@@ -1,4 +1,4 @@
-"""Other sets of emotions are read as they are distributed, and numbers are never guessed at."""
+"""Other sets of emotions are read as they are distributed, and numbers are never guessed."""
 
 import zipfile
 

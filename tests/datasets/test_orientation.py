@@ -1,4 +1,4 @@
-"""Images are turned as their metadata say; metadata that cannot be read are noted."""
+"""Images are rotated as their metadata says, and unreadable metadata is reported."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""load_fer2013: paths, sets and arguments that cannot be used are named."""
+"""load_fer2013: errors name the paths, sets and arguments that cannot be used."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a loader did not take as it stood."""
+"""The report of what a loader skipped or converted."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Sets whose names, manifests or files say two things: an error rather than a guess."""
+"""Sets whose names, manifests or files contradict each other raise an error."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""FER2013 as a table: headers, rows and packings that cannot be used are named."""
+"""FER2013 as a table: errors name the headers, rows and compression that cannot be used."""
 
 import gzip
 import tarfile

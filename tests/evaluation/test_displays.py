@@ -1,4 +1,4 @@
-"""Displays: numbers first, pictures on the axes they are given, refusals."""
+"""Displays: their numbers, their plots on given axes, and what they refuse."""
 
 import matplotlib
 

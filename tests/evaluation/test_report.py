@@ -1,4 +1,4 @@
-"""The report: scikit-learn's numbers to the digit, what stands below them, and refusals."""
+"""The report: scikit-learn's numbers to the digit, the lines below them, and what it refuses."""
 
 import sys
 import warnings

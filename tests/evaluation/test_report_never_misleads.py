@@ -1,4 +1,4 @@
-"""The report where answers are left out, and columns, weights or names could mislead."""
+"""The report does not mislead about missing answers, columns, weights or names."""
 
 import warnings
 

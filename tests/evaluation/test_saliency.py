@@ -1,4 +1,4 @@
-"""SaliencyDisplay, on whichever backend KERAS_BACKEND names: it looks where the network looks."""
+"""SaliencyDisplay marks what the network looks at, on the backend that KERAS_BACKEND names."""
 
 import matplotlib
 

@@ -1,4 +1,4 @@
-"""One small network, fitted once, and what it is exported to."""
+"""One small network, fitted once, and its exported files."""
 
 import pytest
 

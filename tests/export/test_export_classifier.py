@@ -1,4 +1,4 @@
-"""Exporting: the same answers out of one file, or no file."""
+"""An export gives the same answers from one file, or writes no file."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""Exporting the face detector: the same numbers out of one file, or no file."""
+"""An export of the face detector gives the same numbers from one file, or writes no file."""
 
 import numpy as np
 import pytest

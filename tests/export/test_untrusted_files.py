@@ -1,4 +1,4 @@
-"""Files that are not what they should be are refused before they are run."""
+"""Files of another kind and manipulated files are refused before they are run."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The rebuilt network gives what the original gives."""
+"""The rebuilt network gives the same output as the original."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""A photo in any of its usual forms."""
+"""A photo in any of the usual formats."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Progress bars move in terminals only."""
+"""Progress bars are only redrawn in terminals."""
 
 import io
 import sys

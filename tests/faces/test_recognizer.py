@@ -1,4 +1,4 @@
-"""Photos and files to the emotions of their faces."""
+"""From photos and files to the emotions of their faces."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Which face of a frame is which face of the frame before."""
+"""Matching the faces of a frame to those of earlier frames."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Videos: frames, files, cameras that are not there, and annotated copies."""
+"""Videos: frames, files, missing cameras, and annotated copies."""
 
 import errno
 from fractions import Fraction

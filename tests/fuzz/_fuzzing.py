@@ -1,4 +1,4 @@
-"""Load mutated files one after the other, and watch what happens meanwhile."""
+"""Load mutated files one after the other, and watch for side effects."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""Keep how many inputs the fuzz programs tried, and write it into ``docs/robustness.md``.
+"""Count the inputs that the fuzz programs tried, and write them into ``docs/robustness.md``.
 
 The programs in this folder add their numbers when they are run with ``--record``.
 """

@@ -1,9 +1,9 @@
-"""Load mutated zip archives: refused as DatasetError, or a set, and nothing else.
+"""Load mutated zip archives: each must raise DatasetError or give a set.
 
     python tests/fuzz/fuzz_archives.py --inputs 10000 --seed 0
 
-Beside damage to the bytes, fields of the headers are set to extremes, and archives are packed
-again with members that no good archive has.
+Besides damage to the bytes, header fields are set to extremes, and archives are packed again with
+members that no valid archive has.
 """
 
 import hashlib

@@ -1,8 +1,8 @@
-"""Load mutated JPEG, PNG and BMP files: refused as ImageReadError, or pixels, and nothing else.
+"""Load mutated JPEG, PNG and BMP files: each must raise ImageReadError or give pixels.
 
     python tests/fuzz/fuzz_images.py --inputs 10000 --seed 0 [--kind jpeg]
 
-Beside damage to the bytes, parts of the format are changed as by a careful attacker: segments of
+Besides damage to the bytes, parts of the format are changed as by a careful attacker: segments of
 JPEG files, chunks of PNG files with their checksums recomputed, and headers of BMP files.
 """
 

@@ -1,9 +1,9 @@
-"""Load mutated model files: refused as ModelFileError, or the same model, and nothing else.
+"""Load mutated model files: each must raise ModelFileError or give the same model.
 
     python tests/fuzz/fuzz_model_files.py --inputs 10000 --seed 0
 
 Two kinds of mutations are tried. Damage and clumsy changes must be refused or change nothing.
-Changes with a digest made again, as by a careful attacker, may also give another model.
+Changes with a recomputed digest, as by a careful attacker, may also give another model.
 """
 
 import os

@@ -1,9 +1,9 @@
-"""Load mutated csv tables: refused as DatasetError, or a set, and nothing else.
+"""Load mutated csv tables: each must raise DatasetError or give a set.
 
     python tests/fuzz/fuzz_tables.py --inputs 10000 --seed 0
 
-Beside damage to the bytes, plain or packed by gzip, fields are replaced by what spreadsheets and
-people write there.
+Besides damage to the bytes, plain or compressed with gzip, fields are replaced by what spreadsheets
+and people write there.
 """
 
 import gzip

@@ -1,8 +1,8 @@
-"""Read mutated containers of arrays and JSON: refused as ModelFileError, or the same, or signed.
+"""Read mutated containers of arrays and JSON: they must raise ModelFileError or be unchanged.
 
     python tests/fuzz/fuzz_weights.py --inputs 10000 --seed 0
 
-Damage must be refused or change nothing. Headers with a digest made again, as by a careful
+Damage must be refused or change nothing. Changed headers with a recomputed digest, as by a careful
 attacker, may also be read.
 """
 

@@ -2,8 +2,8 @@
 
 ``python tests/fuzz/kill_training.py --kills 20`` trains the smallest network in a process of its
 own, which is killed (SIGKILL) at random moments, every other time while a checkpoint is written.
-The last process ends the training; its weights must equal, bit for bit, those of a training
-without a checkpoint.
+The last process finishes the run. Its weights must equal, bit for bit, those of an uninterrupted
+run without a checkpoint.
 """
 
 import argparse

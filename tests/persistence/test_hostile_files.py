@@ -1,4 +1,4 @@
-"""Model files that were made to do harm, with digests that match."""
+"""Malicious model files whose digests match."""
 
 import os
 import pickle

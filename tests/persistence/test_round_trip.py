@@ -1,4 +1,4 @@
-"""Model files: what comes back."""
+"""Model files: what loading restores."""
 
 import copy
 import json
