@@ -67,6 +67,8 @@ class LiteRTModel:
         source = self.inputs[0]
         with self._one_at_a_time:
             if batch.shape != self._shape:
+                # Unknown until all is done: Ctrl-C or a lack of memory may come in between.
+                self._shape = None
                 # The result of one image does not depend on the others of its batch.
                 self._interpreter.resize_tensor_input(source["index"], batch.shape)
                 self._interpreter.allocate_tensors()

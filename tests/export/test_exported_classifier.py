@@ -50,6 +50,21 @@ def test_threads_share_it(exported, faces):
     np.testing.assert_allclose(np.concatenate(got), clf.predict_proba(faces.images), atol=1e-6)
 
 
+def test_an_interrupted_call_leaves_it_usable(litert_file, faces, monkeypatch):
+    clf = ExportedClassifier(litert_file)
+    expected = clf.predict_proba(faces.images[:1])
+    interpreter = clf._open()._network._model._interpreter
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(interpreter, "allocate_tensors", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            clf.predict_proba(faces.images[:3])
+    np.testing.assert_array_equal(clf.predict_proba(faces.images[:1]), expected)
+
+
 def test_flat_rows_floats_and_lists_are_taken(exported, faces):
     clf = ExportedClassifier(exported)
     expected = clf.predict_proba(faces.images)
