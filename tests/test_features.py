@@ -162,6 +162,14 @@ def test_batches_do_not_change_the_features(faces, batch_size):
     np.testing.assert_allclose(features, make().fit_transform(faces.images), atol=1e-6)
 
 
+@pytest.mark.parametrize("batch_size", [0, -1, 2.5])
+def test_batch_size_set_after_fit_is_checked(faces, batch_size):
+    # A negative one ran no batch and returned uninitialised memory.
+    fitted = make().fit(faces.images).set_params(batch_size=batch_size)
+    with pytest.raises(ValueError, match=f"'batch_size' parameter .* Got {batch_size}"):
+        fitted.transform(faces.images)
+
+
 def test_one_image_gives_one_row(faces):
     transformer = make().fit(faces.images)
     one = transformer.transform(faces.images[:1])

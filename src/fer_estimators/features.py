@@ -233,6 +233,7 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             If the images differ from those of `fit` in shape, or are not as described there.
         """
         check_is_fitted(self)
+        self._validate_params()  # batch_size may have been set after `fit`
         images = self._check_like_fitted(X)
         compute = check_memory(self.memory).cache(_compute_features, ignore=["images", "network"])
         content = images
@@ -272,10 +273,10 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         network = self._get_network()
         dtype = "float64" if self._recipe.dtype_policy == "float64" else "float32"
         features = np.empty((len(images), self._n_features_out), dtype=dtype)
-        step = int(self.batch_size)
         with device_scope(self.device_):
-            for start in range(0, len(images), step):
-                features[start : start + step] = network.infer(images[start : start + step])
+            for start in range(0, len(images), self.batch_size):
+                batch = slice(start, start + self.batch_size)
+                features[batch] = network.infer(images[batch])
         return features
 
     def _make_recipe(self, input_shape):
