@@ -165,19 +165,40 @@ def test_network_begins_with_what_votes_taught(voted):
     assert network.classes_.tolist() == start.classes_.tolist()
 
 
-def test_targets_of_another_teacher_are_not_taken(tmp_path):
+def test_what_another_teacher_said_is_not_taken(tmp_path):
     teachers = [tmp_path / "one.fer", tmp_path / "other.fer"]
     for teacher in teachers:
         teacher.write_bytes(teacher.name.encode())
-    names = {from_votes.name_targets(teacher) for teacher in (None, *teachers)}
-    assert len(names) == 3
+    names = {from_votes.name_taught(teacher, n) for teacher in teachers for n in (10, 20)}
+    assert len(names) == 4
     teachers[1].rename(teachers[0])
-    assert from_votes.name_targets(teachers[0]) in names
+    assert from_votes.name_taught(teachers[0], 10) in names
+
+
+def test_a_pupil_sees_the_views_that_its_teacher_saw(voted, fer2013, votes, tmp_path):
+    start, teacher = tmp_path / "start.fer", tmp_path / "teacher.fer"
+    for clf, path in zip(voted, (start, teacher), strict=True):
+        fer_estimators.save(clf, path)
+    tiny = {**from_votes.NETWORKS["fer2013-compact"], "architecture": "tiny"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(from_votes.NETWORKS, "fer2013-compact", tiny)
+        from_votes.main(
+            [
+                *("fer2013-compact", fer2013, votes, "--start", str(start), "--views", "2"),
+                *("--teacher", str(teacher), "--epochs", "2", "--output", str(tmp_path)),
+            ]
+        )
+    views, (taught,) = np.load(tmp_path / "views-0-2.npy"), tmp_path.glob("taught-*")
+    images = fer_estimators.load_fer2013(fer2013, split="train").images
+    assert views.shape == (2 * len(images), *images.shape[1:])
+    assert not (views == np.tile(images, (2, 1, 1))).all(axis=(1, 2)).any()
+    assert np.load(taught).shape[0] == len(views)
+    assert len(json.loads((tmp_path / "curves.json").read_text())["loss"]) == 2
 
 
 def test_votes_soften_the_labels(fer2013, votes):
     train = fer_estimators.load_fer2013(fer2013, split="train")
-    targets = from_votes.mix_targets(train, fer2013, votes, None)
+    targets = from_votes.mix_targets(train, fer2013, votes)
     np.testing.assert_allclose(targets.sum(axis=1), 1, atol=1e-6)
     codes = np.searchsorted(np.unique(train.target), train.target)
     of_label = targets[np.arange(len(codes)), codes]

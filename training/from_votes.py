@@ -7,7 +7,8 @@ last complete epoch.
 
 The targets are a weighted mean of the label, of the label probabilities that a logistic regression
 predicts from the votes, and, with ``--teacher``, of a teacher's predictions (knowledge
-distillation).
+distillation). With ``--views 10``, the network trains on ten augmented images of each face,
+which are drawn once and which the teacher sees, too.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import json
 import time
 from pathlib import Path
 
+import keras
 import matplotlib as mpl
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -24,6 +26,7 @@ import fer_estimators
 from fer_estimators import CNNClassifier, TrainingCurvesDisplay, classification_report
 from fer_estimators._files.kinds import file_digest
 from fer_estimators._files.writing import written_whole
+from fer_estimators.augmentation import make_augmentation
 from fer_estimators.datasets import load_fer2013
 from ferplus import NETWORKS as STARTS
 from ferplus import SAVED
@@ -35,7 +38,7 @@ NETWORKS = {
     "fer2013-compact": {**STARTS["ferplus-compact"], **_COMMON, "epochs": 150},
 }
 #: Weights in the targets: first of the votes against the label, then of the teacher against both.
-VOTES_SHARE, TEACHER_SHARE = 0.3, 0.4
+VOTES_SHARE, TEACHER_SHARE = 0.3, 0.7
 
 
 def main(arguments=None):
@@ -46,24 +49,45 @@ def main(arguments=None):
     parser.add_argument("votes", help="FER+'s votes, as load_fer2013(..., fer_plus=) takes them")
     parser.add_argument("--start", required=True, help="model file that ferplus.py wrote")
     parser.add_argument("--teacher", help="model file of a network for FER2013's labels")
+    parser.add_argument("--views", type=int, help="augmented images of each face, with --teacher")
+    parser.add_argument("--epochs", type=int, help="other than the network's")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args(arguments)
+    if arguments.views and not arguments.teacher:
+        parser.error("--views are for a teacher: pass --teacher")
     mpl.use("Agg")
 
     train = load_fer2013(arguments.fer2013, split="train")
     val = load_fer2013(arguments.fer2013, split="val")
     arguments.output.mkdir(parents=True, exist_ok=True)
+    settings = dict(NETWORKS[arguments.name])
+    settings["epochs"] = arguments.epochs or settings["epochs"]
+    images, labels = train.images, train.target
     targets = once(
-        arguments.output / name_targets(arguments.teacher),
-        lambda: mix_targets(train, arguments.fer2013, arguments.votes, arguments.teacher),
+        arguments.output / "targets.npy",
+        lambda: mix_targets(train, arguments.fer2013, arguments.votes),
     )
-    clf = CNNClassifier(**NETWORKS[arguments.name], random_state=arguments.seed, verbose=2)
+    if arguments.views:
+        augmentation, settings["augmentation"] = settings["augmentation"], None
+        settings["epochs"] = round(settings["epochs"] / arguments.views)
+        images = once(
+            arguments.output / f"views-{arguments.seed}-{arguments.views}.npy",
+            lambda: draw_views(train.images, augmentation, arguments.views, arguments.seed),
+        )
+        targets, labels = np.tile(targets, (arguments.views, 1)), np.tile(labels, arguments.views)
+    if arguments.teacher:
+        taught = once(
+            arguments.output / name_taught(arguments.teacher, len(images)),
+            lambda: ask(arguments.teacher, images),
+        )
+        targets += TEACHER_SHARE * (taught - targets)
+    clf = CNNClassifier(**settings, random_state=arguments.seed, verbose=2)
     take_over(clf, fer_estimators.load(arguments.start), train)
     start = time.perf_counter(), time.process_time()
     clf.fit(
-        train.images,
-        train.target,
+        images,
+        labels,
         y_proba=targets,
         validation_data=(val.images, val.target),
         checkpoint=arguments.output / "checkpoint",
@@ -82,9 +106,14 @@ def main(arguments=None):
         print(classification_report(val.target, y_pred, y_proba=y_proba, zero_division=0))
 
 
-def name_targets(teacher):
-    """Name the targets' file after the teacher that they depend on."""
-    return f"targets-{file_digest(teacher)[:12]}.npy" if teacher else "targets.npy"
+def name_taught(teacher, n_images):
+    """Name the file of a teacher's predictions after the teacher and the images."""
+    return f"taught-{file_digest(teacher)[:12]}-{n_images}.npy"
+
+
+def ask(teacher, images):
+    """Return a teacher's predictions, of shape (n, n_classes)."""
+    return fer_estimators.load(teacher).set_params(tta="flip").predict_proba(images)
 
 
 def once(path, compute):
@@ -96,8 +125,8 @@ def once(path, compute):
     return np.load(path)
 
 
-def mix_targets(train, fer2013, votes, teacher):
-    """Mix labels, votes and a teacher's predictions into targets of shape (n, n_classes)."""
+def mix_targets(train, fer2013, votes):
+    """Mix labels and votes into targets of shape (n, n_classes)."""
     classes, codes = np.unique(train.target, return_inverse=True)
     targets = np.eye(len(classes))[codes]
     voted = load_fer2013(fer2013, split="train", fer_plus=votes, ties="keep")
@@ -108,10 +137,20 @@ def mix_targets(train, fer2013, votes, teacher):
         LogisticRegression(max_iter=1000), voted.votes, codes[rows], method="predict_proba"
     )
     targets[rows] += VOTES_SHARE * (likely - targets[rows])
-    if teacher is not None:
-        y_proba = fer_estimators.load(teacher).set_params(tta="flip").predict_proba(train.images)
-        targets += TEACHER_SHARE * (y_proba - targets)
     return targets
+
+
+def draw_views(images, augmentation, n_views, seed):
+    """Return `n_views` augmented images of each image, one round after the other."""
+    keras.utils.set_random_seed(seed)
+    augment = make_augmentation(augmentation)
+    views = np.empty((n_views, *images.shape), np.uint8)
+    for view in views:
+        for start in range(0, len(images), 1000):
+            part = images[start : start + 1000, ..., np.newaxis]
+            changed = np.asarray(augment(part.astype(np.float32), training=True))[..., 0]
+            view[start : start + 1000] = np.clip(np.rint(changed), 0, 255)
+    return views.reshape(-1, *images.shape[1:])
 
 
 def take_over(clf, start, train):
