@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 from functools import partial
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -281,6 +282,25 @@ def test_a_full_disk_leaves_what_was_there(fitted, tmp_path, format):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert read_all(tmp_path) == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["old"]
+
+
+@pytest.mark.parametrize("moves", [1, 2])
+def test_ctrl_c_while_a_saved_model_is_replaced_leaves_one(fitted, tmp_path, monkeypatch, moves):
+    path = tmp_path / "faces"
+    export_classifier(fitted, path, format="saved_model")
+    rename, moved = Path.rename, []
+
+    def move_and_interrupt(source, target):
+        rename(source, target)
+        moved.append(target)
+        if len(moved) == moves:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "rename", move_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        export_classifier(fitted, path, format="saved_model", overwrite=True)
+    assert (path / "saved_model.pb").is_file()
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("format", [*FORMATS, "saved_model"])

@@ -399,11 +399,12 @@ def _folder_written_whole(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as temporary:
         new, old = Path(temporary) / "new", Path(temporary) / "old"
         yield new
-        if path.exists():
-            path.rename(old)
         try:
+            if path.exists():
+                path.rename(old)
             new.rename(path)
-        except OSError:
-            if old.exists():
+        # Ctrl-C, too: what is still in the temporary folder is about to be deleted.
+        except BaseException:
+            if old.exists() and not path.exists():
                 old.rename(path)
             raise
