@@ -21,6 +21,7 @@ from fer_estimators import AbstainingClassifier, CNNClassifier, ImageFiles
 from fer_estimators.datasets import make_faces
 from fer_estimators.evaluation import (
     EmotionCountsDisplay,
+    EmotionTimelineDisplay,
     FaceGridDisplay,
     RiskCoverageDisplay,
     TrainingCurvesDisplay,
@@ -405,3 +406,30 @@ def test_no_answer_is_not_a_mistake(faces):
         FaceGridDisplay.from_predictions(
             faces.images[:8], y_true, y_pred.astype(str), select="mistakes"
         )
+
+
+def draw_timeline(time):
+    proba = [[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]
+    answers = ["happy", "happy", "sad"]
+    return EmotionTimelineDisplay(time, [1] * 3, proba, answers, emotions=["happy", "sad"]).plot()
+
+
+def find_strips(display):
+    """Return the edges of the columns of each strip, seconds."""
+    return [mesh.get_coordinates()[0, :, 0].tolist() for mesh in display.axes_[0].collections]
+
+
+def test_a_timeline_of_rare_frames_has_no_gaps():
+    # Each frame was drawn 0.04 seconds wide, with nothing up to the next.
+    assert find_strips(draw_timeline([0, 2, 4])) == [[0, 2, 4, 6]]
+
+
+def test_a_timeline_is_interrupted_where_the_face_is_gone():
+    assert find_strips(draw_timeline([0, 0.25, 3])) == [[0, 0.25, 0.5], [3, 3.25]]
+
+
+def test_a_timeline_of_rows_in_another_order_is_drawn_in_time():
+    display = draw_timeline([4, 2, 0])
+    (mesh,) = display.axes_[0].collections
+    assert find_strips(display) == [[0, 2, 4, 6]]
+    assert mesh.get_array()[0].tolist() == [0.2, 0.6, 0.9]

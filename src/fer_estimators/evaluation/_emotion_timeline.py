@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Seconds without the face from which on its strip is interrupted.
+# Seconds without the face from which on its strip is interrupted, unless frames are as far apart.
 _GAP = 0.5
 
 # Height of a face's strip, inches: of each emotion, and of what is around them.
@@ -32,7 +32,7 @@ class EmotionTimelineDisplay:
     Parameters
     ----------
     time : array-like of shape (n_rows,)
-        Seconds, ascending for each face.
+        Seconds, in any order.
 
     ids : array-like of shape (n_rows,)
         Number of the face.
@@ -218,14 +218,17 @@ class EmotionTimelineDisplay:
         return self
 
     def _plot_face(self, face, ax):
+        time = np.asarray(self.time, dtype=float)
+        step = _time_between_frames(time)
         rows = np.flatnonzero(np.asarray(self.ids) == face)
-        time = np.asarray(self.time, dtype=float)[rows]
+        rows = rows[np.argsort(time[rows], kind="stable")]
+        time = time[rows]
         proba = np.asarray(self.probabilities, dtype=float)[rows]
         position = {str(emotion): i for i, emotion in enumerate(self.emotions)}
         line = np.array([position.get(str(self.answers[row]), np.nan) for row in rows], dtype=float)
-        starts = [0, *np.flatnonzero(np.diff(time) > _GAP) + 1, len(time)]
+        starts = [0, *np.flatnonzero(np.diff(time) > max(_GAP, 2 * step)) + 1, len(time)]
         for start, end in pairwise(starts):
-            edges = _edges(time[start:end])
+            edges = np.append(time[start:end], time[end - 1] + step)
             heights = np.arange(len(self.emotions) + 1) - 0.5
             strip = proba[start:end].T
             image = ax.pcolormesh(edges, heights, strip, cmap="Blues", vmin=0, vmax=1)
@@ -256,10 +259,9 @@ class EmotionTimelineDisplay:
         return make_frame(answers | columns)
 
 
-def _edges(time):
-    """Return where each frame's column begins, and where the last one ends."""
-    step = np.median(np.diff(time)) if len(time) > 1 else 0.04
-    return np.append(time, time[-1] + step)
+def _time_between_frames(time):
+    times = np.unique(time)
+    return np.quantile(np.diff(times), 0.5, method="lower") if len(times) > 1 else 0.04
 
 
 def _refuse_empty(rows):
