@@ -221,6 +221,13 @@ def test_groups_show_each_slice_and_the_largest_gap():
     assert text.rstrip().endswith("day over night")
 
 
+def test_equal_groups_are_both_named():
+    groups = ["day", "dusk", "night"]
+    report = classification_report(["sad"] * 3, ["sad"] * 3, groups=groups, output="dict")
+    gap = report["groups"]["largest_gap"]
+    assert (gap["best"], gap["worst"], gap["gap"]) == ("day", "night", 0)
+
+
 def test_a_single_group_has_no_gap():
     report = classification_report(["sad"], ["sad"], groups=["a"], output="dict")
     assert report["groups"]["largest_gap"] is None

@@ -68,7 +68,8 @@ def _largest_gap(slices):
     if len(known) < 2:
         return None
     best = max(known, key=lambda group: slices[group]["accuracy"])
-    worst = min(known, key=lambda group: slices[group]["accuracy"])
+    # From the end: of equally good groups, it shall not be the best once more.
+    worst = min(reversed(known), key=lambda group: slices[group]["accuracy"])
     ends = [
         (slices[group]["accuracy"], slices[group]["accuracy_low"], slices[group]["accuracy_high"])
         for group in (best, worst)
