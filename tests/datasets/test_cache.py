@@ -86,6 +86,20 @@ def test_cache_in_the_folder_of_the_set_is_read_again(fer_folder, loads):
     assert len(loads) == len(list(fer_folder.glob("*.fercache"))) == 1
 
 
+@pytest.mark.parametrize("form", ["folder", "zip"])
+def test_a_link_of_another_name_has_an_entry_of_its_own(tmp_path, fakes, form):
+    write = {"folder": fakes.folder, "zip": fakes.zip}[form]
+    face = fakes.encode(fakes.draw(0))
+    path = write(tmp_path / f"faces.{form}", {f"{name}/1.jpg": face for name in fakes.emotions})
+    link = tmp_path / f"val.{form}"
+    link.symlink_to(path)
+    splits = [
+        set(load_fer2013(name, split="all", cache=tmp_path / "cache").split)
+        for name in (path, link, path)
+    ]
+    assert splits == [{"train"}, {"val"}, {"train"}]
+
+
 def test_other_version_of_pillow_is_loaded_again(fer_folder, tmp_path, loads, monkeypatch):
     load_fer2013(fer_folder, cache=tmp_path / "cache")
     monkeypatch.setattr("PIL.__version__", "0.0")

@@ -78,7 +78,9 @@ def through_cache(folder, path, key, load, *, follow_links=False):
 def _fingerprint(path, key, cache_folder, follow_links):
     digest = hashlib.sha256()
     versions = (version("fer-estimators"), PIL.__version__)
-    digest.update(repr((versions, os.path.realpath(path), key)).encode("utf-8", "surrogatepass"))
+    # Both names: that of a link stands in the results, and may tell the split.
+    names = (os.path.abspath(path), os.path.realpath(path))
+    digest.update(repr((versions, names, key)).encode("utf-8", "surrogatepass"))
     if os.path.isdir(path):
         _add_tree(digest, path, cache_folder, follow_links, set())
     else:
