@@ -1,6 +1,10 @@
 """From photos and files to the emotions of their faces."""
 
+import itertools
 import json
+import os
+import sys
+from contextlib import contextmanager, suppress
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -349,6 +353,41 @@ def test_ctrl_c_keeps_what_was_done(recognizer, folder):
     assert results.interrupted
     assert len(results) == 70
     assert all(len(result) == 2 for result in results)
+
+
+def test_ctrl_c_at_any_line_counts_no_photo_twice(recognizer, folder, monkeypatch):
+    monkeypatch.setattr("fer_estimators.faces._recognizer._CROPS_AT_ONCE", 2)
+    monkeypatch.setattr("fer_estimators.faces._recognizer.warn", lambda *args: None)
+    paths = [os.fspath(folder / f"{name}.png") for name in ("000", "002", "003", "004")]
+    n_interrupted = 0
+    for number in range(100):
+        with interrupted_at_line(EmotionRecognizer.recognize_files, number):
+            results = recognizer.recognize_files(paths)
+            n_interrupted += results.interrupted
+            sources = [result.source for result in results]
+            assert sources == paths[: len(sources)]
+    assert n_interrupted > 10
+
+
+@contextmanager
+def interrupted_at_line(function, number):
+    """Press Ctrl-C when a function is about to run one of its lines, for the n-th time of any."""
+    lines = itertools.count()
+
+    def trace(frame, event, arg):
+        if frame.f_code is not function.__code__:
+            return None
+        if event == "line" and next(lines) == number:
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        with suppress(KeyboardInterrupt):
+            yield
+    finally:
+        sys.settrace(before)
 
 
 def test_a_result_without_pixels_says_so_when_it_is_plotted(recognizer, folder):

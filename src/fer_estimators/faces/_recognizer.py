@@ -201,25 +201,25 @@ class EmotionRecognizer:
                 f"paths={paths!r} is of type {type(paths).__name__}, but a list of files or a "
                 "folder is expected."
             )
-        results, waiting, skipped, interrupted = [], [], {}, False
+        results, waiting, skipped, interrupted = {}, {}, {}, False
         try:
-            for path in show_progress(paths, "photos", shown=progress):
+            for number, path in enumerate(show_progress(paths, "photos", shown=progress)):
                 try:
-                    waiting.append(self._find_in_file(path))
+                    waiting[number] = self._find_in_file(path)
                 except (OSError, ValueError) as error:
                     if on_error == "raise":
                         raise
                     skipped[os.fspath(path)] = str(error)
-                if _is_batch(waiting):
-                    # First, so that Ctrl-C loses none of them.
-                    results.extend(self._classify(waiting))
-                    waiting = []
+                if _is_batch(waiting.values()):
+                    # Ctrl-C between the two classifies them again, and counts none twice.
+                    results.update(self._classify(waiting))
+                    waiting = {}
         except KeyboardInterrupt:
             interrupted = True
-        results.extend(self._classify(waiting))
+        results.update(self._classify(waiting))
         _warn_of_what_is_missing(skipped, interrupted, len(results) + len(skipped))
         emotions = tuple(self._classifier.classes)
-        return Recognitions(results, emotions, skipped=skipped, interrupted=interrupted)
+        return Recognitions(results.values(), emotions, skipped=skipped, interrupted=interrupted)
 
     def recognize_video(
         self,
@@ -309,16 +309,16 @@ class EmotionRecognizer:
         return faces, self._crop(pixels, faces), os.fspath(path)
 
     def _classify(self, waiting):
-        """Return the results of photos whose faces are found and cropped."""
+        """Return the results of photos whose faces are found and cropped, by their numbers."""
         if not waiting:
-            return []
-        proba = self._classifier.predict_proba(np.concatenate([crops for _, crops, _ in waiting]))
-        ends = np.cumsum([len(faces) for faces, _, _ in waiting])
-        rows = np.split(proba, ends[:-1])
-        return [
-            self._result(faces, part, source=name)
-            for (faces, _, name), part in zip(waiting, rows, strict=True)
-        ]
+            return {}
+        found, crops, names = zip(*waiting.values(), strict=True)
+        proba = self._classifier.predict_proba(np.concatenate(crops))
+        rows = np.split(proba, np.cumsum([len(faces) for faces in found])[:-1])
+        return {
+            number: self._result(faces, part, source=name)
+            for number, faces, part, name in zip(waiting, found, rows, names, strict=True)
+        }
 
     def _recognize_frame(self, pixels, faces, tracker, *, time, frame_number):
         proba = self._classifier.predict_proba(self._crop(pixels, faces))
