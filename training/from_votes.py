@@ -50,12 +50,12 @@ def main(arguments=None):
     parser.add_argument("--start", required=True, help="model file that ferplus.py wrote")
     parser.add_argument("--teacher", help="model file of a network for FER2013's labels")
     parser.add_argument("--views", type=int, help="augmented images of each face, with --teacher")
-    parser.add_argument("--epochs", type=int, help="other than the network's")
+    parser.add_argument("--epochs", type=int, help="number of epochs instead of the network's")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args(arguments)
     if arguments.views and not arguments.teacher:
-        parser.error("--views are for a teacher: pass --teacher")
+        parser.error("--views needs a teacher: pass --teacher as well")
     mpl.use("Agg")
 
     train = load_fer2013(arguments.fer2013, split="train")
