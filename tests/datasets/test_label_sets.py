@@ -208,6 +208,18 @@ def test_classes_are_emotions_of_the_set(draw_set):
         load_image_folder(path, labels="raf-db", classes=["contempt"])
 
 
+def test_a_class_that_was_asked_for_and_has_no_images_is_warned_of(draw_set):
+    path = draw_set(["train/1/1.jpg", "train/4/2.jpg", "test/4/3.jpg"])
+    with pytest.warns(UserWarning, match="no images of surprise in"):
+        faces = load_image_folder(
+            path, labels="raf-db", classes=["surprise", "happy"], split="test"
+        )
+    assert faces.target_names.tolist() == ["surprise", "happy"]
+    with pytest.warns(UserWarning, match="no images of 1 in"):
+        faces = load_image_folder(path, classes=["4", "1"], split="test")
+    assert faces.target_names.tolist() == ["4", "1"]
+
+
 def test_an_unknown_set_is_an_error_with_the_nearest_name(tmp_path):
     with pytest.raises(ValueError, match=r"labels='rafdb' is unknown.*Did you mean 'raf-db'"):
         load_image_folder(tmp_path, labels="rafdb")

@@ -159,7 +159,8 @@ def load_image_folder(
     label_set = look_up_labels(labels)
     layout = Layout(emotions=False, classes=options.classes, labels=label_set)
     loaded = load(path, options, layout, expected=_EXPECTED, cache=cache, read=_read)
-    bunch = to_bunch(loaded, layout.order(set(loaded.target)), "image_folder.rst")
+    names = options.classes or layout.order(set(loaded.target))
+    bunch = to_bunch(loaded, names, "image_folder.rst")
     return (bunch.data, bunch.target) if return_X_y else bunch
 
 

@@ -10,7 +10,7 @@ import zlib
 from fer_estimators._messages import name_some
 from fer_estimators.datasets._emotions import SPLITS, describe_codes, parse_emotion, parse_split
 from fer_estimators.datasets._label_sets import EIGHT_EMOTIONS
-from fer_estimators.datasets._layout import NO_SPLIT, Item
+from fer_estimators.datasets._layout import NO_SPLIT, Item, warn_about_missing
 from fer_estimators.exceptions import BadImageWarning, DatasetError, LabelError
 
 # RAF-DB's lists name the photos, of which the aligned faces are other files.
@@ -64,6 +64,7 @@ def arrange_labelled(source, labels, options, report):
     _settle_faults(faults, labels, options, report)
     wanted = [item for item in items if _is_wanted(item, options, report)]
     _check_found(wanted, items, labels, options, source)
+    warn_about_missing(options.classes or (), {item.label for item in wanted}, source, report)
     rank = {split: place for place, split in enumerate(SPLITS)}
     wanted.sort(key=lambda i: (rank.get(i.split, 0), EIGHT_EMOTIONS.index(i.label), i.path))
     return wanted

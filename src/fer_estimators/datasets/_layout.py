@@ -311,8 +311,13 @@ def _warn_about_empty(source, prefix, places, splits, options, report):
 
 
 def _warn_about_missing(source, wanted, layout, report):
-    labels = {place.label for place, _, _ in wanted}
-    missing = [n for n in layout.classes or EMOTIONS if n not in labels] if layout.emotions else []
+    expected = layout.classes or (EMOTIONS if layout.emotions else ())
+    warn_about_missing(expected, {place.label for place, _, _ in wanted}, source, report)
+
+
+def warn_about_missing(expected, found, source, report):
+    """Warn of classes without images."""
+    missing = [name for name in expected if name not in found]
     if missing:
         report.warn(
             f"no images of {', '.join(missing)} in {source.name!r}; labels are names, so no "
