@@ -263,3 +263,10 @@ def test_every_set_tells_its_emotions_its_source_and_its_terms(name):
 def test_a_set_of_ones_own_that_cannot_work_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         LabelSet(title="our photos", source="our lab", licence="none", **options)
+
+
+def test_a_table_of_ones_own_set_is_read_in_any_case(tmp_path):
+    own = LabelSet(title="own", codes={}, source="-", licence="-", table_codes={"joy": "happy"})
+    path = tmp_path / "own.csv"
+    path.write_text(f"emotion,pixels\nJoy,{' '.join(['7'] * 2304)}")
+    assert load_image_folder(path, labels=own).target.tolist() == ["happy"]

@@ -83,7 +83,7 @@ class _Rows:
 
     def __init__(self, name, columns, options, codes):
         self._name, self._columns, self._options = name, columns, options
-        self._parse = parse_emotion if codes is None else codes.get
+        self._parse = parse_emotion if codes is None else lambda text: codes.get(text.casefold())
         self._emotions = EMOTIONS if codes is None else tuple(codes.values())
         # FER2013 is loaded as its training split; other sets have none.
         self._untold = "train" if codes is None else NO_SPLIT
