@@ -427,3 +427,29 @@ def test_wrong_use_of_files_is_an_error(recognizer, paths, options, error, messa
 def test_a_folder_without_photos_is_an_error(recognizer, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"No photo in.*\.jpg"):
         recognizer.recognize_files(tmp_path)
+
+
+def test_hidden_files_and_folders_named_like_photos_are_left_out(recognizer, tmp_path):
+    for name in ("b.JPG", "sub/a.png", "._b.jpg", ".trash/c.png", "folder.jpg/d.bmp"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(TWO_FACES).save(tmp_path / name)
+    (tmp_path / "._b.jpg").write_bytes(b"what macOS leaves on other file systems")
+    names = [result.source for result in recognizer.recognize_files(tmp_path)]
+    assert names == [
+        os.fspath(tmp_path / name) for name in ("b.JPG", "folder.jpg/d.bmp", "sub/a.png")
+    ]
+
+
+def test_a_folder_that_cannot_be_listed_is_not_left_out(recognizer, tmp_path, monkeypatch):
+    locked, scandir = tmp_path / "locked", os.scandir
+    locked.mkdir()
+    Image.fromarray(TWO_FACES).save(tmp_path / "a.png")
+
+    def refuse(path):
+        if os.fspath(path) == os.fspath(locked):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(PermissionError, match="locked"):
+        recognizer.recognize_files(tmp_path)

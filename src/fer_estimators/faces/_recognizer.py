@@ -173,7 +173,8 @@ class EmotionRecognizer:
         Parameters
         ----------
         paths : iterable of path-like, or the path of a folder
-            JPEG, PNG and BMP files. For a folder, all such files in it and its subfolders, sorted.
+            JPEG, PNG and BMP files. For a folder, all such files in it and its subfolders, sorted,
+            without hidden ones (whose names begin with a dot).
         on_error : {"raise", "skip"}, default="raise"
             What to do if a file cannot be read, or if the detector returns something impossible.
             "skip" warns once, at the end, and lists the files in `skipped` of the result.
@@ -188,6 +189,8 @@ class EmotionRecognizer:
         ------
         ImageReadError, FileNotFoundError
             If a file cannot be read and `on_error` is "raise".
+        OSError
+            If a folder cannot be listed: its photos would be missing.
         ValueError
             If `on_error` is neither of the two.
         TypeError
@@ -359,13 +362,25 @@ def list_photos(folder: str | os.PathLike[str]) -> list[Path]:
             f"paths={os.fspath(folder)!r} is not a folder, but a list of files or a folder is "
             "expected. Pass a single file to `recognize`, or [path]."
         )
-    found = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in EXTENSIONS)
+    found = []
+    for parent, folders, names in os.walk(folder, onerror=_raise):
+        # Hidden: ._photo.jpg, which macOS leaves on sticks, is not an image.
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(parent, name) for name in names if _is_photo_name(name)]
     if not found:
         raise FileNotFoundError(
             f"No photo in {os.fspath(folder)!r}; files that end in {', '.join(EXTENSIONS)} are "
             "looked for, in its folders too."
         )
-    return found
+    return sorted(found)
+
+
+def _is_photo_name(name):
+    return not name.startswith(".") and name.lower().endswith(tuple(EXTENSIONS))
+
+
+def _raise(error):
+    raise error
 
 
 def _check_seconds(**values):
