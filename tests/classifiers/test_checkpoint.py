@@ -22,7 +22,7 @@ from fer_estimators import CNNClassifier, load, save
 from fer_estimators._files import weights
 from fer_estimators._files.writing import written_whole
 from fer_estimators.architectures import build_tiny
-from fer_estimators.classifiers._callbacks import DetectDivergence, Diverged
+from fer_estimators.classifiers._callbacks import DetectDivergence, Diverged, KeepBestWeights
 from fer_estimators.exceptions import CheckpointError, TrainingDivergedError
 
 KILL_TRAINING = Path(__file__).parents[1] / "fuzz" / "kill_training.py"
@@ -489,21 +489,18 @@ def test_a_subclass_with_fewer_parameters_trains_and_resumes(faces, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_is_found_though_the_weights_are():
-    guard = DetectDivergence(network := build_tiny((16, 16, 1), 7))
+    network = build_tiny((16, 16, 1), 7)
+    network.compile("sgd", "categorical_crossentropy")
+    guard = DetectDivergence()
     guard.on_epoch_begin(0)
     guard.set_model(network)
-    network.compile("sgd", "categorical_crossentropy")
     with pytest.raises(Diverged):
         guard.on_train_batch_end(0, {"loss": np.nan})
-    guard.on_epoch_end(0, {"loss": 1.0})
+    KeepBestWeights(network, None).on_epoch_end(0, {"learning_rate": 1.0})
 
 
 def test_weights_that_are_not_finite_are_found_though_the_loss_is():
-    guard = DetectDivergence(network := build_tiny((16, 16, 1), 7))
-    guard.on_epoch_begin(0)
-    guard.set_model(network)
-    network.compile("sgd", "categorical_crossentropy")
-    ruin(network)
-    guard.on_train_batch_end(0, {"loss": 1.0})
+    ruin(network := build_tiny((16, 16, 1), 7))
+    DetectDivergence().on_train_batch_end(0, {"loss": 1.0})
     with pytest.raises(Diverged):
-        guard.on_epoch_end(0, {"loss": 1.0})
+        KeepBestWeights(network, None).on_epoch_end(0, {"learning_rate": 1.0})

@@ -33,17 +33,7 @@ class LogLearningRate(keras.callbacks.Callback):
 
 
 class DetectDivergence(keras.callbacks.Callback):
-    """Raise `Diverged` after the first batch whose loss is not finite, or that ruins the weights.
-
-    Parameters
-    ----------
-    network : keras.Model
-        The network that is trained.
-    """
-
-    def __init__(self, network):
-        super().__init__()
-        self._network = network
+    """Raise `Diverged` after the first batch whose loss is not finite."""
 
     def on_epoch_begin(self, epoch, logs=None):
         """Remember the epoch, for the error."""
@@ -52,15 +42,7 @@ class DetectDivergence(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         """Check the mean loss of this epoch so far, which stays NaN once it is NaN."""
         if not np.isfinite(float(logs["loss"])):
-            self._stop()
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Check the weights, which the last batch may have ruined."""
-        if not all(np.isfinite(values).all() for values in self._network.get_weights()):
-            self._stop()
-
-    def _stop(self):
-        raise Diverged(self._epoch + 1, float(self.model.optimizer.learning_rate))
+            raise Diverged(self._epoch + 1, float(self.model.optimizer.learning_rate))
 
 
 class KeepBestWeights(keras.callbacks.Callback):
@@ -118,7 +100,16 @@ class KeepBestWeights(keras.callbacks.Callback):
             self._network.set_weights(self.best_weights)
 
     def on_epoch_end(self, epoch, logs=None):
-        """Keep the weights if this epoch is the best so far."""
+        """Keep the weights if this epoch is the best so far.
+
+        Raises
+        ------
+        Diverged
+            If the last batch, whose loss was still finite, ruined the weights.
+        """
+        weights = self._network.get_weights()
+        if not all(np.isfinite(values).all() for values in weights):
+            raise Diverged(epoch + 1, logs["learning_rate"])
         if self.patience is None:
             score = [float(epoch)]
         else:
@@ -128,7 +119,7 @@ class KeepBestWeights(keras.callbacks.Callback):
         if self.best_score is None or score > self.best_score:
             self.best_score = score
             self.best_epoch = epoch + 1
-            self.keep()
+            self.best_weights = weights
             self.waited = 0
             return
         if not warming_up:

@@ -53,6 +53,20 @@ class _BatchClassifier(KerasClassifier):
         # The identity: labels travel inside the batches.
         return self.feature_encoder
 
+    def _fit_keras_model(
+        self, X, y, sample_weight, warm_start, epochs, initial_epoch, validation_data
+    ):
+        # scikeras makes a metric of Keras for each column of the history, to spell its name.
+        self.model_.fit(
+            X,
+            validation_data=validation_data,
+            callbacks=self._fit_callbacks,
+            epochs=initial_epoch + epochs,
+            initial_epoch=initial_epoch,
+            verbose=self.verbose,
+            shuffle=False,
+        )
+
 
 def train(model, data, *, validation_data, callbacks, epochs, initial_epoch, verbose):
     """Train a compiled model for one phase.
@@ -72,7 +86,7 @@ def train(model, data, *, validation_data, callbacks, epochs, initial_epoch, ver
     if verbose == 1 and not _is_terminal(sys.stdout):
         # A bar is moved by backspaces, which stay in notebooks and files.
         verbose = 2
-    wrapper = _BatchClassifier(model=model, callbacks=callbacks, verbose=verbose, shuffle=False)
+    wrapper = _BatchClassifier(model=model, callbacks=callbacks, verbose=verbose)
     wrapper.fit(
         data,
         None,

@@ -125,7 +125,7 @@ class Trainer:
             on_epoch_begin=lambda epoch, logs: batches.set_epoch(epoch)
         )
         # The user's callbacks see what the library's callbacks logged.
-        guards = [shuffle, LogLearningRate(), DetectDivergence(self.network), best]
+        guards = [shuffle, LogLearningRate(), DetectDivergence(), best]
         watching = [*guards, *rule.callbacks, progress, interruption]
         make_feed = get_backend().make_feed
         data = make_feed(batches), None if validation is None else make_feed(validation)
