@@ -80,12 +80,13 @@ plt.show()
 # Use it on photos
 # ----------------
 # An exported classifier can take the place of the network in an
-# :class:`~fer_estimators.faces.EmotionRecognizer`.
+# :class:`~fer_estimators.faces.EmotionRecognizer`. The face is large, so the detector need not look
+# for small ones.
 from skimage.data import astronaut
 
-from fer_estimators import EmotionRecognizer
+from fer_estimators import EmotionRecognizer, FaceDetector
 
-EmotionRecognizer(clf).recognize(astronaut()[:320, 60:380])
+EmotionRecognizer(clf, FaceDetector(min_face=0.25)).recognize(astronaut()[:320, 60:380])
 
 # %%
 # **What was learned.** With weights of eight bits, the file is about a quarter as large, and the
