@@ -98,6 +98,12 @@ def test_the_largest_face_is_taken(photo):
     np.testing.assert_array_equal(several.transform([photo]), one.transform([photo]))
 
 
+def test_a_file_that_is_nearly_black_is_a_photo(photo, tmp_path):
+    Image.fromarray(photo // 128).save(tmp_path / "night.png")
+    (crop,) = FaceCropper(32, detector=middle).transform([tmp_path / "night.png"])
+    assert crop.max() == 1
+
+
 def test_photos_without_a_face_are_named(photo):
     cropper = FaceCropper(detector=lambda photo: [])
     with pytest.raises(ValueError, match=r"in 2 of 2 photos: X\[0\]; X\[1\]"):

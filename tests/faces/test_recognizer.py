@@ -170,6 +170,13 @@ def test_photos_of_any_size_are_searched(recognizer, size):
     assert len(recognizer.recognize(np.full(size, 128, dtype=np.uint8))) == 0
 
 
+def test_a_file_that_is_nearly_black_shows_no_face(recognizer, tmp_path):
+    path = tmp_path / "night.png"
+    Image.fromarray(TWO_FACES // 128).save(path)
+    assert len(recognizer.recognize(path)) == 0
+    assert len(recognizer.recognize_files([path])[0]) == 0
+
+
 def test_not_sure_comes_through(classifier):
     X = np.repeat(np.linspace(0, 255, 60)[:, None], 64, axis=1)
     y = classifier.predict(X)

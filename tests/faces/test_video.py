@@ -23,9 +23,9 @@ def moving(n_frames, size=(90, 120)):
         yield draw(*squares[: 2 if number < n_frames / 2 else 1], size=size)
 
 
-def write_video(path, frames, *, times=None, rate=10, **options):
+def write_video(path, frames, *, times=None, rate=10, codec="mpeg4", **options):
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=rate)
+        stream = container.add_stream(codec, rate=rate)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, 1000)
@@ -320,6 +320,23 @@ def test_frames_read_into_one_array_are_kept_apart(recognizer, kind):
     results = list(recognizer.recognize_video(frames(), fps=10))
     for result, frame in zip(results, moving(3), strict=True):
         np.testing.assert_array_equal(result.photo, frame)
+
+
+def test_a_video_that_fades_to_black_is_read_to_its_end(classifier, tmp_path):
+    """Of a frame alone, 0 and 1 would look like a scale of 0..1 that was cut off."""
+    frames = [draw((10, 10, 30, DARK)) // shade for shade in (1, 8, 128, 200, 128, 8, 1)]
+    path = write_video(tmp_path / "fade.mkv", frames, codec="ffv1", pix_fmt="bgr0")
+    recognizer = EmotionRecognizer(classifier, image_shape=(8, 8))
+    assert [result.photo.max() for result in recognizer.recognize_video(path)][2:5] == [1, 0, 1]
+    assert len(list(recognizer.recognize_video(frames, fps=10))) == len(frames)
+
+
+def test_frames_that_begin_nearly_black_are_announced(recognizer):
+    frames = [draw((10, 10, 30, DARK)) // shade for shade in (200, 128, 128, 1, 128)]
+    with pytest.warns(UserWarning, match=r"Frame 1 has no value above 1.*divided by 255") as caught:
+        results = list(recognizer.recognize_video(frames, fps=10))
+    assert len(results) == len(frames)
+    assert len(caught) == 1
 
 
 def test_milliseconds_are_asked_about(recognizer):

@@ -18,7 +18,7 @@ from fer_estimators.exceptions import ImageReadError
 from fer_estimators.faces._crops import crop_faces, frame
 from fer_estimators.faces._face import Face
 from fer_estimators.faces._other_detectors import Detector, as_detector
-from fer_estimators.faces._photo import Photo, read_photo
+from fer_estimators.faces._photo import Photo, ReadPixels, read_photo
 from fer_estimators.images import height_and_width
 
 
@@ -136,7 +136,7 @@ class FaceCropper(ImageTransformer):
         detector, missing, faults = as_detector(self.detector), [], []
         for row, photo in enumerate(photos):
             try:
-                pixels = read_photo(self._locate(photo))
+                pixels = read_photo(self._locate(photo)).view(ReadPixels)
             except OSError as error:
                 faults.append(error)
                 continue

@@ -70,24 +70,47 @@ def read_photo(photo: Photo) -> NDArray[np.uint8]:
     >>> read_photo(np.zeros((4, 6), dtype=np.uint8)).shape
     (4, 6, 3)
     """
+    return _read(photo)
+
+
+class ReadPixels(np.ndarray):
+    """Pixels that :func:`read_photo` returned, and that it returns again without a check.
+
+    A frame that fades to black would otherwise look like one on another scale.
+    """
+
+
+def read_own_photo(photo: Photo, *, may_be_black: bool = False) -> NDArray[np.uint8]:
+    """Return what :func:`read_photo` does, without sharing memory that the caller may change.
+
+    Cameras are often read into one array again and again.
+
+    Parameters
+    ----------
+    photo : array-like, PIL image, str, path-like or bytes
+    may_be_black : bool, default=False
+        Whether to take a uint8 array that holds 0 and 1 alone.
+
+    Returns
+    -------
+    ndarray of shape (height, width, 3), dtype uint8
+    """
+    pixels = _read(photo, may_be_black)
+    # Tensors of other libraries share their memory with the arrays that are made of them.
+    is_shared = hasattr(photo, "__array__") and np.may_share_memory(pixels, np.asarray(photo))
+    return pixels.copy() if is_shared else pixels
+
+
+def _read(photo, may_be_black=False):
+    if isinstance(photo, ReadPixels):
+        return photo.view(np.ndarray)
     if isinstance(photo, (str, os.PathLike)):
         return _read_file(photo)
     if isinstance(photo, (bytes, bytearray, memoryview)):
         return _decode(bytes(photo), "the photo's bytes")
     if hasattr(photo, "getexif"):
         return _read_pil_image(photo)
-    return _read_array(photo)
-
-
-def read_own_photo(photo: Photo) -> NDArray[np.uint8]:
-    """Return what :func:`read_photo` does, without sharing memory that the caller may change.
-
-    Cameras are often read into one array again and again.
-    """
-    pixels = read_photo(photo)
-    # Tensors of other libraries share their memory with the arrays that are made of them.
-    is_shared = hasattr(photo, "__array__") and np.may_share_memory(pixels, np.asarray(photo))
-    return pixels.copy() if is_shared else pixels
+    return _read_array(photo, may_be_black)
 
 
 def _read_file(path):
@@ -129,7 +152,7 @@ def _read_pil_image(image):
         raise ImageReadError(f"The PIL image cannot be read: {error}") from error
 
 
-def _read_array(photo):
+def _read_array(photo, may_be_black):
     pixels = np.asanyarray(photo)
     if np.ma.is_masked(pixels):
         raise ValueError(
@@ -148,7 +171,9 @@ def _read_array(photo):
         )
     if not pixels.size:
         raise ValueError(f"photo has shape {pixels.shape}: it has no pixels.")
-    pixels = _to_uint8(pixels).reshape(*pixels.shape[:2], -1)
+    if pixels.dtype != np.uint8 or not may_be_black:
+        pixels = _to_uint8(pixels)
+    pixels = pixels.reshape(*pixels.shape[:2], -1)
     if pixels.shape[-1] == 4:
         return _without_alpha(pixels)
     return np.broadcast_to(pixels, (*pixels.shape[:2], 3)) if pixels.shape[-1] == 1 else pixels

@@ -20,7 +20,7 @@ from fer_estimators.faces._crops import crop_faces
 from fer_estimators.faces._detector import FaceDetector
 from fer_estimators.faces._face import Face
 from fer_estimators.faces._other_detectors import Detector, as_detector
-from fer_estimators.faces._photo import Photo, read_own_photo, read_photo
+from fer_estimators.faces._photo import Photo, ReadPixels, read_own_photo, read_photo
 from fer_estimators.faces._progress import show_progress
 from fer_estimators.faces._results import Recognition, Recognitions, RecognizedFace
 
@@ -144,7 +144,7 @@ class EmotionRecognizer:
             If `strict` and no face is found.
         """
         pixels = read_own_photo(photo)
-        faces = self._detector.detect(pixels)
+        faces = self._detector.detect(pixels.view(ReadPixels))
         name = _name_of(photo)
         if strict and not faces:
             from fer_estimators.exceptions import NoFaceError
@@ -296,7 +296,8 @@ class EmotionRecognizer:
 
     def _crop(self, pixels, faces):
         height, width, channels = self.image_shape_
-        return crop_faces(pixels, faces, image_size=(height, width), color=channels == 3)
+        size, color = (height, width), channels == 3
+        return crop_faces(pixels.view(ReadPixels), faces, image_size=size, color=color)
 
     def _find_in_file(self, path):
         if not isinstance(path, (str, os.PathLike)):
@@ -306,7 +307,7 @@ class EmotionRecognizer:
             )
         pixels = read_photo(path)
         try:
-            faces = self._detector.detect(pixels)
+            faces = self._detector.detect(pixels.view(ReadPixels))
         except ValueError as error:
             raise ValueError(f"{os.fspath(path)!r}: {error}") from error
         return faces, self._crop(pixels, faces), os.fspath(path)

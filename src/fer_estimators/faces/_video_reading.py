@@ -101,7 +101,7 @@ class FrameStream:
 
     def __iter__(self) -> Iterator[TimedFrame]:
         """Yield seconds and pixels."""
-        before, is_slow = -np.inf, False
+        before, is_slow, is_scale_known = -np.inf, False, False
         for number, frame in enumerate(self._frames):
             time, pixels = self._split(frame, number)
             if not before <= time < np.inf:
@@ -118,9 +118,13 @@ class FrameStream:
                 )
             before = time
             try:
-                yield time, read_own_photo(pixels)
+                pixels = read_own_photo(pixels, may_be_black=True)
             except (TypeError, ValueError) as error:
                 raise type(error)(f"Frame {number}: {error}") from error
+            if not is_scale_known and pixels.any():
+                is_scale_known = True
+                _warn_of_darkness(pixels, number)
+            yield time, pixels
 
     def _split(self, frame, number):
         if isinstance(frame, tuple) and len(frame) == 2 and isinstance(frame[0], (bool, np.bool_)):
@@ -141,6 +145,14 @@ class FrameStream:
         """Close a generator."""
         if hasattr(self._frames, "close"):
             self._frames.close()
+
+
+def _warn_of_darkness(pixels, number):
+    if pixels.max() == 1:
+        warn(
+            f"Frame {number} has no value above 1: it is nearly black, or was divided by 255 and "
+            "cut off. Pass pixels in 0..255."
+        )
 
 
 class StoredVideo:

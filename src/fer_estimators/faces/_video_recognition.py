@@ -11,6 +11,7 @@ from fer_estimators._frame import make_frame
 from fer_estimators._messages import warn
 from fer_estimators.faces._following import FaceFinder
 from fer_estimators.faces._other_detectors import Detector
+from fer_estimators.faces._photo import ReadPixels
 from fer_estimators.faces._progress import show_progress
 from fer_estimators.faces._results import Recognition
 from fer_estimators.faces._tracking import Tracker
@@ -161,7 +162,7 @@ class VideoRecognition(Iterator[Recognition]):
 
 
 def _recognize_next(recognize, finder, tracker, number, time, pixels):
-    faces = finder.find(pixels, time)
+    faces = finder.find(pixels.view(ReadPixels), time)
     return recognize(pixels, faces, tracker, time=time, frame_number=number)
 
 
