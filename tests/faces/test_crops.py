@@ -135,6 +135,13 @@ def test_an_array_that_is_not_a_photo_is_named(photo):
         FaceCropper(detector=middle).transform([photo, photo / 255])
 
 
+def test_a_photo_in_which_the_detector_fails_is_named(photo, tmp_path):
+    Image.fromarray(photo[:20]).save(tmp_path / "low.png")
+    cropper = FaceCropper(detector=lambda photo: [(10, 30, 40, 40)])
+    with pytest.raises(ValueError, match=r"low\.png: detector.*lies outside the photo"):
+        cropper.transform([photo, tmp_path / "low.png"])
+
+
 def test_cropper_comes_before_any_classifier(photo):
     from sklearn.dummy import DummyClassifier
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import contextmanager
 from numbers import Integral
 from typing import Literal, Self
 
@@ -125,7 +126,8 @@ class FaceCropper(ImageTransformer):
             If files do not exist, or cannot be read; names them.
         ValueError
             If no face is found in a photo and `on_missing` is "raise"; names the photos. If an
-            array does not hold a photo; see :func:`read_photo`.
+            array does not hold a photo (see :func:`read_photo`), or the detector returns an
+            impossible box.
         TypeError
             If a photo is of another kind.
         """
@@ -135,14 +137,13 @@ class FaceCropper(ImageTransformer):
         crops = np.empty((len(photos), *size, *([3] if self.color else [])), dtype=np.uint8)
         detector, missing, faults = as_detector(self.detector), [], []
         for row, photo in enumerate(photos):
-            try:
-                pixels = read_photo(self._locate(photo)).view(ReadPixels)
-            except OSError as error:
-                faults.append(error)
-                continue
-            except (TypeError, ValueError) as error:
-                raise type(error)(f"{_name(photo, row)}: {error}") from error
-            face = _largest(detector.detect(pixels))
+            with _named(photo, row):
+                try:
+                    pixels = read_photo(self._locate(photo)).view(ReadPixels)
+                except OSError as error:
+                    faults.append(error)
+                    continue
+                face = _largest(detector.detect(pixels))
             if face is None:
                 missing.append(_name(photo, row))
                 face = _middle(pixels)
@@ -214,6 +215,16 @@ def _middle(pixels):
 
 def _name(photo, row):
     return os.fspath(photo) if isinstance(photo, (str, os.PathLike)) else f"X[{row}]"
+
+
+@contextmanager
+def _named(photo, row):
+    """Begin errors about a photo with its name."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{_name(photo, row)}: {error}") from error
 
 
 def _refuse_faults(faults, n_photos):
