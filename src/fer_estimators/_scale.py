@@ -14,7 +14,7 @@ from fer_estimators._parts import row_slices
 
 MAX_PIXEL = 255
 
-# Rows of fewer values (8 x 8 pixels) are tables rather than photographs: any numbers may stand in
+# Rows of fewer values (8 x 8 pixels) are tables rather than photographs: any numbers may be in
 # them, so that scikit-learn's tools can be tried on small tables.
 SMALLEST_IMAGE = 64
 

@@ -30,7 +30,7 @@ def test_groups_redundancy_and_leaks(images):
     assert np.flatnonzero(duplicates.redundant).tolist() == [3, 6, 7]
     assert duplicates.across_splits == {("train", "test"): 2}
     assert duplicates.conflicting == []
-    assert "2 images of 'test' also stand in 'train'" in str(duplicates)
+    assert "2 images of 'test' are also in 'train'" in str(duplicates)
     assert repr(duplicates) == "Duplicates(n_images=8, n_duplicated=5)"
 
 

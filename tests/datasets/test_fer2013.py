@@ -332,7 +332,7 @@ def test_two_folders_of_one_emotion_are_merged_with_a_warning(fer_folder, fakes)
 def test_images_shared_by_splits_that_are_loaded_together_warn(fer_folder):
     image = (fer_folder / "train/happy/Training_0.jpg").read_bytes()
     (fer_folder / "test/happy/PrivateTest_0.jpg").write_bytes(image)
-    with pytest.warns(UserWarning, match="1 images of split 'test' also stand in 'train'"):
+    with pytest.warns(UserWarning, match="1 images of split 'test' are also in 'train'"):
         load_fer2013(fer_folder, split="all")
 
 

@@ -49,7 +49,7 @@ class Duplicates:
     >>> images = np.zeros((3, 8, 8), dtype=np.uint8)
     >>> images[1] = 255
     >>> print(find_duplicates(images, target=["sad", "happy", "fear"]))
-    2 of 3 images have an equal (1 groups, 1 images redundant)
+    2 of 3 images have an identical copy (1 groups, 1 images redundant)
     1 groups have conflicting labels
     """
 
@@ -112,13 +112,13 @@ class Duplicates:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.n_duplicated:,} of {self.n_images:,} images have an equal "
+            f"{self.n_duplicated:,} of {self.n_images:,} images have an identical copy "
             f"({len(self.groups):,} groups, {self.n_redundant:,} images redundant)"
         ]
         if self._target is not None:
             lines.append(f"{len(self.conflicting):,} groups have conflicting labels")
         lines += [
-            f"{count:,} images of {second!r} also stand in {first!r}"
+            f"{count:,} images of {second!r} are also in {first!r}"
             for (first, second), count in self.across_splits.items()
         ]
         return "\n".join(lines)

@@ -220,7 +220,7 @@ def _warn_about_duplicates(loaded):
     duplicates = find_duplicates(loaded.images, target=loaded.target, split=loaded.split)
     for (first, second), count in duplicates.across_splits.items():
         loaded.report.warn(
-            f"{count:,} images of split {second!r} also stand in {first!r}, pixel for pixel, "
+            f"{count:,} images of split {second!r} are also in {first!r}, pixel for pixel, "
             "which inflates scores; see find_duplicates"
         )
     if duplicates.conflicting:

@@ -79,7 +79,7 @@ def of_one_kind(array, name):
 
 
 def _comparable_kind(value):
-    # True equals 1, so that both may stand in one array.
+    # True equals 1, so that one array may hold both.
     kind = kind_of(value)
     return "numbers" if kind == "truth values" else kind
 

@@ -101,7 +101,7 @@ def check(content: bytes, name: str) -> Facts | None:
             check_digest(facts, content, name)
     except ModelFileError:
         raise
-    # A flatbuffer is read by offsets that stand in it: damaged ones lead anywhere.
+    # The offsets by which a flatbuffer is read are part of it: damaged ones lead anywhere.
     except (struct.error, IndexError, ValueError, TypeError, AttributeError) as error:
         raise damaged(name, f"it is not a complete LiteRT file ({error!r:.100})") from error
     return facts
