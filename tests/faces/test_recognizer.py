@@ -416,6 +416,13 @@ def test_a_progress_bar_in_a_notebook_asks_for_no_package(recognizer, folder, ca
     assert "100%" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["classifier", "detector"])
+def test_what_is_in_use_can_be_seen_but_not_replaced(recognizer, name):
+    assert hasattr(getattr(recognizer, name), "predict" if name == "classifier" else "detect")
+    with pytest.raises(AttributeError, match=name):
+        setattr(recognizer, name, None)
+
+
 @pytest.mark.parametrize(
     ("paths", "options", "error", "message"),
     [

@@ -55,6 +55,10 @@ class EmotionRecognizer:
 
     Attributes
     ----------
+    classifier : fitted classifier
+        In use. Read-only, as is `detector`: to use another one, make another recognizer.
+    detector : object with a method `detect`
+        In use.
     classes_ : ndarray of shape (n_classes,)
         Labels of the classifier.
     image_shape_ : tuple of (int, int, int)
@@ -102,16 +106,26 @@ class EmotionRecognizer:
         *,
         image_shape: tuple[int, ...] | None = None,
     ):
-        self.classifier = classifier
-        self.detector = detector
-        self.image_shape = image_shape
         self._classifier = CropClassifier(classifier, image_shape)
         self._detector = as_detector(detector)
+        self._is_detector_given = detector is not None
+
+    # Without setters: what is in use was checked, and tried on a crop.
+
+    @property
+    def classifier(self) -> EmotionClassifier:
+        """The classifier in use."""
+        return self._classifier.classifier
+
+    @property
+    def detector(self) -> Detector:
+        """The detector in use, with a method `detect`."""
+        return self._detector
 
     @property
     def classes_(self) -> NDArray[Any]:
         """Labels of the classifier, ndarray of shape (n_classes,)."""
-        return np.asarray(self._classifier.classifier.classes_)
+        return np.asarray(self.classifier.classes_)
 
     @property
     def image_shape_(self) -> tuple[int, int, int]:
@@ -119,7 +133,7 @@ class EmotionRecognizer:
         return self._classifier.image_shape
 
     def __repr__(self) -> str:
-        classifier = type(self._classifier.classifier).__name__
+        classifier = type(self.classifier).__name__
         return f"EmotionRecognizer({classifier}, {self._detector!r})"
 
     def recognize(self, photo: Photo, *, strict: bool = False) -> Recognition:
@@ -280,7 +294,7 @@ class EmotionRecognizer:
         _check_seconds(smoothing=smoothing, search_every=search_every)
         is_camera = isinstance(source, Integral) and not isinstance(source, bool)
         detector = self._detector
-        if is_camera and self.detector is None:
+        if is_camera and not self._is_detector_given:
             detector = FaceDetector(min_face=_CAMERA_MIN_FACE)
         return VideoRecognition(
             self._recognize_frame,
