@@ -22,7 +22,7 @@ from sklearn.svm import SVC
 
 from fer_estimators import AbstainingClassifier, ResumableClassifier
 from fer_estimators.exceptions import BadImageWarning, ImageReadError, NoFaceError
-from fer_estimators.faces import EmotionRecognizer, Face
+from fer_estimators.faces import EmotionRecognizer, Face, Recognition
 
 from .conftest import BRIGHT, DARK, draw, find_squares
 
@@ -291,6 +291,14 @@ def test_drawing_leaves_the_photo_as_it_was(recognizer):
     assert annotated.shape == photo.shape
     assert (annotated != photo).any()
     np.testing.assert_array_equal(photo, TWO_FACES)
+
+
+@pytest.mark.parametrize(
+    ("size", "drawn"), [((60, 120), (480, 960)), ((2, 2048), (4, 4096)), ((2, 5000), (2, 5000))]
+)
+def test_small_photos_are_enlarged_within_limits(size, drawn):
+    result = Recognition((), ("happy", "sad"), photo=draw(size=size))
+    assert result.annotated(min_side=480).shape == (*drawn, 3)
 
 
 @pytest.fixture

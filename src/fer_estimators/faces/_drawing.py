@@ -22,6 +22,9 @@ _COLOURS = ("#56B4E9", "#E69F00", "#F0E442", "#CC79A7", "#1DBF92", "#FF8A3D")
 # Shares of the photo's shorter side.
 _FONT, _LINE = 1 / 26, 1 / 220
 
+# To which a photo is enlarged, pixels: a strip of few lines would take gigabytes.
+_LONGEST_SIDE = 4096
+
 
 def annotate(
     photo: NDArray[np.uint8], faces: Sequence[RecognizedFace], *, min_side: int = 0
@@ -35,7 +38,8 @@ def annotate(
     faces : sequence of RecognizedFace
         Their boxes are in pixels of the photo.
     min_side : int, default=0
-        Pixels. A photo whose shorter side is smaller is enlarged.
+        Pixels. A photo whose shorter side is smaller is enlarged, to 4,096 pixels on the longer
+        side at most.
 
     Returns
     -------
@@ -44,7 +48,7 @@ def annotate(
     from PIL import Image, ImageDraw
 
     image = Image.fromarray(np.ascontiguousarray(photo))
-    scale = max(1.0, min_side / min(image.size))
+    scale = max(1.0, min(min_side / min(image.size), _LONGEST_SIDE / max(image.size)))
     if scale > 1:
         size = tuple(round(side * scale) for side in image.size)
         image = image.resize(size, Image.Resampling.BICUBIC)

@@ -216,7 +216,8 @@ class Recognition:
         Parameters
         ----------
         min_side : int, default=0
-            Pixels. A photo whose shorter side is smaller is enlarged to make room for labels.
+            Pixels. A photo whose shorter side is smaller is enlarged to make room for labels, to
+            4,096 pixels on the longer side at most.
 
         Returns
         -------
