@@ -73,7 +73,7 @@ def _block(x, channels, strides, name):
     if strides > 1:
         x = layers.MaxPooling2D(strides, name=f"{name}_pool")(x)
     if added := channels - x.shape[-1]:
-        x = layers.Concatenate(name=f"{name}_widen")([x, keras.ops.zeros_like(x[..., :added])])
+        x = keras.ops.pad(x, [[0, 0]] * 3 + [[0, added]])
     y = layers.Add(name=f"{name}_add")([x, y])
     return layers.ReLU(name=f"{name}_relu")(y)
 
