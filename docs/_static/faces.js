@@ -7,8 +7,9 @@ const RELIABLE = 40, COARSEST = 128, FINEST = 2048, SMALLEST = 0.7, TINY = 8;
 const CANDIDATE_SCORE = 0.3, MIN_SCORE = 0.54, DOUBTFUL = 0.9, CLUTTER = 0.2;
 // Looks from near, size of the square in face sizes and whether it is mirrored, and at which scores.
 const LOOKS = [
-  { views: [[1.5, false], [2, true]], low: 0.4, high: 1 },
-  { views: [[1.5, true], [2, false]], low: 0.5, high: 0.8 },
+  { views: [[2, true]], low: 0.4, high: 1 },
+  { views: [[1.5, false]], low: 0.5, high: 0.8 },
+  { views: [[1.5, true], [2, false]], low: 0.5, high: 0.75 },
 ];
 const NEAR_MIDDLE = 0.4, LEAST_SCORE = 0.1, MULTIPLE = 16;
 const GRIDS = [[8, 2], [16, 6]];
@@ -24,41 +25,53 @@ const expit = (x) => 1 / (1 + Math.exp(-x));
 const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
 const mean = (rows) => rows[0].map((_, i) => rows.reduce((sum, row) => sum + row[i], 0) / rows.length);
 
-/** Resize to RGB with an antialiased bilinear filter. */
-export function resize({ data, width, height }, newWidth, newHeight) {
-  const columns = weights(width, newWidth), rows = weights(height, newHeight);
-  const narrow = new Float32Array(height * newWidth * 3);
-  for (let y = 0, target = 0; y < height; y++)
-    for (let x = 0; x < newWidth; x++, target += 3) {
-      let red = 0, green = 0, blue = 0;
-      let source = (y * width + columns.start[x]) * 4;
-      for (let i = columns.from[x]; i < columns.from[x + 1]; i++, source += 4) {
-        const w = columns.share[i];
-        red += w * data[source];
-        green += w * data[source + 1];
-        blue += w * data[source + 2];
-      }
-      narrow[target] = red;
-      narrow[target + 1] = green;
-      narrow[target + 2] = blue;
+/** Make a picture smaller by averaging whole pixels, the rest of the way with a bilinear filter. */
+export function resize(picture, width, height) {
+  const factors = [picture.width / width, picture.height / height].map((n) => Math.max(1, Math.floor(n)));
+  const near = Math.max(...factors) > 1 ? reduce(picture, [0, 0, picture.width, picture.height], factors) : picture;
+  const columns = weights(picture.width / factors[0], width, near.width);
+  const rows = weights(picture.height / factors[1], height, near.height);
+  const narrow = new Float32Array(near.height * width * 4);
+  for (let y = 0, target = 0; y < near.height; y++)
+    for (let x = 0; x < width; x++, target += 4) {
+      let source = (y * near.width + columns.start[x]) * 4;
+      for (let i = columns.from[x]; i < columns.from[x + 1]; i++, source += 4)
+        for (let c = 0; c < 3; c++) narrow[target + c] += columns.share[i] * near.data[source + c];
     }
-  const line = newWidth * 3, small = new Float32Array(newHeight * line);
-  for (let y = 0; y < newHeight; y++) {
-    const target = small.subarray(y * line, (y + 1) * line);
+  const line = width * 4, data = new Float32Array(height * line);
+  for (let y = 0; y < height; y++) {
+    const target = data.subarray(y * line, (y + 1) * line);
     for (let i = rows.from[y], row = rows.start[y]; i < rows.from[y + 1]; i++, row++)
       for (let x = 0; x < line; x++) target[x] += rows.share[i] * narrow[row * line + x];
     for (let x = 0; x < line; x++) target[x] = Math.round(target[x]);
   }
-  return small;
+  return { data, width, height };
 }
 
-/** Which pixels each new one is made of: from `start` on, with the shares `from[i]` to `from[i + 1]`. */
-function weights(size, newSize) {
+/** Average blocks of pixels of a part of a picture, whose outermost pixels are repeated beyond its edge. */
+function reduce({ data, width, height }, [left, top, right, bottom], [across, down]) {
+  const w = Math.ceil((right - left) / across), h = Math.ceil((bottom - top) / down);
+  const sums = new Float32Array(w * h * 4);
+  for (let y = top; y < bottom; y++) {
+    const line = clamp(y, 0, height - 1) * width, row = Math.floor((y - top) / down) * w;
+    for (let x = left; x < right; x++) {
+      const source = (line + clamp(x, 0, width - 1)) * 4;
+      const target = (row + Math.floor((x - left) / across)) * 4;
+      for (let c = 0; c < 3; c++) sums[target + c] += data[source + c];
+      // In the place of opacity: how many there are.
+      sums[target + 3]++;
+    }
+  }
+  return { data: sums.map((sum, i) => Math.round(sum / sums[i | 3])), width: w, height: h };
+}
+
+/** Which of `count` pixels each of `newSize` is made of: from `start` on, with the shares `from[i]` to `from[i + 1]`. */
+function weights(size, newSize, count) {
   const scale = size / newSize, reach = Math.max(scale, 1), start = [], from = [0], share = [];
   for (let i = 0; i < newSize; i++) {
     const centre = (i + 0.5) * scale;
     start.push(Math.max(0, Math.floor(centre - reach + 0.5)));
-    const end = Math.min(size, Math.floor(centre + reach + 0.5));
+    const end = Math.min(count, Math.floor(centre + reach + 0.5));
     for (let x = start[i]; x < end; x++) share.push(Math.max(0, 1 - Math.abs((x + 0.5 - centre) / reach)));
     const sum = share.slice(from[i]).reduce((a, b) => a + b, 0);
     for (let j = from[i]; j < share.length; j++) share[j] /= sum;
@@ -76,9 +89,13 @@ function toPicture({ centre, angle }, [x, y]) {
   return [x * cosine - y * sine + centre[0], x * sine + y * cosine + centre[1]];
 }
 
-/** Cut a turned square out as RGB; the picture's outermost pixels are repeated beyond its edge. */
-export function cut(picture, { centre, side, angle }, size) {
-  const before = Math.max(1, Math.floor(side / size / 2)), after = Math.max(1, Math.round(side / size / before));
+/**
+ * Cut a turned square out as RGB; the picture's outermost pixels are repeated beyond its edge. If not
+ * `smooth`, some pixels in between may be left out, which takes a fraction of the time.
+ */
+export function cut(picture, { centre, side, angle }, size, smooth = true) {
+  const before = Math.max(1, Math.floor(side / size / (smooth ? 2 : 1)));
+  const after = smooth ? Math.max(1, Math.round(side / size / before)) : 1;
   const [source, corner] = before > 1 ? shrink(picture, centre, side, before) : [picture, [0, 0]];
   const fine = size * after, step = side / fine / before;
   const sine = step * Math.sin(angle), cosine = step * Math.cos(angle);
@@ -94,25 +111,11 @@ export function cut(picture, { centre, side, angle }, size) {
   return turned.map((sum) => Math.round(sum / (after * after)));
 }
 
-/** Average squares of pixels of what lies around a square; return them, and where they begin. */
-function shrink({ data, width, height }, centre, side, factor) {
-  const reach = side / Math.SQRT2 + 2;
-  const [left, top] = centre.map((c) => Math.floor(c - reach));
-  const [right, bottom] = centre.map((c) => Math.ceil(c + reach));
-  const w = Math.ceil((right - left) / factor), h = Math.ceil((bottom - top) / factor);
-  const sums = new Float32Array(w * h * 4);
-  for (let y = top; y < bottom; y++) {
-    const line = clamp(y, 0, height - 1) * width, row = Math.floor((y - top) / factor) * w;
-    for (let x = left; x < right; x++) {
-      const source = (line + clamp(x, 0, width - 1)) * 4;
-      const target = (row + Math.floor((x - left) / factor)) * 4;
-      for (let c = 0; c < 3; c++) sums[target + c] += data[source + c];
-      // In the place of opacity: how many there are.
-      sums[target + 3]++;
-    }
-  }
-  const means = sums.map((sum, i) => Math.round(sum / sums[i | 3]));
-  return [{ data: means, width: w, height: h }, [left, top]];
+/** Make what lies around a square smaller; return it, and where it begins. */
+function shrink(picture, centre, side, factor) {
+  const reach = side / Math.SQRT2 + 2, corner = centre.map((c) => Math.floor(c - reach));
+  const end = centre.map((c) => Math.ceil(c + reach));
+  return [reduce(picture, [...corner, ...end], [factor, factor]), corner];
 }
 
 /** Add a point's colour, between the four pixels around it, to three numbers of `sums`. */
@@ -210,10 +213,8 @@ export class FaceReader {
     const smallest = Math.max(minFace * height, TINY);
     const sides = [Math.min((RELIABLE / smallest) * longest, FINEST)];
     while (sides.at(-1) > 1.25 * COARSEST) sides.push(sides.at(-1) / 2);
-    const found = [];
-    for (const side of sides)
-      found.push(...(await this.search(picture, Math.max(COARSEST, 16 * Math.round(side / 16)), CANDIDATE_SCORE)));
-    const first = merge(found), again = await this.lookAgain(picture, first);
+    const inputs = sides.map((side) => Math.max(COARSEST, 16 * Math.round(side / 16)));
+    const first = await this.search(picture, inputs), again = await this.lookAgain(picture, first);
     return merge(
       lowerByClutter(again, first).filter(
         ({ numbers, score }) => score >= MIN_SCORE && numbers[3] >= SMALLEST * smallest,
@@ -230,7 +231,8 @@ export class FaceReader {
       const [x, y] = from.map((start) => Math.max(0, Math.floor(start)));
       const region = part(picture, x, y, Math.round(from[0] + size), Math.round(from[1] + size));
       if (!region) continue;
-      const near = (await this.search(region, COARSEST, FOLLOWED_SCORE)).map((face) => ({
+      const seen = await this.search(region, [COARSEST]);
+      const near = seen.filter(({ score }) => score >= FOLLOWED_SCORE).map((face) => ({
         score: face.score,
         numbers: face.numbers.map((value, i) => (i === 2 || i === 3 ? value : value + [x, y][i % 2])),
       }));
@@ -241,23 +243,30 @@ export class FaceReader {
     return found.filter((face, i) => found.slice(0, i).every((other) => overlap(face.numbers, other.numbers) < SAME_FACE));
   }
 
-  async search(picture, side, minScore) {
-    const scale = side / Math.max(picture.width, picture.height);
-    const [w, h] = [picture.width, picture.height].map((n) => Math.max(1, Math.round(n * scale)));
-    const small = resize(picture, w, h);
-    const [W, H] = [w, h].map((n) => Math.ceil(n / MULTIPLE) * MULTIPLE);
-    const canvas = new Float32Array(W * H * 3);
-    for (let y = 0; y < h; y++) canvas.set(small.subarray(y * w * 3, (y + 1) * w * 3), y * W * 3);
-    const [seen] = await this.run(canvas, 1, H, W);
-    const back = [picture.width / w, picture.height / h];
-    const candidates = seen.map(({ places, logit: x }) => ({
-      numbers: toNumbers(places.map((v, i) => v * back[i % 2])),
-      score: expit(x),
-    }));
-    return merge(candidates, minScore);
+  /** Find candidates at several sizes, the largest first; each is made from the one before. */
+  async search(picture, sides) {
+    const { width, height } = picture, found = [];
+    let small = picture;
+    for (const side of sides) {
+      const scale = side / Math.max(width, height);
+      const [w, h] = [width, height].map((n) => Math.max(1, Math.round(n * scale)));
+      small = resize(small, w, h);
+      const [W, H] = [w, h].map((n) => Math.ceil(n / MULTIPLE) * MULTIPLE);
+      const canvas = new Float32Array(W * H * 3);
+      for (let y = 0; y < h; y++)
+        for (let x = 0; x < w; x++)
+          for (let c = 0; c < 3; c++) canvas[(y * W + x) * 3 + c] = small.data[(y * w + x) * 4 + c];
+      const [seen] = await this.run(canvas, 1, H, W), back = [width / w, height / h];
+      const candidates = seen.map(({ places, logit: x }) => ({
+        numbers: toNumbers(places.map((v, i) => v * back[i % 2])),
+        score: expit(x),
+      }));
+      found.push(...merge(candidates, CANDIDATE_SCORE));
+    }
+    return merge(found);
   }
 
-  /** Look at each candidate from near, upright by its eyes, as it is and mirrored. */
+  /** Look at each candidate from near, upright by its eyes, and again while it is in doubt. */
   async lookAgain(picture, candidates) {
     const again = [];
     for (const first of candidates) {
@@ -284,7 +293,7 @@ export class FaceReader {
     const squares = views.map(([wider]) => around(numbers, wider));
     const pixels = new Float32Array(views.length * COARSEST * COARSEST * 3);
     views.forEach(([, mirrored], i) => {
-      const crop = cut(picture, squares[i], COARSEST);
+      const crop = cut(picture, squares[i], COARSEST, false);
       pixels.set(mirrored ? mirrorPixels(crop, COARSEST) : crop, i * crop.length);
     });
     const looks = await this.run(pixels, views.length, COARSEST, COARSEST);

@@ -76,10 +76,16 @@ def test_much_that_looks_like_a_face_lowers_the_scores():
     assert among_many[0] > 0.85
 
 
-def test_what_is_in_doubt_is_looked_at_four_times(monkeypatch):
-    views_of = {0: [], 1: [], 2: [], 3: [], 4: []}
+def test_what_is_in_doubt_is_looked_at_up_to_four_times(monkeypatch):
+    views_of = {number: [] for number in range(6)}
     # Of each candidate: the logits of the looks that it gets, None where nothing is seen.
-    logits = {0: [[2.0, 1.0], [0.0, 3.0]], 1: [[-4.0, -4.0]], 2: [[1.0, None]], 3: [[4.0, 4.0]]}
+    logits = {
+        0: [[1.0], [1.0], [0.0, 3.0]],
+        1: [[-4.0]],
+        2: [[1.0], [None]],
+        3: [[4.0]],
+        5: [[1.3], [1.25]],
+    }
 
     def look(pixels, candidates, views):
         seen = []
@@ -91,13 +97,13 @@ def test_what_is_in_doubt_is_looked_at_four_times(monkeypatch):
         return seen
 
     monkeypatch.setattr(_search, "_look", look)
-    candidates = np.zeros((5, 16)) + np.arange(5.0)[:, None]
-    first = expit(np.array([0.0, 1.0, 1.0, 1.0, -0.8]))
+    candidates = np.zeros((6, 16)) + np.arange(6.0)[:, None]
+    first = expit(np.array([0.0, 1.0, 1.0, 1.0, -0.8, 1.2]))
     numbers, scores = _search.look_again(PHOTO, candidates, first)
-    assert [len(views) for views in views_of.values()] == [2, 1, 1, 1, 0]
+    assert [len(views) for views in views_of.values()] == [3, 1, 2, 1, 0, 2]
     assert sorted(sum(views_of[0], ())) == [(1.5, False), (1.5, True), (2.0, False), (2.0, True)]
-    np.testing.assert_allclose(scores, [*expit([1.2, -7 / 3]), 0.0, *expit([3.0, -0.8])])
-    np.testing.assert_allclose(numbers[0], (0 + 2 + 1 + 0 + 3) / 5)
+    np.testing.assert_allclose(scores, [*expit([1.0, -1.5]), 0.0, *expit([2.5, -0.8, 1.25])])
+    np.testing.assert_allclose(numbers[0], (0 + 1 + 1 + 0 + 3) / 5)
 
 
 def test_mirrored_looks_agree_with_the_others(portrait):

@@ -38,9 +38,6 @@ _ENOUGH = 2
 # Pixels that are made smaller at once.
 _STRIP = 2**22
 
-# Lowest score of a candidate for a face.
-_CANDIDATE_SCORE = 0.3
-
 
 class FaceDetector(BaseEstimator):
     """Find faces in photos with BlazeFace.
@@ -67,10 +64,10 @@ class FaceDetector(BaseEstimator):
     with this library. Where ai-edge-litert is installed, it runs on LiteRT and imports no Keras;
     elsewhere it runs on any backend of Keras, with the same results. The photo is searched at
     several sizes, each half the one before, so that each face is between 40 and 80 pixels high in
-    one of them. Each candidate is then examined twice more, close up and turned upright by its
-    eyes, the second time mirrored, and twice again if it is in doubt. Box and landmarks are
-    averages of all results; the score is that of their mean logit, and lower if many other places
-    in the photo look somewhat like a face.
+    one of them. Each candidate is then examined once more, close up and turned upright by its eyes,
+    and up to three times again if it is in doubt: at another size, and mirrored. Box and landmarks
+    are averages of all results; the score is that of their mean logit, and lower if many other
+    places in the photo look somewhat like a face.
 
     There is nothing to fit, and `detect` may be called from several threads.
 
@@ -118,8 +115,7 @@ class FaceDetector(BaseEstimator):
         height, width = pixels.shape[:2]
         sides = self._input_sides(height, width)
         pixels, reduced = _reduce(pixels, _ENOUGH * sides[0])
-        found = [search(pixels, side, _CANDIDATE_SCORE) for side in sides]
-        first = merge_candidates(*map(np.concatenate, zip(*found, strict=True)))
+        first = search(pixels, sides)
         candidates, scores = look_again(pixels, *first)
         scores = lower_by_clutter(scores, first[1])
         large_enough = candidates[:, 3] * reduced >= _SMALLEST * self._smallest_face(height)

@@ -62,7 +62,9 @@ class FaceFinder:
 
 def _detect_near(region):
     """Find faces in a small region with one run of the network."""
-    return to_faces(*search(region, _INPUT_SIDE, _MIN_SCORE))
+    candidates, scores = search(region, [_INPUT_SIDE])
+    is_face = scores >= _MIN_SCORE
+    return to_faces(candidates[is_face], scores[is_face])
 
 
 def find_near(

@@ -7,6 +7,7 @@ points, in pixels of the photo.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -22,14 +23,15 @@ from fer_estimators.faces._square import Square
 # Close up: the side of the network's input in pixels, and how far from the middle, as a share of
 # the box, a face may be to be the one that is looked for.
 _SIDE, _NEAR_MIDDLE = 128, 0.4
-# What is examined, as a multiple of the box, and whether it is mirrored: two views of each
-# candidate of a score in the first range, then two more of those that are in doubt.
+# What is examined, as a multiple of the box, and whether it is mirrored: one view of each candidate
+# of a score in the first range, a second one and then two more of those that are in doubt.
 _LOOKS = (
-    (((1.5, False), (2.0, True)), 0.4, 1.0),
-    (((1.5, True), (2.0, False)), 0.5, 0.8),
+    (((2.0, True),), 0.4, 1.0),
+    (((1.5, False),), 0.5, 0.8),
+    (((1.5, True), (2.0, False)), 0.5, 0.75),
 )
-# Lowest score of a candidate that says anything about where a face is.
-_LEAST_SCORE = 0.1
+# Lowest score of a candidate for a face, and lowest score that says anything about where one is.
+_CANDIDATE_SCORE, _LEAST_SCORE = 0.3, 0.1
 _CANDIDATES_AT_ONCE = 32
 
 # A candidate of a lower score may well be none, and by how much the logits of the others fall with
@@ -37,18 +39,15 @@ _CANDIDATES_AT_ONCE = 32
 _DOUBTFUL, _CLUTTER = 0.9, 0.2
 
 
-def search(
-    pixels: NDArray[np.uint8], side: int, min_score: float
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Find candidates for faces in a photo whose longest side is resized to `side` pixels.
+def search(pixels: NDArray[np.uint8], sides: Sequence[int]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Find candidates for faces in a photo at several sizes.
 
     Parameters
     ----------
     pixels : ndarray of shape (height, width, 3), dtype uint8
-    side : int
-        A multiple of 16.
-    min_score : float
-        0 to 1.
+    sides : sequence of int
+        Longest side of the photo at each size, pixels: multiples of 16, the largest first, as each
+        size is made from the one before.
 
     Returns
     -------
@@ -58,16 +57,18 @@ def search(
     from PIL import Image
 
     height, width = pixels.shape[:2]
-    scale = side / max(height, width)
-    size = [max(1, round(length * scale)) for length in (width, height)]
-    small = Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR, reducing_gap=2)
-    # Black at the right and below, as far as the network needs it.
-    canvas = np.zeros((1, *map(_round_up, size[::-1]), 3), dtype=np.uint8)
-    canvas[0, : size[1], : size[0]] = small
-    (places,), (logits,) = _run(canvas)
-    found = logits >= logit(_LEAST_SCORE)
-    places = places[found] * (np.array([width, height]) / size)
-    return merge_candidates(_to_candidates(places), expit(logits[found]), min_score)
+    image, found = Image.fromarray(pixels), []
+    for side in sides:
+        scale = side / max(height, width)
+        size = [max(1, round(length * scale)) for length in (width, height)]
+        image = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=1)
+        # Black at the right and below, as far as the network needs it.
+        canvas = np.zeros((1, *map(_round_up, size[::-1]), 3), dtype=np.uint8)
+        canvas[0, : size[1], : size[0]] = image
+        ((places, logits),) = _run(canvas)
+        places *= np.array([width, height]) / size
+        found.append(merge_candidates(_to_candidates(places), expit(logits), _CANDIDATE_SCORE))
+    return merge_candidates(*map(np.concatenate, zip(*found, strict=True)))
 
 
 def _round_up(length):
@@ -77,7 +78,7 @@ def _round_up(length):
 def look_again(
     pixels: NDArray[np.uint8], candidates: NDArray[Any], scores: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Examine each candidate close up, turned upright by its eyes, as it is and mirrored.
+    """Examine each candidate close up, turned upright by its eyes, and again while in doubt.
 
     Parameters
     ----------
@@ -139,13 +140,13 @@ def to_faces(candidates: NDArray[Any], scores: NDArray[Any]) -> list[Face]:
 
 def _look(pixels, candidates, views):
     """Return for each candidate what the looks see: a candidate and its logit, or None."""
-    squares = [_around(candidate, wider) for candidate in candidates for wider, _ in views]
-    crops = np.stack([square.cut(pixels, (_SIDE, _SIDE)) for square in squares])
-    wider, mirrored = (np.tile(column, len(candidates)) for column in zip(*views, strict=True))
-    crops[mirrored] = crops[mirrored, :, ::-1]
-    places, logits = _run(crops)
-    places[mirrored] = _mirror(places[mirrored])
-    seen = [_see_middle(*look) for look in zip(squares, wider, places, logits, strict=True)]
+    looks = [(_around(candidate, view[0]), *view) for candidate in candidates for view in views]
+    crops = [
+        square.cut(pixels, (_SIDE, _SIDE), smooth=False)[:, :: -1 if mirrored else 1]
+        for square, _, mirrored in looks
+    ]
+    outputs = _run(np.stack(crops))
+    seen = [_see_middle(*look, *output) for look, output in zip(looks, outputs, strict=True)]
     return [seen[start : start + len(views)] for start in range(0, len(seen), len(views))]
 
 
@@ -159,16 +160,17 @@ def _around(candidate, wider):
 
 
 def _mirror(places):
-    mirrored = places[:, :, [0, 1, *(2 + np.array(MIRRORED))]]
-    mirrored[:, :, 0, 0] = _SIDE - mirrored[:, :, 0, 0]
-    mirrored[:, :, 2:, 0] = _SIDE - mirrored[:, :, 2:, 0]
+    mirrored = places[:, [0, 1, *(2 + np.array(MIRRORED))]]
+    mirrored[:, 0, 0] = _SIDE - mirrored[:, 0, 0]
+    mirrored[:, 2:, 0] = _SIDE - mirrored[:, 2:, 0]
     return mirrored
 
 
-def _see_middle(square, wider, places, logits):
+def _see_middle(square, wider, mirrored, places, logits):
     """Return candidate and logit of the face in the middle of the input, None if there is none."""
+    places = _mirror(places) if mirrored else places
     distance = np.hypot(*(places[:, 0] - _SIDE / 2).T)
-    near = (distance < _NEAR_MIDDLE * _SIDE / wider) & (logits >= logit(_LEAST_SCORE))
+    near = distance < _NEAR_MIDDLE * _SIDE / wider
     if not near.any():
         return None
     merged, scores = merge_candidates(_to_candidates(places[near]), expit(logits[near]))
@@ -177,7 +179,8 @@ def _see_middle(square, wider, places, logits):
 
 
 def _logit(score):
-    return logit(min(score, 1 - 1e-6))
+    score = min(score, 1 - 1e-6)
+    return math.log(score / (1 - score))
 
 
 def _to_photo(square, places):
@@ -210,9 +213,13 @@ _centres = lru_cache(maxsize=64)(anchor_centres)
 
 
 def _run(inputs):
-    """Return centre, size and points (n, n_anchors, 8, 2), pixels, and logits (n, n_anchors)."""
-    outputs = _network(inputs.shape)(inputs).astype(float)
-    places = outputs[..., 1:].reshape(*outputs.shape[:2], 8, 2)
-    shifted = np.delete(np.arange(8), 1)
-    places[:, :, shifted] += _centres(*inputs.shape[1:3])[:, np.newaxis]
-    return places, outputs[..., 0]
+    """Return for each input what may be faces: centre, size and points (n, 8, 2), and logits."""
+    centres, found = _centres(*inputs.shape[1:3]), []
+    for output in _network(inputs.shape)(inputs):
+        likely = output[:, 0] >= logit(_LEAST_SCORE)
+        logits, places = np.split(output[likely].astype(float), [1], axis=1)
+        places = places.reshape(-1, 8, 2)
+        places[:, 0] += centres[likely]
+        places[:, 2:] += centres[likely, np.newaxis]
+        found.append((places, logits[:, 0]))
+    return found
