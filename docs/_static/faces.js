@@ -16,9 +16,8 @@ const GRIDS = [[8, 2], [16, 6]];
 // Which number takes the place of which in a mirrored candidate: the eyes and the ears change sides.
 const MIRRORED_POINTS = [1, 0, 2, 3, 5, 4];
 const CROP_SIDE = 1.18, CROP_BELOW = -0.11;
-// Of a video: around a face, in face sizes; the score at which it is still there; the least overlap
-// at which two boxes are one face; seconds.
-const REGION = 2.2, FOLLOWED_SCORE = 0.5, MOVED = 0.2, SEARCH_EVERY = 0.5, SMOOTHING = 0.3;
+// Of a video: around a face, in face sizes; the least overlap at which two boxes are one face; seconds.
+const REGION = 2.2, MOVED = 0.2, SEARCH_EVERY = 0.5, SMOOTHING = 0.3;
 
 const logit = (p) => Math.log(p / (1 - p));
 const expit = (x) => 1 / (1 + Math.exp(-x));
@@ -222,7 +221,7 @@ export class FaceReader {
     );
   }
 
-  /** Look for each face of an earlier frame around its place, with one run of the detector. */
+  /** Look for each face of an earlier frame around its place, and again where that leaves a doubt. */
   async follow(picture, faces) {
     const found = [];
     for (const { numbers } of faces) {
@@ -231,8 +230,9 @@ export class FaceReader {
       const [x, y] = from.map((start) => Math.max(0, Math.floor(start)));
       const region = part(picture, x, y, Math.round(from[0] + size), Math.round(from[1] + size));
       if (!region) continue;
-      const seen = await this.search(region, [COARSEST]);
-      const near = seen.filter(({ score }) => score >= FOLLOWED_SCORE).map((face) => ({
+      let seen = await this.search(region, [COARSEST]);
+      if (!seen.some(({ score }) => score >= MIN_SCORE)) seen = await this.lookAgain(region, seen);
+      const near = seen.filter(({ score }) => score >= MIN_SCORE).map((face) => ({
         score: face.score,
         numbers: face.numbers.map((value, i) => (i === 2 || i === 3 ? value : value + [x, y][i % 2])),
       }));

@@ -103,6 +103,28 @@ def test_a_lost_face_is_searched_at_once(monkeypatch):
     assert detector.n_searches == 3
 
 
+@pytest.mark.parametrize(
+    ("first", "again", "n_searches"), [(0.8, None, 1), (0.5, 0.8, 1), (0.5, 0.6, 2)]
+)
+def test_a_face_is_followed_at_the_score_that_the_detector_asks_for(
+    monkeypatch, first, again, n_searches
+):
+    candidates = np.array([[30.0, 10, 40, 40, *[20] * 12]])
+
+    def look_again(region, candidates, scores):
+        assert again is not None
+        return candidates, np.array([again])
+
+    following = "fer_estimators.faces._following"
+    monkeypatch.setattr(f"{following}.search", lambda *_: (candidates, np.array([first])))
+    monkeypatch.setattr(f"{following}.look_again", look_again)
+    detector = CountingDetector(min_score=0.7)
+    finder = FaceFinder(detector, search_every=100)
+    for number in range(2):
+        assert len(finder.find(np.zeros((80, 80, 3), np.uint8), number)) == 1
+    assert detector.n_searches == n_searches
+
+
 @pytest.mark.parametrize("left", [-30, 0, 50, 95])
 def test_a_face_found_near_its_last_place_has_its_place_in_the_frame(left):
     frame = np.zeros((100, 120, 3), dtype=np.uint8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,13 @@ from numpy.typing import NDArray
 from fer_estimators.faces._detector import FaceDetector
 from fer_estimators.faces._face import Face
 from fer_estimators.faces._other_detectors import Detector
-from fer_estimators.faces._search import search, to_faces
+from fer_estimators.faces._search import look_again, search, to_faces
 from fer_estimators.faces._tracking import overlaps
 
-# Side of the square that is looked through around a face, in face sizes; side of the network's
-# input to which it is brought, pixels; and the score from which on the face is still there.
+# Side of the square that is looked through around a face, in face sizes, and side of the network's
+# input to which it is brought, pixels.
 _REGION = 2.2
 _INPUT_SIDE = 128
-_MIN_SCORE = 0.5
 
 # Boxes that overlap by more (intersection over union) are one face.
 _SAME_FACE = 0.3
@@ -56,14 +56,17 @@ class FaceFinder:
         return found
 
     def _follow(self, frame):
-        faces = (find_near(frame, face, _detect_near) for face in self._faces)
+        detect = partial(_detect_near, min_score=self.detector.min_score)
+        faces = (find_near(frame, face, detect) for face in self._faces)
         return drop_doubles([face for face in faces if face is not None])
 
 
-def _detect_near(region):
-    """Find faces in a small region with one run of the network."""
+def _detect_near(region, min_score):
+    """Find faces in a small region, with one run of the network unless that leaves a doubt."""
     candidates, scores = search(region, [_INPUT_SIDE])
-    is_face = scores >= _MIN_SCORE
+    if scores.max(initial=0) < min_score:
+        candidates, scores = look_again(region, candidates, scores)
+    is_face = scores >= min_score
     return to_faces(candidates[is_face], scores[is_face])
 
 
