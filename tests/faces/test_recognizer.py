@@ -84,6 +84,15 @@ def test_a_result_goes_through_json(classifier, detector):
     assert json.loads(json.dumps(described)) == described
 
 
+def test_numbers_for_not_sure_go_through_json(classifier):
+    clf = clone(classifier).fit([[0] * 64, [255] * 64], [0, 1])
+    clf = AbstainingClassifier(FrozenEstimator(clf), threshold=1.0, abstain_label=np.int64(7))
+    clf.fit([[0] * 64, [255] * 64], [0, 1])
+    recognizer = EmotionRecognizer(clf, find_squares, image_shape=(8, 8))
+    described = json.loads(json.dumps(recognizer.recognize(TWO_FACES).to_dict()))
+    assert [face["emotion"] for face in described["faces"]] == [7, 7]
+
+
 def test_a_classifier_that_is_fitted_again_is_used_as_it_is_now(classifier):
     clf = AbstainingClassifier(FrozenEstimator(classifier), threshold=0).fit([[0] * 64], ["sad"])
     recognizer = EmotionRecognizer(clf, find_squares, image_shape=(8, 8))

@@ -94,7 +94,8 @@ class CropClassifier:
         decider = _find_decider(self.classifier)
         abstain_label = getattr(decider, "abstain_label_", None)
         if abstain_label is not None and proba[best] < decider.threshold_:
-            return abstain_label
+            # As `classes` are: NumPy's integers cannot be written as JSON.
+            return abstain_label.item() if isinstance(abstain_label, np.generic) else abstain_label
         return self.classes[best]
 
     def _try_on_a_crop(self):
