@@ -192,6 +192,16 @@ def test_ctrl_c_ends_with_the_usual_status(run, photo, recognizer, monkeypatch):
     assert "interrupted" in err
 
 
+def test_a_file_named_like_a_shipped_network_is_not_taken_for_it(tmp_path, monkeypatch, capsys):
+    name = next(iter(PRETRAINED))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_bytes(b"something else")
+    recognizer = _command._make_recognizer(_command._parse(["a.jpg", "--classifier", name]))
+    assert "surprise" in recognizer.classes_
+    written = f"fer-estimators: '{name}' is this library's; write './{name}' for the file\n"
+    assert capsys.readouterr().err == written
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -175,7 +175,10 @@ def _make_recognizer(options) -> EmotionRecognizer:
     from fer_estimators.faces import EmotionRecognizer, FaceDetector
 
     classifier = options.classifier
-    if os.path.exists(classifier):
+    if classifier in PRETRAINED:
+        if os.path.isfile(classifier):
+            _say(f"{classifier!r} is this library's; write './{classifier}' for the file")
+    elif os.path.exists(classifier):
         classifier = _load_classifier(classifier)
     detector = None if options.min_face is None else FaceDetector(min_face=options.min_face)
     return EmotionRecognizer(classifier, detector)
