@@ -225,6 +225,15 @@ def test_a_video_that_its_metadata_turns_is_turned(recognizer, tmp_path):
     assert np.abs(photo.astype(int) - upright).mean() < 5
 
 
+@pytest.mark.parametrize(
+    ("shape", "shown"), [("4:3", (90, 160)), ("1:2", (180, 120)), ("9:1", (90, 120))]
+)
+def test_pixels_that_are_not_square_are_shown_in_their_shape(recognizer, tmp_path, shape, shown):
+    shape = Fraction(*map(int, shape.split(":")))
+    path = write_video(tmp_path / "wide.mkv", list(moving(2)), sample_aspect_ratio=shape)
+    assert next(recognizer.recognize_video(path)).photo.shape == (*shown, 3)
+
+
 def test_a_cut_video_gives_what_is_there_and_a_warning(recognizer, tmp_path):
     path = write_video(tmp_path / "whole.mkv", list(moving(60)))
     data = path.read_bytes()

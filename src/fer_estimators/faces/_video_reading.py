@@ -41,6 +41,9 @@ _GAP_SECONDS, _GAP_FRAMES = 2.0, 10
 # A video that ends before this share of what it announced was cut.
 _WHOLE = 0.95
 
+# Pixels of films and of old cameras are up to twice as wide as high; other shapes are mistakes.
+_WIDEST_PIXEL = 4
+
 
 class FrameSource(Protocol):
     """Frames with their times.
@@ -200,7 +203,7 @@ class StoredVideo:
             before, time = time, clock.read(frame.time)
             if before is not None and time - before > max(_GAP_SECONDS, _GAP_FRAMES / self.rate):
                 gaps.append((before, time))
-            yield time, _upright_pixels(frame)
+            yield time, _upright_pixels(frame, self._stream.sample_aspect_ratio)
         if time is None:
             raise VideoError(f"No frame of {self._name} can be read: it is damaged or empty.")
         self._warn_of_what_is_missing(time, n_damaged, gaps)
@@ -291,8 +294,13 @@ def import_av():
     return av
 
 
-def _upright_pixels(frame):
-    pixels = frame.to_ndarray(format="rgb24")
+def _upright_pixels(frame, pixel_shape):
+    """Return what is shown of a frame whose pixels are stored in another shape than a square."""
+    width, height = frame.width, frame.height
+    if pixel_shape and 1 / _WIDEST_PIXEL <= pixel_shape <= _WIDEST_PIXEL:
+        # The side that has too few pixels is made longer.
+        width, height = round(width * max(1, pixel_shape)), round(height * max(1, 1 / pixel_shape))
+    pixels = frame.to_ndarray(format="rgb24", width=width, height=height)
     quarters = round(frame.rotation / 90) % 4  # anticlockwise
     return np.ascontiguousarray(np.rot90(pixels, quarters)) if quarters else pixels
 
