@@ -291,6 +291,15 @@ def test_a_loop_that_is_left_early_keeps_the_copy(recognizer, tmp_path):
         assert len(list(container.decode(video=0))) == 5
 
 
+def test_frames_of_ones_own_can_be_read_on_after_a_loop(recognizer):
+    frames = moving(9)
+    with recognizer.recognize_video(frames, fps=10) as results:
+        for result in results:
+            if result.frame_number == 4:
+                break
+    assert len(list(frames)) == 4
+
+
 def test_a_loop_that_forgets_to_close_keeps_the_copy(recognizer, tmp_path):
     for result in recognizer.recognize_video(moving(9), fps=10, output=tmp_path / "copy.mp4"):
         if result.frame_number == 4:

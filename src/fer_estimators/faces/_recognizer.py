@@ -257,8 +257,9 @@ class EmotionRecognizer:
         ----------
         source : str, path-like, int or iterable
             The name of a file; a URL; the number of a camera, from 0; or frames, as arrays or PIL
-            images in RGB, each alone (then pass `fps`) or in a pair `(seconds, frame)`. All but
-            frames need PyAV: ``pip install "fer-estimators[video]"``.
+            images in RGB, each alone (then pass `fps`) or in a pair `(seconds, frame)`, whose
+            iterable is left open. All but frames need PyAV:
+            ``pip install "fer-estimators[video]"``.
         fps : float or None, default=None
             Frames per second of an iterable of frames.
         smoothing : float, default=0.3

@@ -145,9 +145,7 @@ class FrameStream:
         return number / self.rate, frame
 
     def close(self) -> None:
-        """Close a generator."""
-        if hasattr(self._frames, "close"):
-            self._frames.close()
+        """Leave the frames open: who made them may go on reading, and closes them."""
 
 
 def _warn_of_darkness(pixels, number):
