@@ -26,6 +26,14 @@ def test_an_upright_square_is_the_photo_resized(photo):
     assert np.abs(whole - expected).max() <= 1
 
 
+@pytest.mark.parametrize("factor", [0.7, 1.3, 1.9, 2.6, 5.2])
+def test_a_rough_cut_shows_the_same_as_a_smooth_one(photo, factor):
+    large = Image.fromarray(photo).convert("RGB").resize((round(120 * factor),) * 2)
+    square = Square((60 * factor, 55 * factor), 90 * factor, 20.0)
+    smooth, rough = (square.cut(np.asarray(large), (90, 90), smooth=s) for s in (True, False))
+    assert np.abs(smooth.astype(float) - rough).mean() < 3
+
+
 def test_a_tilted_face_is_turned_upright(photo):
     tilted = np.rot90(photo)
     turned = np.array([[y, 120 - x] for x, y in EYES])
@@ -43,9 +51,12 @@ def test_crops_have_the_framing_of_fer2013():
     assert (columns[0], len(columns)) == pytest.approx((9, 100), abs=1)
 
 
-def test_beyond_the_edge_the_outermost_pixels_go_on():
-    photo = np.full((50, 50), 90, dtype=np.uint8)
-    assert (crop_faces(photo, [Face((-20.0, 30.0, 40.0, 40.0))]) == 90).all()
+@pytest.mark.parametrize("centre", [(5, 8), (118, 60), (60, 119), (-60, 60), (60, 200), (60, 60)])
+def test_beyond_the_edge_the_outermost_pixels_go_on(photo, centre):
+    photo = np.dstack([photo] * 3)
+    padded = np.pad(photo, ((150, 150), (150, 150), (0, 0)), mode="edge")
+    expected = Square(tuple(np.add(centre, 150)), 80.0, 30.0).cut(padded, (40, 40))
+    np.testing.assert_array_equal(Square(centre, 80.0, 30.0).cut(photo, (40, 40)), expected)
 
 
 @pytest.mark.parametrize(("color", "shape"), [(False, (1, 24, 32)), (True, (1, 24, 32, 3))])
