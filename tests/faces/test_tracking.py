@@ -36,6 +36,12 @@ def test_the_best_pairing_of_all_is_taken():
     assert match_faces(boxes(0, 20), boxes(12, 35)) == {0: 0, 1: 1}
 
 
+def test_a_face_that_stays_keeps_its_number_when_its_neighbours_change():
+    """One leaves at its right while another comes at its left: both overlap it a little."""
+    before, now = boxes(100, 125), boxes(75, 100)
+    assert match_faces(before, now)[1] == 0
+
+
 def test_a_face_far_away_is_another_one():
     tracker = Tracker(smoothing=0)
     ids_of(tracker, boxes(0), 0.0)

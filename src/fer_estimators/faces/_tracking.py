@@ -122,20 +122,19 @@ def match_faces(before: Sequence[Face], now: Sequence[Face]) -> dict[int, int]:
     if not before or not now:
         return {}
     old, new = (np.array([face.box for face in faces], dtype=float) for faces in (before, now))
-    overlap = overlaps(new, old)
-    pairs = _assign(-overlap, overlap >= _MIN_OVERLAP)
-    free = np.ones(overlap.shape, dtype=bool)
-    free[list(pairs)] = False
-    free[:, list(pairs.values())] = False
+    pairs = _assign(-overlaps(new, old), -_MIN_OVERLAP)
     distance = _distances(new, old)
-    return pairs | _assign(distance, free & (distance <= _MAX_DISTANCE))
+    distance[list(pairs)] = np.inf
+    distance[:, list(pairs.values())] = np.inf
+    return pairs | _assign(distance, _MAX_DISTANCE)
 
 
-def _assign(cost, allowed):
-    """Return the cheapest pairs of rows and columns among those allowed."""
-    rows, columns = linear_sum_assignment(np.where(allowed, cost, 1e6))
+def _assign(cost, highest):
+    """Return the cheapest pairs of rows and columns, of which none costs more than `highest`."""
+    # Two bad pairs must not be made in the place of a good one for the sake of their number.
+    rows, columns = linear_sum_assignment(np.minimum(cost, highest))
     pairs = zip(rows.tolist(), columns.tolist(), strict=True)
-    return {row: column for row, column in pairs if allowed[row, column]}
+    return {row: column for row, column in pairs if cost[row, column] <= highest}
 
 
 def overlaps(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
