@@ -24,6 +24,7 @@ def encode(image, kind="JPEG", **options):
     return file.getvalue()
 
 
+TURNED = b"Exif\0\0MM\0*\0\0\0\x08\0\1\x01\x12\0\3\0\0\0\1\0\3\0\0\0\0\0\0"
 KINDS = {
     "grey": lambda seed: encode(draw(seed)),
     "small grey": lambda seed: encode(draw(seed, size=(48, 48))),
@@ -36,6 +37,9 @@ KINDS = {
     "restarts": lambda seed: encode(draw(seed, 3), restart_marker_blocks=8),
     "png": lambda seed: encode(draw(seed), "PNG"),
 }
+
+
+PASSES_OR_NONE = ("progressive", "progressive grey", "png")
 
 
 @pytest.fixture(params=KINDS, ids=str)
@@ -67,13 +71,53 @@ def test_file_that_lost_its_end_is_refused(files, damage, share, color):
             decode(damage(data, share), color=color)
 
 
-@pytest.mark.parametrize("n_bytes", [10, 20, 40, 100])
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "png"])
+@pytest.mark.parametrize("n_bytes", [1, 2, 3, 5, 10, 100])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in PASSES_OR_NONE])
 def test_last_bytes_of_a_jpeg_are_missed(kind, n_bytes):
     color = kind.startswith("rgb") or kind == "cmyk"
     for seed in range(20):
         with pytest.raises(ImageReadError, match="damaged JPEG"):
             decode(KINDS[kind](seed)[: -2 - n_bytes] + b"\xff\xd9", color=color)
+
+
+@pytest.mark.parametrize("n_bytes", [10, 20, 40, 100])
+@pytest.mark.parametrize("kind", ["progressive", "progressive grey"])
+def test_last_bytes_of_the_last_pass_are_missed(kind, n_bytes):
+    for seed in range(20):
+        with pytest.raises(ImageReadError, match="damaged JPEG"):
+            decode(KINDS[kind](seed)[: -2 - n_bytes] + b"\xff\xd9", color=True)
+
+
+@pytest.mark.parametrize("color", [False, True])
+@pytest.mark.parametrize("options", [{}, {"optimize": True}, {"exif": b"Exif\0\0"}], ids=str)
+def test_no_byte_of_a_sharp_grey_jpeg_may_be_missing(options, color):
+    # With coefficients up to the last one, so that few of them complete a block.
+    noise = np.random.default_rng(0).integers(0, 256, (20, 48, 48), dtype=np.uint8)
+    for pixels in noise:
+        data = encode(Image.fromarray(pixels), quality=98, **options)
+        expected = Image.open(io.BytesIO(data)).convert("RGB" if color else "L").tobytes()
+        assert decode(data, color=color).pixels == expected
+        for n_bytes in range(1, 6):
+            with pytest.raises(ImageReadError, match="damaged JPEG"):
+                decode(data[: -2 - n_bytes].rstrip(b"\xff") + b"\xff\xd9", color=color)
+
+
+def test_grey_jpegs_of_all_shapes_are_read_and_turned():
+    for size in ((1, 1), (8, 8), (9, 7), (1, 300), (300, 1), (1100, 1000)):
+        upright = encode(draw(0, size=size))
+        expected = Image.open(io.BytesIO(upright))
+        assert decode(upright).pixels == expected.tobytes()
+        turned = decode(encode(draw(0, size=size), exif=TURNED))
+        assert turned.pixels == expected.transpose(Image.Transpose.ROTATE_180).tobytes()
+        assert turned.notes == ("turned upright (EXIF 3)",)
+
+
+def test_last_byte_may_be_filled_up_with_zeros():
+    data = encode(draw(0))
+    n_ones = len(f"{data[-3]:b}") - len(f"{data[-3]:b}".rstrip("1"))
+    assert n_ones == 3
+    zeros = data[:-3] + bytes([data[-3] >> n_ones << n_ones]) + data[-2:]
+    assert decode(zeros).pixels == decode(data).pixels
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "png"])

@@ -16,11 +16,13 @@ from fer_estimators._files.kinds import find_stand_in
 from fer_estimators._files.orientation import turn_upright
 from fer_estimators._files.resizing import RESIZE_FILTER
 from fer_estimators._files.whole import (
+    RowBelow,
     check_jpeg,
     check_png_stream,
     choose_filling,
     ends_with_block,
     find_scan,
+    has_hole,
     is_plain_jpeg,
     read_png_stream,
 )
@@ -143,10 +145,11 @@ def decode(data, *, color=False, image_size=None, name=""):
     """
     kind = sniff(data)
     notes = _note_extension(name, kind)
-    image = None if color or kind != "JPEG" else _open_grey_jpeg(data)
-    if image is None:
-        image, more = _open_any(data, kind, color)
-        notes = (*notes, *more)
+    pixels, size = _decode_grey_jpeg(data) if kind == "JPEG" and not color else (None, None)
+    if pixels and _kept.is_upright and image_size in (None, size):
+        return Decoded(pixels, size, notes)
+    image, more = _open_any(data, kind, color)
+    notes = (*notes, *more)
     width, height = image.size
     if image_size is not None and image_size != (height, width):
         image = image.resize((image_size[1], image_size[0]), RESIZE_FILTER)
@@ -163,71 +166,79 @@ def _note_extension(name, kind):
     return () if matches else (f"format mismatch: content is {kind}",)
 
 
-def _open_grey_jpeg(data):
-    """Return a plain grey JPEG as an image, or None where anything about it is special.
+def _decode_grey_jpeg(data):
+    """Return pixels, and height and width, of a whole, plain grey JPEG; else None and None.
 
     Pillow's header parser, written in Python, takes two thirds of the time for a small image.
     This hands the bytes straight to Pillow's JPEG decoder; on any doubt or error None sends the
-    file down the full path, which has the same decoder and gives the diagnosis. The image is
-    written over by the next call in the same thread: `decode` takes its pixels before that.
+    file down the full path, which has the same decoder and gives the diagnosis.
     """
     # The files of a set mostly begin alike.
-    header = getattr(_canvas, "header", b"")
+    header = getattr(_kept, "header", b"")
     if not header or not data.startswith(header):
-        header = _canvas.header = _prepare_canvas(data)
+        header = _kept.header = _prepare(data)
     if not header or not is_plain_jpeg(data, len(header)):
-        return None
-    try:
-        _canvas.image.frombytes(data[:-2] + _canvas.filling, "jpeg", "L", "")
-    except (ValueError, OSError):
-        return None
-    return _canvas.image
+        return None, None
+    height, width = size = _kept.row_below.size
+    canvas = _kept.canvas or Image.new("L", _kept.row_below.longer_size)
+    for longer in _kept.row_below.lengthen(data):
+        try:
+            canvas.frombytes(longer, "jpeg", "L", "")
+        except (ValueError, OSError):
+            continue
+        pixels = canvas.tobytes()
+        row = pixels[-8 * width :]
+        if row.count(row[0]) == len(row):
+            return pixels[: width * height], size
+    return None, None
 
 
-def _prepare_canvas(data):
+def _prepare(data):
     """Return what stands before the data of a plain grey JPEG, else nothing."""
-    size, header = _grey_jpeg_header(data)
-    if size is None or size[0] * size[1] > _LARGEST_CANVAS:
+    header, place = _grey_jpeg_header(data)
+    try:
+        _kept.row_below = RowBelow(header, place)
+    except ValueError:
         return b""
-    if getattr(_canvas, "image", None) is None or _canvas.image.size != size:
-        _canvas.image = Image.new("L", size)
-    _canvas.filling = choose_filling(find_scan(header)[1])
+    _kept.is_upright = b"\xff\xe1" not in header
+    width, height = _kept.row_below.longer_size
+    if width * height > MAX_PIXELS:
+        return b""
+    canvas = getattr(_kept, "canvas", None)
+    if canvas is None or canvas.size != (width, height):
+        is_small = width * height <= _LARGEST_CANVAS
+        _kept.canvas = Image.new("L", (width, height)) if is_small else None
     return header
 
 
 # A new image for each file would cost a fifth of the time of decoding it. What is kept is small.
-_canvas = threading.local()
+_kept = threading.local()
 _LARGEST_CANVAS = 2**20
 # SOF0 and SOF1, not the progressive SOF2; then markers whose segments cannot change how the
-# pixels are to be read: Huffman and quantisation tables, restart interval, JFIF header, comment.
-# EXIF is not among them.
+# pixels are to be read: Huffman and quantisation tables, metadata, comments. Restart intervals
+# are not among them.
 _FRAME_MARKERS = frozenset((0xC0, 0xC1))
-_PLAIN_MARKERS = frozenset((0xC4, 0xDB, 0xDD, 0xE0, 0xFE))
+_PLAIN_MARKERS = frozenset((0xC4, 0xDB, *range(0xE0, 0xF0), 0xFE))
 _START_OF_SCAN = 0xDA
 
 
 def _grey_jpeg_header(data):
-    """Return (width, height) and all before the data of a plain 8-bit one-channel JPEG."""
-    position, size, end = 2, None, len(data) - 9
+    """Return all before the data of a plain 8-bit one-channel JPEG, and where its height stands."""
+    position, place, end = 2, None, len(data) - 9
     while position < end and data[position] == 0xFF:
         marker = data[position + 1]
-        if marker == _START_OF_SCAN:
-            return size, data[: position + 2 + (data[position + 2] << 8 | data[position + 3])]
+        next_one = position + 2 + (data[position + 2] << 8 | data[position + 3])
+        if marker == _START_OF_SCAN and place:
+            return data[:next_one], place
         if marker in _FRAME_MARKERS:
             # length(2) precision(1) height(2) width(2) channels(1)
-            height, width = (
-                data[position + 5] << 8 | data[position + 6],
-                data[position + 7] << 8 | data[position + 8],
-            )
-            if size or data[position + 4] != 8 or data[position + 9] != 1:
+            if place or data[position + 4] != 8 or data[position + 9] != 1:
                 break
-            if not height or not width:
-                break
-            size = (width, height)
+            place = position + 5
         elif marker not in _PLAIN_MARKERS:
             break
-        position += 2 + (data[position + 2] << 8 | data[position + 3])
-    return None, b""
+        position = next_one
+    return b"", 0
 
 
 def _open_any(data, kind, color):
@@ -247,12 +258,21 @@ def _open_any(data, kind, color):
 
 def _load_jpeg(data):
     """Load a JPEG file, and see that none of its pixels is made up."""
-    start, block_end = find_scan(data)
-    if is_plain_jpeg(data, start) and ends_with_block(data, block_end):
+    image = _JpegFile(io.BytesIO(data))
+    pixels, size = _decode_grey_jpeg(data)
+    if pixels:
+        grey = Image.frombytes("L", size[::-1], pixels)
+        grey.info = image.info
+        return grey
+    start, _, block_end = find_scan(data)
+    filling = choose_filling(block_end)
+    # Of grey files, only special ones come here: whole ones that end with a block do not.
+    is_plain = image.mode != "L" and is_plain_jpeg(data, start) and not has_hole(data)
+    if filling and is_plain and ends_with_block(data, block_end):
         with suppress(OSError):
-            return _load(_JpegFile(io.BytesIO(data[:-2] + choose_filling(block_end))))
-    image = _load(_JpegFile(io.BytesIO(data)))
-    check_jpeg(data, _decode_again)
+            return _load(_JpegFile(io.BytesIO(data[:-2] + filling)))
+    _load(image)
+    check_jpeg(data, image.tobytes(), _decode_again)
     return image
 
 

@@ -5,12 +5,13 @@ missing: libjpeg fills with grey, and the end of a PNG stream is taken for the e
 """
 
 import re
+import struct
 import zlib
 
 from fer_estimators.exceptions import ImageReadError
 
 _END = b"\xff\xd9"
-# What a sector that was never written leaves; entropy-coded data hardly ever do.
+# Entropy-coded data hardly ever hold as many zeros.
 _HOLE = bytes(32)
 _PROGRESSIVE = b"\xff\xc2"
 # The next marker in a scan: neither a stuffed byte, nor a restart, nor padding.
@@ -21,15 +22,14 @@ _CODE_TABLES = 0xC4
 _CONTINUATIONS = (b"\x55" * 64, b"\xaa" * 64)
 _LAST_BYTES = 8
 
-# As many bytes as libjpeg reads ahead. In the usual code tables for grey, and whichever bit comes
-# first, the first ones mean at most seven coefficients and never the end of a block; the others are
-# for tables that end blocks with zeros, as those for colour do. Found by trying.
-_FILLING = b"\x12\x7c\x49\xf1\x27\xc4\x9f\x12"
-_FILLING_WITHOUT_ZEROS = b"\x49\x24\x92\x49\x24\x92\x49\x24"
+# As many bytes as libjpeg reads ahead, to stand behind a scan. In the usual code tables, for grey
+# and for colour, and whichever bit comes first, the bits of one of them mean few coefficients and
+# never the end of a block. Found by trying.
+_FILLINGS = (b"\xd9\xf1\xb3\xe3\x67\xc6\xcf\x8d", b"\xaa" * 8)
 
 
 def is_plain_jpeg(data, start):
-    """Tell whether a JPEG's first scan ends the file, with an end marker, and has no holes.
+    """Tell whether a JPEG's first scan ends the file, with an end marker.
 
     Parameters
     ----------
@@ -45,11 +45,16 @@ def is_plain_jpeg(data, start):
     """
     marker = _MARKER.search(data, start)
     ends_there = marker and marker.start() == len(data) - 2 and data.endswith(_END)
-    return bool(ends_there) and data[-3] != 0xFF and _HOLE not in data
+    return bool(ends_there) and data[-3] != 0xFF
+
+
+def has_hole(data):
+    """Tell whether `data` holds as many zeros as in a sector that was never written."""
+    return _HOLE in data
 
 
 def find_scan(data):
-    """Find the first scan of a JPEG, and the code that mostly ends its last block.
+    """Find the first scan of a JPEG, and two codes of its last channel.
 
     Parameters
     ----------
@@ -60,33 +65,38 @@ def find_scan(data):
     -------
     start : int
         Where the scan's data begin.
-    block_end : tuple of (int, int), or None
-        The code and its length in bits; None if there is no such code, or one of many passes.
+    no_change : str, or None
+        The code, as bits, of a block as bright as the one before; None if there is no such code,
+        or the scan is one of many passes.
+    block_end : str, or None
+        The code for "no more coefficients", which ends most blocks.
     """
-    ends, position = {}, 2
+    codes, position = {}, 2
     while position + 4 < len(data):
         marker, length = data[position + 1], int.from_bytes(data[position + 2 : position + 4])
         segment = data[position + 4 : position + 2 + length]
         position += 2 + length
         if marker == _START_OF_SCAN:
             # Of the last channel: its number, its tables, and three bytes of progressive scans.
-            odd = len(segment) < 4 or _PROGRESSIVE in data[:position]
-            return position, None if odd else ends.get(segment[-4] & 0x0F)
+            if len(segment) < 4 or _PROGRESSIVE in data[:position]:
+                return position, None, None
+            tables = segment[-4]
+            return position, codes.get(tables >> 4), codes.get(tables & 0x0F | 0x10)
         if marker == _CODE_TABLES:
-            ends.update(_read_block_ends(segment))
-    return len(data), None
+            codes.update(_read_zero_codes(segment))
+    return len(data), None, None
 
 
-def _read_block_ends(segment):
-    """Yield the number of each code table, and its code for "no more coefficients"."""
+def _read_zero_codes(segment):
+    """Yield the number of each code table, and its code for zero as a string of bits."""
     while segment:
         table, counts = segment[0], segment[1:17]
         symbols = segment[17 : 17 + sum(counts)]
         code = first = 0
         for length, count in enumerate(counts, start=1):
             place = symbols.find(b"\0", first, first + count)
-            if place >= 0 and table & 0x10:
-                yield table & 0x0F, (code + place - first, length)
+            if place >= 0:
+                yield table, f"{code + place - first:0{length}b}"
             code, first = (code + count) << 1, first + count
         segment = segment[17 + len(symbols) :]
 
@@ -98,15 +108,25 @@ def choose_filling(block_end):
 
     Parameters
     ----------
-    block_end : tuple of (int, int), or None
+    block_end : str or None
         From `find_scan`.
 
     Returns
     -------
-    bytes
-        With which blocks do not end, unless they lack a few coefficients only.
+    bytes, or None
+        With which no block ends that lacks more than a few coefficients; None if none is known.
     """
-    return _FILLING_WITHOUT_ZEROS if block_end and block_end[0] == 0 else _FILLING
+    return next((f for f in _FILLINGS if block_end and _never_ends(block_end, _bits(f))), None)
+
+
+def _never_ends(block_end, filling):
+    # Neither with the last bits of a file nor with the ones that fill up its last byte.
+    before = (block_end[1:] + "1" * n_ones for n_ones in range(8))
+    return all(block_end not in bits + filling for bits in before)
+
+
+def _bits(data):
+    return f"{int.from_bytes(data):0{8 * len(data)}b}"
 
 
 def ends_with_block(data, block_end):
@@ -119,34 +139,106 @@ def ends_with_block(data, block_end):
     ----------
     data : bytes
         The whole file.
-    block_end : tuple of (int, int), or None
+    block_end : str
         From `find_scan`.
 
     Returns
     -------
     bool
     """
-    if block_end is None:
-        return False
-    code, length = block_end
     # Without the zeros that keep 0xFF from looking like a marker.
-    tail = int.from_bytes(data[-12:-2].replace(b"\xff\0", b"\xff"))
+    tail = _bits(data[-12:-2].replace(b"\xff\0", b"\xff"))
     # The last byte is filled up with ones.
-    padding = _count_last_ones(tail) - _count_last_ones(code)
-    return 0 <= padding < 8 and tail >> padding & (1 << length) - 1 == code
+    padding = _count_last_ones(tail) - _count_last_ones(block_end)
+    return 0 <= padding < 8 and tail[: len(tail) - padding].endswith(block_end)
 
 
-def _count_last_ones(number):
-    return (number ^ (number + 1)).bit_length() - 1
+def _count_last_ones(bits):
+    return len(bits) - len(bits.rstrip("1"))
 
 
-def check_jpeg(data, decode):
+class RowBelow:
+    """Give grey JPEGs one more row of blocks, which is as bright as the last block.
+
+    A file gets just the bits which that row takes. An image that lacks bits takes them from the
+    row, of which the last block then cannot be decoded, or is of another brightness.
+
+    Parameters
+    ----------
+    header : bytes
+        What stands before the data of a file with one scan and one channel, without restarts.
+    position : int
+        Where the header's height stands.
+
+    Attributes
+    ----------
+    size : tuple of (int, int)
+        Height and width of the images, in pixels.
+    longer_size : tuple of (int, int)
+        Width and height with the row, and with what fills up the row above it.
+
+    Raises
+    ------
+    ValueError
+        If there is no header or image, or no code for such a row.
+    """
+
+    def __init__(self, header, position):
+        height, width = struct.unpack_from(">HH", header, position) if header else (0, 0)
+        _, no_change, block_end = find_scan(header)
+        filling = choose_filling(block_end)
+        if not height or not width or no_change is None or filling is None:
+            raise ValueError("not a file that can be lengthened")
+        self.size = (height, width)
+        self.longer_size = (width, height + -height % 8 + 8)
+        self._row = (no_change + block_end) * -(-width // 8) + _bits(filling)
+        new_height = struct.pack(">H", self.longer_size[1])
+        self._start = len(header)
+        self._header = header[:position] + new_height + header[position + 2 :]
+        self._endings = {}
+
+    def lengthen(self, data):
+        """Return `data` with the row, once for each bit that may be the last one of the image.
+
+        Parameters
+        ----------
+        data : bytes
+            A file that begins with the header.
+
+        Returns
+        -------
+        iterator of bytes
+        """
+        last, end = data[-3], -3
+        if last == 0 and data[-4] == 0xFF:
+            last, end = 0xFF, -4
+        endings = self._endings.get(last) or self._list_endings(last)
+        body = self._header + data[self._start : end]
+        return map(body.__add__, endings)
+
+    def _list_endings(self, last):
+        """Put the row behind the last byte, whose last ones may have been added to fill it up."""
+        # Mostly, all of them.
+        longest = min(7, _count_last_ones(f"{last:08b}"))
+        endings = [self._put_behind(last, n_bits) for n_bits in range(8 - longest, 9)]
+        self._endings[last] = endings
+        return endings
+
+    def _put_behind(self, last, n_bits):
+        bits = f"{last:08b}"[:n_bits] + self._row
+        n_bytes = len(bits) // 8
+        return int(bits[: 8 * n_bytes], 2).to_bytes(n_bytes).replace(b"\xff", b"\xff\0")
+
+
+def check_jpeg(data, pixels, decode):
     """Refuse a JPEG whose scan ends before its pixels do, or continues behind them.
 
     Parameters
     ----------
     data : bytes
-        The whole file, which can be decoded.
+        The whole file.
+    pixels : bytes
+        To which it is decoded.
     decode : callable
         Takes the bytes of a file and returns its pixels as bytes, or None if it fails.
 
@@ -165,12 +257,12 @@ def check_jpeg(data, decode):
         raise ImageReadError("damaged JPEG: cut off, passes that refine the image are missing")
     # A last 0xFF would make a marker of what follows.
     body = data[:end].rstrip(b"\xff")
-    never_ends = len(passes) == 1 and decode(body + _FILLING) is None
-    if never_ends or _depends_on_what_follows(body, decode):
+    never_ends = len(passes) == 1 and decode(body + _FILLINGS[0]) is None
+    if never_ends or _depends_on_what_follows(body, decode, pixels):
         raise ImageReadError("damaged JPEG: the data end before the image does")
     # The code tables of an image of one grey level may leave nothing to depend on.
     if (
-        _HOLE in data[start:end]
+        has_hole(data[start:end])
         and not _depends_on_what_follows(body[:-_LAST_BYTES].rstrip(b"\xff"), decode)
         and _depends_on_what_follows(data[:start], decode)
     ):
@@ -211,9 +303,9 @@ def _next_marker(data, position):
     return found.start() if found else len(data)
 
 
-def _depends_on_what_follows(body, decode):
+def _depends_on_what_follows(body, decode, pixels=None):
     first, second = (decode(body + more + _END) for more in _CONTINUATIONS)
-    return first is None or first != second
+    return first is None or first != second or pixels not in (None, first)
 
 
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
