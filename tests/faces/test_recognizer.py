@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from sklearn.base import clone
@@ -248,6 +249,24 @@ def test_a_classifier_that_cannot_serve_is_an_error_at_once(make, error, message
 def test_rows_of_another_length_are_an_error_at_once(classifier):
     with pytest.raises(ValueError, match=r"rows of 2304 pixels.*fitted on rows of 64"):
         EmotionRecognizer(classifier, find_squares, image_shape=(48, 48))
+
+
+class NamesItsColumns(ImageClassifier):
+    """A classifier of data frames, whose columns are named and in an order of their own."""
+
+    def predict_proba(self, X):
+        happy, sad = super().predict_proba(X).T
+        return pd.DataFrame({self.names[0]: sad, self.names[1]: happy})
+
+
+def test_probabilities_are_those_of_the_named_columns():
+    clf = NamesItsColumns((8, 8))
+    clf.names = "sad", "happy"
+    dark, bright = EmotionRecognizer(clf, find_squares).recognize(TWO_FACES)
+    assert (dark.emotion, bright.emotion) == ("sad", "happy")
+    clf.names = "sorrow", "joy"
+    with pytest.raises(ValueError, match=r"columns of predict_proba of NamesItsColumns.*sorrow"):
+        EmotionRecognizer(clf, find_squares)
 
 
 def test_a_size_that_contradicts_the_classifier_is_an_error_at_once():

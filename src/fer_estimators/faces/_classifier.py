@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from fer_estimators._messages import warn
+from fer_estimators._probabilities import as_ordered_columns
 from fer_estimators.images import describe_shape
 
 # Not even in half precision is a probability further from 0..1.
@@ -72,15 +73,17 @@ class CropClassifier:
         classes = self.classes
         if len(crops) == 0:
             return np.empty((0, len(classes)))
-        proba = np.asarray(self.classifier.predict_proba(self._as_input(crops)), dtype=float)
+        name = f"predict_proba of {_show(self.classifier)}"
+        proba = self.classifier.predict_proba(self._as_input(crops))
+        proba = np.asarray(as_ordered_columns(proba, np.asarray(classes), name=name), dtype=float)
         expected = (len(crops), len(classes))
         # Neither is NaN.
         n_wrong = (~((proba >= -_ROUNDING) & (proba <= 1 + _ROUNDING))).sum()
         if proba.shape != expected or n_wrong:
             raise ValueError(
-                f"predict_proba of {_show(self.classifier)} returned an array of shape "
-                f"{proba.shape} with {n_wrong} values that are not in 0..1, but probabilities of "
-                f"shape {expected} are expected: one column for each of {classes!r}."
+                f"{name} returned an array of shape {proba.shape} with {n_wrong} values that are "
+                f"not in 0..1, but probabilities of shape {expected} are expected: one column for "
+                f"each of {classes!r}."
             )
         return proba
 
