@@ -4,14 +4,15 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from fer_estimators._backends.tensorflow_training import Feed, compile_step, fuse_normalisation
+from fer_estimators._backends.normalisation import fuse_normalisation
+from fer_estimators._backends.tensorflow_training import Feed, compile_step, normalise
 from fer_estimators._compat import leave_gradients_unreduced
 from fer_estimators._quiet import chatter_left_out
 
@@ -123,7 +124,7 @@ def compile_training(
     """Compile a model for training on what :func:`make_feed` returns."""
     leave_gradients_unreduced(optimizer)
     on_gpu = any("gpu" in variable.value.device.lower() for variable in model.weights[:1])
-    fuse_normalisation(model, on_gpu=on_gpu)
+    fuse_normalisation(model, partial(normalise, on_gpu=on_gpu))
     # XLA makes training slower on the CPU.
     model.compile(optimizer=optimizer, jit_compile="auto" if on_gpu else False, **arguments)
     model.train_function = compile_step(model.train_step, jit_compile=model.jit_compile)

@@ -7,16 +7,13 @@ small network takes for its batches, and batch normalisation is one kernel in pl
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from fer_estimators._compat import data_adapter_class, flatten_layers
+from fer_estimators._compat import data_adapter_class
 
-# Precisions of the layers that TensorFlow's fused kernel may replace.
-_FUSED_DTYPES = ("float32", "bfloat16")
 # oneDNN's kernel for bfloat16 takes ten times as long for any other number of channels.
 _BFLOAT16_CHANNELS = 16
 
@@ -87,44 +84,9 @@ def compile_step(
     return run
 
 
-def fuse_normalisation(model: keras.Model, *, on_gpu: bool) -> None:
-    """Let batch normalisation in training be one kernel in place of several passes over memory.
-
-    The layers' class stays Keras' own, and with it what is saved and exported.
-
-    Parameters
-    ----------
-    model : keras.Model
-    on_gpu : bool
-        Where it is trained.
-    """
-    for layer in flatten_layers(model):
-        if _can_be_fused(layer):
-            layer.call = partial(_normalise, layer, "float32" if on_gpu else _kernel_dtype(layer))
-
-
-def _can_be_fused(layer):
-    return (
-        type(layer) is keras.layers.BatchNormalization
-        and len(layer.gamma.shape if layer.scale else ()) == 1
-        and layer.center
-        and layer.compute_dtype in _FUSED_DTYPES
-        and not (layer.renorm or layer.synchronized)
-    )
-
-
-def _kernel_dtype(layer):
-    """Return the precision in which the fused kernel is fastest on the CPU."""
-    if layer.compute_dtype == "bfloat16" and layer.gamma.shape[0] % _BFLOAT16_CHANNELS:
-        return "float32"
-    return layer.compute_dtype
-
-
-def _normalise(layer, dtype, inputs, training=None, mask=None):
-    """Normalise a batch as Keras does, in training with one kernel in place of several passes."""
-    is_map = len(inputs.shape) == 4 and layer.axis in (-1, 3)
-    if not (training and layer.trainable and is_map and mask is None):
-        return type(layer).call(layer, inputs, training=training, mask=mask)
+def normalise(layer: keras.layers.Layer, inputs: Any, *, on_gpu: bool) -> tuple[Any, Any, Any]:
+    """Normalise a batch with TensorFlow's kernel, for :func:`fuse_normalisation`."""
+    dtype = "float32" if on_gpu else _kernel_dtype(layer)
     outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
         x=tf.cast(inputs, dtype),
         scale=layer.gamma.value,
@@ -135,9 +97,11 @@ def _normalise(layer, dtype, inputs, training=None, mask=None):
         exponential_avg_factor=1.0,
         is_training=True,
     )
-    # The kernel divides by one less than the number of values, Keras by the number.
-    n_values = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]), "float32")
-    variance *= (n_values - 1) / n_values
-    for average, of_batch in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
-        average.assign(average * layer.momentum + of_batch * (1 - layer.momentum))
-    return tf.cast(outputs, layer.compute_dtype)
+    return tf.cast(outputs, layer.compute_dtype), mean, variance
+
+
+def _kernel_dtype(layer):
+    """Return the precision in which the fused kernel is fastest on the CPU."""
+    if layer.compute_dtype == "bfloat16" and layer.gamma.shape[0] % _BFLOAT16_CHANNELS:
+        return "float32"
+    return layer.compute_dtype

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import torch
 
+from fer_estimators._backends.normalisation import fuse_normalisation
 from fer_estimators._compat import fix_seed, flatten_layers
 
 #: Whether XLA can compile the resampling of images.
@@ -71,4 +72,22 @@ def compile_training(
         generator = getattr(layer, "seed_generator", None)
         if generator is not None:
             fix_seed(generator)
+    fuse_normalisation(model, _normalise)
     model.compile(optimizer=optimizer, **arguments)
+
+
+def _normalise(layer, inputs):
+    mean = torch.zeros_like(layer.moving_mean.value)
+    variance = torch.zeros_like(mean)
+    outputs = torch.nn.functional.batch_norm(
+        inputs.movedim(3, 1),
+        mean,
+        variance,
+        layer.gamma.value,
+        layer.beta.value,
+        training=True,
+        # Sets the mean and the variance of the batch.
+        momentum=1.0,
+        eps=layer.epsilon,
+    )
+    return outputs.movedim(1, 3), mean, variance
