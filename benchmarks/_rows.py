@@ -13,7 +13,7 @@ from benchmarks import _data
 from benchmarks._measure import Comparison, PeakMemory, in_turns, seconds
 from benchmarks._small_fits import partial_fits, small_fits
 from benchmarks._training_limit import training_limit
-from benchmarks._training_loops import training_compact, training_residual
+from benchmarks._training_loops import training_backends, training_compact, training_residual
 
 
 def training(folder, rounds):
@@ -405,6 +405,7 @@ ROWS = {
         training_limit,
         training_compact,
         training_residual,
+        training_backends,
         partial_fits,
         small_fits,
         memory,

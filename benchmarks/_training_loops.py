@@ -1,8 +1,9 @@
-"""Train one network for a few epochs, with the library or with PyTorch's own loop.
+"""Train one network for a few epochs, with the library or with a loop in PyTorch or JAX alone.
 
 ``python -m benchmarks._training_loops ours compact bfloat16 --seconds cpu`` prints the images per
-second of the fastest epoch, without validation or augmentation. Each measurement has a process of
-its own, because the threads of two libraries would slow each other down.
+second of the fastest epoch, without validation or augmentation; ``KERAS_BACKEND`` chooses what the
+library runs on. Each measurement has a process of its own, because the threads of two libraries
+would slow each other down.
 """
 
 import argparse
@@ -16,9 +17,10 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from benchmarks import _jax_loop
 from benchmarks._measure import Comparison, in_turns
 
-LOOPS = ("ours", "pytorch")
+LOOPS = ("ours", "pytorch", "jax")
 NETWORKS = ("compact", "residual")
 PRECISIONS = ("float32", "bfloat16")
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
@@ -31,6 +33,8 @@ _FILTERS = {"compact": (32, 64, 128), "residual": (48, 96, 192)}
 _STEM = 24
 _SIDE = 2048
 _PRODUCTS = 10
+# JAX reads NPROC, TensorFlow and PyTorch the other.
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "NPROC": "1"}
 
 
 def train_ours(images, codes, network, precision, clock):
@@ -85,6 +89,13 @@ def train_pytorch(images, codes, network, precision, clock):
             optimizer.step()
         seconds.append(clock() - start)
     return np.array(seconds)
+
+
+def train_jax(images, codes, network, precision, clock):
+    """Return the seconds of each epoch of a loop in JAX."""
+    if (network, precision) != ("compact", "float32"):
+        raise SystemExit("The loop in JAX trains compact in float32 alone.")
+    return _jax_loop.train(images, codes, _EPOCHS, _BATCH_SIZE, _LEARNING_RATE, clock)
 
 
 def _build(network):
@@ -146,7 +157,7 @@ def main():
     if arguments.loop == "products":
         print(product_rate(arguments.precision, clock))
         return
-    train = train_ours if arguments.loop == "ours" else train_pytorch
+    train = {"ours": train_ours, "pytorch": train_pytorch, "jax": train_jax}[arguments.loop]
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (_N_IMAGES, 48, 48), dtype=np.uint8)
     codes = generator.integers(0, 7, _N_IMAGES)
@@ -163,31 +174,44 @@ def training_residual(folder, rounds):
     yield from _compare("residual", rounds)
 
 
+def training_backends(folder, rounds):
+    """Compare training with Keras on PyTorch and on JAX with a loop in each, where installed."""
+    for backend, loop in (("torch", "pytorch"), ("jax", "jax")):
+        if find_spec(backend) is not None:
+            name = f"training compact on {backend}, float32, one thread / a loop in it"
+            yield _compare_loops(name, "compact", "float32", loop, rounds, backend=backend)
+
+
 def _compare(network, rounds):
     if find_spec("torch") is None:
         return
     for precision in PRECISIONS:
-        measure = partial(_run_alone, network=network, precision=precision)
-        ours, peer = in_turns(
-            *(partial(measure, loop) for loop in LOOPS),
-            rounds=rounds,
-            warm_up=False,
-            measure=operator.call,
-        )
-        yield Comparison(
+        rate = _run_alone("products", network, precision)
+        yield _compare_loops(
             f"training {network}, {precision}, one thread / PyTorch's loop",
-            ours,
-            peer,
-            unit="images/CPU s",
-            reach=1.0,
-            higher_is_better=True,
-            note=f"matrix products: {measure('products'):,.0f} GFLOP/s",
+            network,
+            precision,
+            "pytorch",
+            rounds,
+            note=f"matrix products: {rate:,.0f} GFLOP/s",
         )
 
 
-def _run_alone(loop, *, network, precision):
+def _compare_loops(name, network, precision, loop, rounds, *, backend="tensorflow", note=""):
+    ours, peer = in_turns(
+        partial(_run_alone, "ours", network, precision, backend),
+        partial(_run_alone, loop, network, precision),
+        rounds=rounds,
+        warm_up=False,
+        measure=operator.call,
+    )
+    rates = {"unit": "images/CPU s", "reach": 1.0, "higher_is_better": True}
+    return Comparison(name, ours, peer, note=note, **rates)
+
+
+def _run_alone(loop, network, precision, backend="tensorflow"):
     command = [sys.executable, "-m", "benchmarks._training_loops", loop, network, precision]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, **_ONE_THREAD, "KERAS_BACKEND": backend}
     finished = subprocess.run(
         [*command, "--seconds", "cpu"],
         stdout=subprocess.PIPE,
