@@ -1,6 +1,7 @@
 """AbstainingClassifier: its target accuracy, and its use with scikit-learn's tools."""
 
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -412,3 +413,18 @@ def test_a_label_of_a_class_that_only_the_fitted_classifier_knows_is_refused():
     clf.set_params(abstain_label=-1)
     with pytest.raises(ValueError, match="is one of the classes"):
         clf.fit(X[seen], X[seen, 0].astype(int))
+
+
+def test_rows_in_another_order_are_told_by_their_index():
+    pandas = pytest.importorskip("pandas")
+    X, y = pandas.DataFrame(X_TOLD), pandas.Series(Y_TOLD)
+    other = y.iloc[::-1]
+    clf = told(target_accuracy=0.0)
+    with pytest.warns(UserWarning, match="X and y have the same index in another order"):
+        clf.fit(X, other)
+    clf.fit(X, y)
+    for use in (clf.score, partial(selective_scores, clf)):
+        with pytest.warns(UserWarning, match="X and y have the same index in another order"):
+            use(X, other)
+    with pytest.warns(UserWarning, match="X and y have the same index in another order"):
+        RiskCoverageDisplay.from_estimator(clf, X, other)

@@ -27,6 +27,7 @@ from fer_estimators._compat import (
     is_fitted,
     safe_indexing,
 )
+from fer_estimators._frame import warn_of_reordered_rows
 from fer_estimators._labels import check_labels, refuse_masked
 from fer_estimators._messages import warn
 from fer_estimators._prediction import warn_of_unknown_labels
@@ -205,6 +206,7 @@ class AbstainingClassifier(ClassifierWrapper):
         self._refuse_prefit()
         self._validate_params()
         X, y = indexable(X, y)
+        warn_of_reordered_rows(X=X, y=y)
         y = check_labels(y)
         if len(y) == 0:
             raise ValueError("X and y hold 0 samples, expected some of each class. Pass all faces.")
@@ -306,6 +308,7 @@ class AbstainingClassifier(ClassifierWrapper):
                 "another abstain_label."
             )
         warn_of_unknown_labels(y, self.classes_)
+        warn_of_reordered_rows(X=X, y=y, sample_weight=sample_weight)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, y, ensure_non_negative=True)
         return super().score(X, y, sample_weight)

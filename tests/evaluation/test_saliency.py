@@ -13,7 +13,13 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from fer_estimators import CNNClassifier, ImageResizer, SaliencyDisplay, TransferClassifier
+from fer_estimators import (
+    CNNClassifier,
+    FaceGridDisplay,
+    ImageResizer,
+    SaliencyDisplay,
+    TransferClassifier,
+)
 from fer_estimators.architectures import build_compact
 
 SMALL = {"epochs": 1, "validation_fraction": None, "random_state": 0}
@@ -196,3 +202,12 @@ def test_faces_are_seen_as_the_classifier_converts_them(faces):
     clf.fit(faces.images, faces.target)
     larger = np.repeat(np.kron(faces.images[:2], np.ones((2, 2), np.uint8))[..., None], 3, axis=3)
     assert SaliencyDisplay.from_estimator(clf, larger).images.shape[1:3] == (16, 16)
+
+
+@pytest.mark.parametrize("display", [FaceGridDisplay, SaliencyDisplay])
+def test_rows_in_another_order_are_told_by_their_index(faces, display):
+    pandas = pytest.importorskip("pandas")
+    clf = CNNClassifier("tiny", image_shape=(16, 16), **SMALL).fit(faces.data, faces.target)
+    X, y = pandas.DataFrame(faces.data), pandas.Series(faces.target)
+    with pytest.warns(UserWarning, match="X and y have the same index in another order"):
+        display.from_estimator(clf, X, y.iloc[::-1])

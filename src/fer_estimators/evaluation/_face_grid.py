@@ -205,6 +205,7 @@ class FaceGridDisplay:
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
         """
+        warn_of_reordered_rows(X=X, y=y)
         proba = estimator.predict_proba(X) if hasattr(estimator, "predict_proba") else None
         images = X
         if isinstance(estimator, ImagePredictor) and (has_several_shapes(X) or np.ndim(X) < 3):

@@ -142,6 +142,7 @@ class RiskCoverageDisplay:
                 f"{type(estimator).__name__} has no predict_proba, expected a classifier that "
                 "gives probabilities. Wrap it in sklearn.calibration.CalibratedClassifierCV."
             )
+        warn_of_reordered_rows(X=X, y=y)
         name = type(estimator).__name__ if name is None else name
         proba = estimator.predict_proba(X)
         return cls.from_predictions(y, proba, classes=estimator.classes_, name=name, ax=ax)
@@ -313,6 +314,7 @@ def selective_scores(estimator: Any, X: ArrayLike, y: ArrayLike) -> dict[str, fl
     >>> sorted(name for name in scores if name.startswith("test"))
     ['test_accuracy', 'test_coverage']
     """
+    warn_of_reordered_rows(X=X, y=y)
     y = check_labels(y, "y")
     predicted = np.asarray(estimator.predict(X))
     check_same_length(y=y, predictions=predicted)

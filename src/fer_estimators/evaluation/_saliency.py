@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from fer_estimators._frame import make_frame
+from fer_estimators._frame import make_frame, warn_of_reordered_rows
 from fer_estimators._messages import suggest
 from fer_estimators._prediction import as_seen
 from fer_estimators.evaluation._axes import LINE, draw_face, get_grid_axes, write_below
@@ -168,6 +168,7 @@ class SaliencyDisplay:
         """
         check_count("n_faces", n_faces)
         if y is not None:
+            warn_of_reordered_rows(X=X, y=y)
             y = check_labels(y, "y")
             check_same_length(X=X, y=y)
             y = y[:n_faces]
