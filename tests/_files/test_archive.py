@@ -33,7 +33,7 @@ def entries(data):
 def read_all(path):
     archive = Archive(path)
     try:
-        return {name: archive.read(name) for name in archive.names}
+        return {name: archive.read(name, limit=2**24) for name in archive.names}
     finally:
         archive.close()
 

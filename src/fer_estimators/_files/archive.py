@@ -9,8 +9,6 @@ import struct
 import zipfile
 import zlib
 
-import numpy as np
-
 from fer_estimators._files.reading import open_stream
 from fer_estimators._messages import name_some
 from fer_estimators.exceptions import DatasetError, UnsafeArchiveError
@@ -41,6 +39,8 @@ _UNREADABLE = 0x20 | 0x40
 # Signature, version, flags, method, time and date, checksum, packed and unpacked size, lengths of
 # name and extra field.
 _LOCAL_HEADER = struct.Struct("<4s2xHH4xLLLHH")
+# Of each member: offset, packed and unpacked size, checksum, method.
+_NUMBERS = struct.Struct("<QQQLH")
 _SIGNATURE = b"PK\3\4"
 # Sizes and checksum stand behind the member, or (for the sizes) in the extra field.
 _STREAMED = 0x8
@@ -87,9 +87,10 @@ class Archive:
     def _index(self, file):
         members = _list_members(self._path, file)
         _check_members(os.path.basename(self._path), members, os.fstat(file.fileno()).st_size)
-        numbers = [(m.header_offset, m.compress_size, m.file_size, m.CRC) for m in members]
-        self._numbers = np.array(numbers, dtype=np.int64).reshape(-1, 4)
-        self._deflated = bytes(m.compress_type == zipfile.ZIP_DEFLATED for m in members)
+        numbers = [
+            (m.header_offset, m.compress_size, m.file_size, m.CRC, m.compress_type) for m in members
+        ]
+        self._numbers = b"".join(itertools.starmap(_NUMBERS.pack, numbers))
         # Fresh strings: the old ones lie among the records and would hold their memory.
         names = "\0".join([member.filename for member in members])
         # Names that zipfile takes from an extra field, and not from where they stand first.
@@ -98,14 +99,30 @@ class Archive:
         self.names = names.split("\0") if names else []
         self._rows = {name: row for row, name in enumerate(self.names)}
 
-    def size(self, name):
-        """Return the unpacked size of a member in bytes, as the table of contents has it."""
-        return int(self._numbers[self._rows[name], 2])
+    def read(self, name, *, limit):
+        """Return the bytes of one member.
 
-    def read(self, name):
-        """Return the bytes of one member, or raise ``zipfile.BadZipFile`` or ``zlib.error``."""
-        row = self._rows[name]
-        offset, packed_size, size, checksum = self._numbers[row].tolist()
+        Parameters
+        ----------
+        name : str
+        limit : int
+            Most bytes that it may unpack to.
+
+        Returns
+        -------
+        bytes
+
+        Raises
+        ------
+        OverflowError
+            If the table of contents has a larger size; the message is that size.
+        zipfile.BadZipFile, zlib.error
+            If the member is damaged.
+        """
+        numbers = _NUMBERS.unpack_from(self._numbers, self._rows[name] * _NUMBERS.size)
+        offset, packed_size, size, checksum, listed_method = numbers
+        if size > limit:
+            raise OverflowError(size)
         self._file.seek(offset)
         header = self._file.read(_LOCAL_HEADER.size)
         if len(header) < _LOCAL_HEADER.size or not header.startswith(_SIGNATURE):
@@ -113,16 +130,17 @@ class Archive:
         _, flags, method, *said, name_length, more = _LOCAL_HEADER.unpack(header)
         # In one go, as each read costs as much as the checks.
         data = self._file.read(name_length + more + packed_size)
-        found = data[:name_length].decode("utf-8" if flags & _UTF8 else "cp437", "replace")
-        if found != name and found != self._renamed.get(name):
-            raise zipfile.BadZipFile(f"the member there is named {found!r}")
+        # Most names are ASCII, which is the same in both encodings.
+        if not (data.startswith(name.encode()) and name_length == len(name) and name.isascii()):
+            found = data[:name_length].decode("utf-8" if flags & _UTF8 else "cp437", "replace")
+            if found != name and found != self._renamed.get(name):
+                raise zipfile.BadZipFile(f"the member there is named {found!r}")
         if said != [checksum, packed_size, size] and not flags & _STREAMED and _WIDE not in said:
             raise zipfile.BadZipFile("sizes or checksum are not those of the table of contents")
-        is_deflated = self._deflated[row]
-        if (method == zipfile.ZIP_DEFLATED) != is_deflated:
+        if method != listed_method:
             raise zipfile.BadZipFile("method is not that of the table of contents")
         data = data[name_length + more :]
-        if is_deflated:
+        if method == zipfile.ZIP_DEFLATED:
             # One byte more than promised is asked for, to see that there is none.
             data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, size + 1)
         if len(data) != size or zlib.crc32(data) != checksum:
@@ -282,7 +300,8 @@ def _check_sizes(name, members):
         )
     _check_ratio(name, "the archive", total, packed)
     for member in members:
-        _check_ratio(name, member.filename, member.file_size, member.compress_size)
+        if member.file_size > RATIO_FREE_BYTES:
+            _check_ratio(name, member.filename, member.file_size, member.compress_size)
 
 
 def _check_ratio(name, what, size, packed):

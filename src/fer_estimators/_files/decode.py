@@ -188,7 +188,7 @@ def _decode_grey_jpeg(data):
             continue
         pixels = canvas.tobytes()
         row = pixels[-8 * width :]
-        if row.count(row[0]) == len(row):
+        if row == row[:1] * len(row):
             return pixels[: width * height], size
     return None, None
 

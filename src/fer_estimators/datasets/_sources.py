@@ -204,9 +204,12 @@ class ZipSource(_Source):
     def __init__(self, path, report):
         super().__init__(os.path.basename(path), report)
         self._archive = Archive(path)
-        nested = []
+        nested, seen = [], set()
         for name in self._archive.names:
-            self.folders.update(_parents(name))
+            folder = name[: name.rfind("/") + 1]
+            if folder not in seen and not _is_system_path(name):
+                seen.add(folder)
+                self.folders.update(_parents(folder))
             if not name.endswith("/"):
                 self._sort_in(name)
                 if name.lower().endswith(".zip"):
@@ -221,12 +224,9 @@ class ZipSource(_Source):
     def read(self, path):
         """Return the bytes of one member."""
         try:
-            size = self._archive.size(path)
-            if size > MAX_FILE_BYTES:
-                raise ImageReadError(_too_large(size))
-            return self._archive.read(path)
-        except ImageReadError:
-            raise
+            return self._archive.read(path, limit=MAX_FILE_BYTES)
+        except OverflowError as error:
+            raise ImageReadError(_too_large(error.args[0])) from None
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
             raise ImageReadError(f"damaged in the archive: {error}") from error
 
@@ -243,12 +243,11 @@ class ZipSource(_Source):
 
 
 def _parents(name):
-    """Yield every folder that the member `name` implies, unless it is a system path."""
-    if not _is_system_path(name):
-        position = name.find("/")
-        while position > 0:
-            yield name[:position]
-            position = name.find("/", position + 1)
+    """Yield every folder that the member `name` implies."""
+    position = name.find("/")
+    while position > 0:
+        yield name[:position]
+        position = name.find("/", position + 1)
 
 
 def _too_large(size):
