@@ -133,6 +133,20 @@ def test_integer_labels_stay_integers(faces, tmp_path):
     assert predicted.tolist() == clf.predict(faces.images).tolist()
 
 
+def test_labels_of_numpys_own_types_are_exported(faces, tmp_path):
+    numbers = np.unique(faces.target, return_inverse=True)[1]
+    texts = np.array([np.str_(emotion) for emotion in faces.target], dtype=object)
+    clf = CNNClassifier("tiny", augmentation=None, epochs=1, random_state=0)
+    for y, label in ((numbers, np.int64(-5)), (texts, np.str_("hm"))):
+        frozen = FrozenEstimator(clone(clf).fit(faces.images, y))
+        sure = AbstainingClassifier(frozen, threshold=1.0, abstain_label=label)
+        sure.fit(faces.images, y)
+        export_classifier(sure, tmp_path / "faces.tflite", overwrite=True)
+        again = ExportedClassifier(tmp_path / "faces.tflite")
+        assert again.classes_.tolist() == sorted(set(y))
+        assert set(again.predict(faces.images)) == {label}
+
+
 def test_a_saved_model_gives_the_same_probabilities(fitted, faces, tmp_path):
     report = export_classifier(fitted, tmp_path / "faces", format="saved_model", card="# Faces")
     assert report.largest_difference <= 1e-4

@@ -22,7 +22,7 @@ from fer_estimators._messages import suggest
 from fer_estimators._prediction import as_seen
 from fer_estimators.export import _litert
 from fer_estimators.export._extras import choose_format, require
-from fer_estimators.export._facts import Facts
+from fer_estimators.export._facts import Facts, as_plain
 from fer_estimators.export._network_file import OpenedNetwork, check_content
 from fer_estimators.images import convert_to_shape
 
@@ -203,7 +203,8 @@ def take_apart(clf: Any) -> tuple[Any, dict]:
     classifier, facts = _unwrap(clf), {}
     if isinstance(classifier, AbstainingClassifier):
         check_is_fitted(classifier)
-        facts = {"threshold": classifier.threshold_, "abstain_label": classifier.abstain_label_}
+        (label,) = as_plain([classifier.abstain_label_])
+        facts = {"threshold": classifier.threshold_, "abstain_label": label}
         classifier = _unwrap(classifier.estimator_)
     if not isinstance(classifier, (CNNClassifier, TransferClassifier)):
         raise TypeError(
@@ -215,7 +216,7 @@ def take_apart(clf: Any) -> tuple[Any, dict]:
     # Some may have been set since.
     classifier._validate_params()
     facts |= {
-        "classes": classifier.classes_.tolist(),
+        "classes": as_plain(classifier.classes_),
         "image_shape": tuple(map(int, classifier.image_shape_)),
         "handle_other_shapes": classifier.handle_other_shapes,
         "tta": classifier.tta,

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fer_estimators._messages import shorten
 from fer_estimators._prediction import ImagePredictor
+from fer_estimators.export._facts import as_plain
 from fer_estimators.export._network_file import (
     NetworkFile,
     OpenedNetwork,
@@ -259,7 +260,7 @@ class ExportedClassifier(ImagePredictor):
             raise TypeError(
                 f"path={shorten(self.path)} is not a path. Pass that of a .tflite or .onnx file."
             )
-        return os.fspath(self.path), _as_plain(self.classes), self.n_jobs
+        return os.fspath(self.path), as_plain(self.classes), self.n_jobs
 
     @staticmethod
     def _start(file: NetworkFile, classes: list | None, n_jobs: int | None) -> OpenedNetwork:
@@ -321,14 +322,6 @@ class ExportedClassifier(ImagePredictor):
         from sklearn.utils import estimator_html_repr
 
         return estimator_html_repr(self)
-
-
-def _as_plain(classes):
-    """Return labels as a list of Python's own types; leave what is not several labels as it is."""
-    if classes is None or isinstance(classes, (str, bytes)):
-        return classes
-    # Not as one array, which would make text of numbers beside text.
-    return [label.item() if isinstance(label, np.generic) else label for label in classes]
 
 
 def _count_threads(n_jobs):

@@ -10,6 +10,8 @@ from importlib.metadata import version
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
 from fer_estimators._messages import shorten
 from fer_estimators.exceptions import ModelFileError
 
@@ -167,6 +169,23 @@ def _is_abstain_label(facts: Facts) -> bool:
     if not are_labels(facts.classes) or isinstance(label, bool) or label in facts.classes:
         return False
     return isinstance(label, str if isinstance(facts.classes[0], str) else int)
+
+
+def as_plain(labels: Any) -> Any:
+    """Return labels as a list of Python's own types; leave what is not several labels as it is.
+
+    Parameters
+    ----------
+    labels : object
+
+    Returns
+    -------
+    object
+    """
+    if labels is None or isinstance(labels, (str, bytes)):
+        return labels
+    # Not as one array, which would make text of numbers beside text.
+    return [label.item() if isinstance(label, np.generic) else label for label in labels]
 
 
 def are_labels(classes: Any) -> bool:
