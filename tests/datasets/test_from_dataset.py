@@ -233,6 +233,14 @@ def test_images_of_several_sizes_are_named():
         np.asarray(X)
 
 
+def test_images_of_several_dtypes_are_named(tmp_path):
+    # to_memmap wrote the bytes of the second one as if they were of the first one's dtype.
+    black = np.zeros((8, 8), dtype=np.uint8)
+    X, _ = from_dataset([(black, 0), (black.astype(float), 1)])
+    with pytest.raises(DatasetError, match=r"image 1 has .* dtype float64, and the first .* uint8"):
+        X.to_memmap(tmp_path / "images.npy")
+
+
 def test_a_class_that_has_no_name_is_refused(few):
     pairs = Pairs(*few)
     pairs.targets[3] = -1

@@ -108,10 +108,11 @@ class IndexedImages(ImageSequence):
     def _read(self, items):
         images = [_as_pixels(self._dataset[int(item)][self._part]) for item in items]
         for item, image in zip(items, images, strict=True):
-            if image.shape != self._image_shape:
+            if image.shape != self._image_shape or image.dtype != self.dtype:
                 raise DatasetError(
-                    f"image {item} has shape {image.shape}, and the first one {self._image_shape}, "
-                    "but one shape is expected. Resize them in the data set."
+                    f"image {item} has shape {image.shape} and dtype {image.dtype}, and the first "
+                    f"one {self._image_shape} and {self.dtype}, but one shape and one dtype are "
+                    "expected. Resize or convert them in the data set."
                 )
         return np.stack(images)
 
