@@ -176,6 +176,13 @@ def test_folder_and_list_that_contradict_each_other_are_named(draw_set):
         load_image_folder(path, labels="raf-db")
 
 
+def test_files_of_one_name_do_not_share_the_label_in_a_list(draw_set):
+    # The second one stands in no list.
+    path = draw_set(["Image/a.jpg", "more/a.jpg"], {"list_patition_label.txt": "Image/a.jpg 1\n"})
+    with pytest.raises(LabelError, match=r"2 images.*more/a\.jpg.*another file has the same name"):
+        load_image_folder(path, labels="raf-db")
+
+
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [

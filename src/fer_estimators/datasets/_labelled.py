@@ -6,6 +6,7 @@ import os
 import re
 import zipfile
 import zlib
+from collections import Counter
 
 from fer_estimators._messages import name_some
 from fer_estimators.datasets._emotions import SPLITS, describe_codes, parse_emotion, parse_split
@@ -47,16 +48,16 @@ def arrange_labelled(source, labels, options, report):
         raise DatasetError(f"{source.name!r} has 0 images; expected {labels.title}.")
     listed = _read_lists(source, labels, report)
     folders_tell = all(_code_of_folder(path, labels) for path in source.paths)
-    aligned = {_stem(path) for path in source.paths if _is_aligned(path)}
+    paths = _without_photos(source.paths, report)
+    n_files = Counter(map(_stem, paths))
     items, faults = [], []
-    for path in source.paths:
-        if _stem(path) in aligned and not _is_aligned(path):
-            report.add(path, "photo of which the aligned face is taken", "ignored")
-            continue
+    for path in paths:
         told, split = _codes_of(path, labels, listed, folders_tell)
         emotions = {labels.codes.get(code, code) for code in told}
         if not told:
             faults.append((path, _why_untold(labels, listed)))
+        elif not folders_tell and _stem(path) in listed and n_files[_stem(path)] > 1:
+            faults.append((path, "lists name files alone, and another file has the same name"))
         elif len(emotions) > 1:
             faults.append((path, f"folder and list contradict each other: {', '.join(told)}"))
         elif options.splits is None or split in options.splits:
@@ -68,6 +69,18 @@ def arrange_labelled(source, labels, options, report):
     rank = {split: place for place, split in enumerate(SPLITS)}
     wanted.sort(key=lambda i: (rank.get(i.split, 0), EIGHT_EMOTIONS.index(i.label), i.path))
     return wanted
+
+
+def _without_photos(paths, report):
+    """Leave out photos beside which there is the aligned face."""
+    aligned = {_stem(path) for path in paths if _is_aligned(path)}
+    kept = []
+    for path in paths:
+        if _stem(path) in aligned and not _is_aligned(path):
+            report.add(path, "photo of which the aligned face is taken", "ignored")
+        else:
+            kept.append(path)
+    return kept
 
 
 def _codes_of(path, labels, listed, folders_tell):
