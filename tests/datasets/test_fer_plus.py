@@ -286,5 +286,7 @@ def test_arguments_of_votes_are_checked(two_tables, tmp_path):
     images, votes = two_tables
     with pytest.raises(ValueError, match=r"ties='frist'.*Did you mean 'first'"):
         load_fer2013(images, fer_plus=votes, ties="frist")
+    with pytest.raises(ValueError, match="ties='frist'"):
+        load_fer2013(images, ties="frist")
     with pytest.raises(FileNotFoundError, match=r"Did you mean 'fer2013new\.csv'"):
         load_fer2013(images, fer_plus=tmp_path / "fer2013mew.csv")

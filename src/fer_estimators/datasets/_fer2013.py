@@ -229,9 +229,10 @@ def load_fer2013(
         lazy=lazy,
         emotions=True,
     )
+    check_choice("ties", ties, TIES)
     table = None
     if fer_plus is not None:
-        table, emotions = _check_votes(fer_plus, ties, options.classes)
+        table, emotions = _check_votes(fer_plus, options.classes)
         options = replace(options, classes=None)
     layout = Layout(emotions=True, classes=options.classes)
     loaded = load(path, options, layout, expected=_EXPECTED, cache=cache, read=_read)
@@ -242,9 +243,8 @@ def load_fer2013(
     return (bunch.data, bunch.target) if return_X_y else bunch
 
 
-def _check_votes(fer_plus, ties, classes):
+def _check_votes(fer_plus, classes):
     """Return the table of votes, and the emotions that were asked for."""
-    check_choice("ties", ties, TIES)
     emotions = classes or EIGHT_EMOTIONS
     unknown = [name for name in emotions if name not in EIGHT_EMOTIONS]
     if unknown:
