@@ -36,6 +36,8 @@ HISTORY = {
     "learning_rate": [0.01, 0.01, 0.001],
 }
 
+GREY = np.full((3, 10, 10), 200)
+
 
 @pytest.fixture(autouse=True)
 def _close_figures():
@@ -406,6 +408,14 @@ def test_no_answer_is_not_a_mistake(faces):
         FaceGridDisplay.from_predictions(
             faces.images[:8], y_true, y_pred.astype(str), select="mistakes"
         )
+
+
+@pytest.mark.parametrize("images", [np.linspace(0, 1, 300).reshape(3, 10, 10), -GREY, GREY * 2])
+def test_faces_on_another_scale_are_refused(images):
+    # They were drawn black, or cut off at 0 and 255.
+    labels = ["sad", "happy", "sad"]
+    with pytest.raises(ValueError, match=r"0\.\.255"):
+        FaceGridDisplay.from_predictions(images, labels, labels)
 
 
 def draw_timeline(time):

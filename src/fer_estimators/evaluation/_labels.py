@@ -15,6 +15,7 @@ from fer_estimators._probabilities import (
     find_improper,
     find_permutation,
 )
+from fer_estimators._scale import check_scale, refuse_other_than_pixels
 from fer_estimators.datasets import EMOTIONS
 
 # What NumPy makes arrays of by itself.
@@ -102,6 +103,9 @@ def check_images(images):
             f"images has shape {images.shape}, expected (n, height, width) or (n, height, width, "
             "channels) with 1 or 3 channels. Reshape flat rows: `X.reshape(-1, 48, 48)`."
         )
+    # Faces on another scale would be drawn black.
+    refuse_other_than_pixels(images)
+    check_scale(images)
     return images
 
 
