@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from fer_estimators.exceptions import ImageReadError
 from fer_estimators.faces import read_photo
@@ -48,6 +48,15 @@ def test_other_formats_are_shown_a_way_and_damaged_files_are_not(tmp_path):
     (tmp_path / "photo.png").write_bytes(b"")
     with pytest.raises(ImageReadError, match=r"photo\.png': empty file\.$"):
         read_photo(tmp_path / "photo.png")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP"])
+def test_cut_files_are_refused_where_pillow_would_fill_them(kind, monkeypatch):
+    file = io.BytesIO()
+    Image.fromarray(np.tile(RGB, (9, 9, 1))).save(file, kind)
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    with pytest.raises(ImageReadError, match=r"damaged|LOAD_TRUNCATED_IMAGES is set"):
+        read_photo(file.getvalue()[: len(file.getvalue()) // 2])
 
 
 def test_photos_are_turned_as_their_metadata_says():

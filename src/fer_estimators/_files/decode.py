@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
@@ -286,6 +286,12 @@ def _load_png(data):
 
 
 def _load_bmp(data):
+    # Whether JPEG and PNG are whole is seen without Pillow's decoder.
+    if ImageFile.LOAD_TRUNCATED_IMAGES:
+        raise ImageReadError(
+            "PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set to True, so that a cut BMP cannot be told "
+            "from a whole one; set it to False"
+        )
     return _load(BmpImageFile(io.BytesIO(data)))
 
 
