@@ -248,6 +248,9 @@ def test_absurd_sizes_are_refused(tmp_path):
     node = helper.make_node("Resize", ["images", "", "", "sizes"], ["out"])
     with pytest.raises(ModelFileError, match="1,000,000 pixels on a side"):
         open_file(write_onnx(tmp_path / "odd", [node], [sizes]))
+    elsewhere = helper.make_tensor("sizes", TensorProto.INT64, [4], [1, 10**6, 10**6, 1])
+    with pytest.raises(ModelFileError, match="not stored as bytes"):
+        open_file(write_onnx(tmp_path / "elsewhere", [node], [elsewhere]))
     computed = helper.make_node("Shape", ["images"], ["sizes"])
     with pytest.raises(ModelFileError, match="computes the sizes"):
         open_file(write_onnx(tmp_path / "computed", [computed, node]))
