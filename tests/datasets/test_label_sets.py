@@ -215,6 +215,14 @@ def test_classes_are_emotions_of_the_set(draw_set):
         load_image_folder(path, labels="raf-db", classes=["contempt"])
 
 
+def test_a_split_or_a_class_that_a_set_lacks_is_told_by_what_it_has(draw_set):
+    path = draw_set(["val/1/1.jpg", "val/4/2.jpg"])
+    with pytest.raises(DatasetError, match=r"no images for split 'train'; it has val \(2\)"):
+        load_image_folder(path, labels="raf-db", split="train")
+    with pytest.raises(DatasetError, match=r"none of the 2 images of .* shows fear"):
+        load_image_folder(path, labels="raf-db", classes=["fear"])
+
+
 def test_a_class_that_was_asked_for_and_has_no_images_is_warned_of(draw_set):
     path = draw_set(["train/1/1.jpg", "train/4/2.jpg", "test/4/3.jpg"])
     with pytest.warns(UserWarning, match="no images of surprise in"):

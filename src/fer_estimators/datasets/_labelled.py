@@ -8,10 +8,16 @@ import zipfile
 import zlib
 from collections import Counter
 
-from fer_estimators._messages import name_some
-from fer_estimators.datasets._emotions import SPLITS, describe_codes, parse_emotion, parse_split
+from fer_estimators._messages import name_some, suggest
+from fer_estimators.datasets._emotions import describe_codes, parse_emotion, parse_split
 from fer_estimators.datasets._label_sets import EIGHT_EMOTIONS
-from fer_estimators.datasets._layout import NO_SPLIT, Item, warn_about_missing
+from fer_estimators.datasets._layout import (
+    NO_SPLIT,
+    Item,
+    check_splits,
+    rank_split,
+    warn_about_missing,
+)
 from fer_estimators.exceptions import BadImageWarning, DatasetError, LabelError
 
 # RAF-DB's lists name the photos, of which the aligned faces are other files.
@@ -46,6 +52,7 @@ def arrange_labelled(source, labels, options, report):
     """
     if not source.paths:
         raise DatasetError(f"{source.name!r} has 0 images; expected {labels.title}.")
+    _check_classes(labels, options)
     listed = _read_lists(source, labels, report)
     folders_tell = all(_code_of_folder(path, labels) for path in source.paths)
     paths = _without_photos(source.paths, report)
@@ -60,14 +67,17 @@ def arrange_labelled(source, labels, options, report):
             faults.append((path, "lists name files alone, and another file has the same name"))
         elif len(emotions) > 1:
             faults.append((path, f"folder and list contradict each other: {', '.join(told)}"))
-        elif options.splits is None or split in options.splits:
+        else:
             items.append(Item(path, split, emotions.pop()))
     _settle_faults(faults, labels, options, report)
     wanted = [item for item in items if _is_wanted(item, options, report)]
-    _check_found(wanted, items, labels, options, source)
+    if items and not wanted:
+        shown = ", ".join(options.classes or labels.emotions)
+        raise DatasetError(f"none of the {len(items):,} images of {source.name!r} shows {shown}.")
+    check_splits((item.split for item in wanted), options, source)
+    wanted = [item for item in wanted if options.splits is None or item.split in options.splits]
     warn_about_missing(options.classes or (), {item.label for item in wanted}, source, report)
-    rank = {split: place for place, split in enumerate(SPLITS)}
-    wanted.sort(key=lambda i: (rank.get(i.split, 0), EIGHT_EMOTIONS.index(i.label), i.path))
+    wanted.sort(key=lambda i: (rank_split(i.split), EIGHT_EMOTIONS.index(i.label), i.path))
     return wanted
 
 
@@ -232,16 +242,10 @@ def _is_wanted(item, options, report):
     return True
 
 
-def _check_found(wanted, items, labels, options, source):
+def _check_classes(labels, options):
     unknown = [name for name in options.classes or () if name not in labels.emotions]
     if unknown:
         raise LabelError(
             f"classes names {unknown[0]!r}, but {labels.title} has {list(labels.emotions)}."
-        )
-    absent = [s for s in options.splits or () if s not in {item.split for item in wanted}]
-    if absent or not wanted:
-        there = sorted({item.split for item in items})
-        raise DatasetError(
-            f"{source.name!r} has no images for split {', '.join(map(repr, absent or ['all']))}"
-            f"; of those asked for it has {there or 'none'}. Choose one of these by split=."
+            + suggest(unknown[0], labels.emotions)
         )

@@ -1,5 +1,6 @@
 """Find the split and the class of each file of a set from its path."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -96,7 +97,7 @@ def arrange(source, layout, options, report):
     _check_labels(places, layout, options, source)
     _check_nested(places, layout, source)
     items = _split_items(places, splits, source, layout, options, report)
-    _check_splits(items, options, source)
+    check_splits((split for _, split, _ in items), options, source)
     wanted = [
         (place, split, path)
         for place, split, path in items
@@ -286,13 +287,12 @@ def _split_items(places, splits, source, layout, options, report):
     return items
 
 
-def _check_splits(items, options, source):
-    found = dict.fromkeys(SPLITS, 0)
-    for _, split, _ in items:
-        found[split] = found.get(split, 0) + 1
+def check_splits(splits, options, source):
+    """Refuse a set without images of a split that was asked for, or without any."""
+    found = Counter(splits)
     empty = [split for split in options.splits or () if not found[split]]
-    if empty or not items:
-        there = ", ".join(f"{split} ({count:,})" for split, count in found.items() if count)
+    if empty or not found:
+        there = ", ".join(f"{split} ({found[split]:,})" for split in sorted(found, key=rank_split))
         raise DatasetError(
             f"{source.name!r} has no images for split {', '.join(map(repr, empty or ['all']))}; "
             f"it has {there or 'none at all'}. Choose one of these by split=."
@@ -340,13 +340,17 @@ def _warn_about_aliases(wanted, report):
             report.add(folder, f"folder name read as {label!r}", "noted")
 
 
+def rank_split(split):
+    """Return the place of a split in the order of the images."""
+    return SPLITS.index(split) if split in SPLITS else 0
+
+
 def _in_order(wanted, layout):
-    rank = {split: position for position, split in enumerate(SPLITS)}
     labels = layout.order({place.label for place, _, _ in wanted})
     position = {label: index for index, label in enumerate(labels)}
     wanted.sort(
         key=lambda entry: (
-            rank.get(entry[1], 0),
+            rank_split(entry[1]),
             position[entry[0].label],
             entry[2][len(entry[0].folder) :],
             entry[2],
