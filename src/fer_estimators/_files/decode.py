@@ -145,9 +145,10 @@ def decode(data, *, color=False, image_size=None, name=""):
     """
     kind = sniff(data)
     notes = _note_extension(name, kind)
-    pixels, size = _decode_grey_jpeg(data) if kind == "JPEG" and not color else (None, None)
-    if pixels and _kept.is_upright and image_size in (None, size):
-        return Decoded(pixels, size, notes)
+    if kind == "JPEG" and not color:
+        pixels, size, is_upright = _decode_grey_jpeg(data)
+        if pixels and is_upright and image_size in (None, size):
+            return Decoded(pixels, size, notes)
     image, more = _open_any(data, kind, color)
     notes = (*notes, *more)
     width, height = image.size
@@ -167,21 +168,22 @@ def _note_extension(name, kind):
 
 
 def _decode_grey_jpeg(data):
-    """Return pixels, and height and width, of a whole, plain grey JPEG; else None and None.
+    """Return pixels, size, and whether the header has no EXIF data, of a whole, plain grey JPEG.
 
     Pillow's header parser, written in Python, takes two thirds of the time for a small image.
-    This hands the bytes straight to Pillow's JPEG decoder; on any doubt or error None sends the
-    file down the full path, which has the same decoder and gives the diagnosis.
+    This hands the bytes straight to Pillow's JPEG decoder; on any doubt or error, three times None
+    sends the file down the full path, which has the same decoder and gives the diagnosis.
     """
     # The files of a set mostly begin alike.
-    header = getattr(_kept, "header", b"")
-    if not header or not data.startswith(header):
-        header = _kept.header = _prepare(data)
-    if not header or not is_plain_jpeg(data, len(header)):
-        return None, None
-    height, width = size = _kept.row_below.size
-    canvas = _kept.canvas or Image.new("L", _kept.row_below.longer_size)
-    for longer in _kept.row_below.lengthen(data):
+    kept = getattr(_threads, "kept", None)
+    if kept is None or not data.startswith(kept.header):
+        kept = _threads.kept = _prepare(data, kept)
+    if kept is None or not is_plain_jpeg(data, len(kept.header)):
+        return None, None, None
+    header, row_below, canvas = kept
+    height, width = size = row_below.size
+    canvas = canvas or Image.new("L", row_below.longer_size)
+    for longer in row_below.lengthen(data):
         try:
             canvas.frombytes(longer, "jpeg", "L", "")
         except (ValueError, OSError):
@@ -189,30 +191,34 @@ def _decode_grey_jpeg(data):
         pixels = canvas.tobytes()
         row = pixels[-8 * width :]
         if row == row[:1] * len(row):
-            return pixels[: width * height], size
-    return None, None
+            return pixels[: width * height], size, _EXIF not in header
+    return None, None, None
 
 
-def _prepare(data):
-    """Return what stands before the data of a plain grey JPEG, else nothing."""
+def _prepare(data, kept):
+    """Return what is kept of a plain grey JPEG for others with its header; else None."""
     header, place = _grey_jpeg_header(data)
     try:
-        _kept.row_below = RowBelow(header, place)
+        row_below = RowBelow(header, place)
     except ValueError:
-        return b""
-    _kept.is_upright = b"\xff\xe1" not in header
-    width, height = _kept.row_below.longer_size
+        return None
+    width, height = row_below.longer_size
     if width * height > MAX_PIXELS:
-        return b""
-    canvas = getattr(_kept, "canvas", None)
-    if canvas is None or canvas.size != (width, height):
-        is_small = width * height <= _LARGEST_CANVAS
-        _kept.canvas = Image.new("L", (width, height)) if is_small else None
-    return header
+        return None
+    if kept and kept.canvas and kept.canvas.size == (width, height):
+        return _Kept(header, row_below, kept.canvas)
+    is_small = width * height <= _LARGEST_CANVAS
+    return _Kept(header, row_below, Image.new("L", (width, height)) if is_small else None)
+
+
+class _Kept(NamedTuple):
+    header: bytes
+    row_below: RowBelow
+    canvas: Image.Image | None
 
 
 # A new image for each file would cost a fifth of the time of decoding it. What is kept is small.
-_kept = threading.local()
+_threads = threading.local()
 _LARGEST_CANVAS = 2**20
 # SOF0 and SOF1, not the progressive SOF2; then markers whose segments cannot change how the
 # pixels are to be read: Huffman and quantisation tables, metadata, comments. Restart intervals
@@ -220,6 +226,7 @@ _LARGEST_CANVAS = 2**20
 _FRAME_MARKERS = frozenset((0xC0, 0xC1))
 _PLAIN_MARKERS = frozenset((0xC4, 0xDB, *range(0xE0, 0xF0), 0xFE))
 _START_OF_SCAN = 0xDA
+_EXIF = b"\xff\xe1"
 
 
 def _grey_jpeg_header(data):
@@ -259,7 +266,7 @@ def _open_any(data, kind, color):
 def _load_jpeg(data):
     """Load a JPEG file, and see that none of its pixels is made up."""
     image = _JpegFile(io.BytesIO(data))
-    pixels, size = _decode_grey_jpeg(data)
+    pixels, size, _ = _decode_grey_jpeg(data)
     if pixels:
         grey = Image.frombytes("L", size[::-1], pixels)
         grey.info = image.info
