@@ -215,6 +215,14 @@ def test_classes_are_emotions_of_the_set(draw_set):
         load_image_folder(path, labels="raf-db", classes=["contempt"])
 
 
+def test_the_description_names_the_set_its_source_and_its_terms(draw_set):
+    path = draw_set(["AF01/AF01AFS.JPG"])
+    text = load_image_folder(path, labels="kdef").DESCR
+    kdef = LABEL_SETS["kdef"]
+    assert all(part in text for part in (kdef.title, kdef.source, kdef.licence))
+    assert "Licence" not in load_image_folder(path).DESCR
+
+
 def test_a_split_or_a_class_that_a_set_lacks_is_told_by_what_it_has(draw_set):
     path = draw_set(["val/1/1.jpg", "val/4/2.jpg"])
     with pytest.raises(DatasetError, match=r"no images for split 'train'; it has val \(2\)"):

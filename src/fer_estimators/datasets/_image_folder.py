@@ -102,7 +102,7 @@ def load_image_folder(
         report : LoadReport
             What was skipped, ignored or converted; see :func:`load_fer2013`.
         DESCR : str
-            How the set was read.
+            How the set was read, and with `labels`, its source and licence.
     (data, target) : tuple
         If `return_X_y` is True.
 
@@ -161,7 +161,16 @@ def load_image_folder(
     loaded = load(path, options, layout, expected=_EXPECTED, cache=cache, read=_read)
     names = options.classes or layout.order(set(loaded.target))
     bunch = to_bunch(loaded, names, "image_folder.rst")
+    if label_set is not None:
+        bunch.DESCR += _describe(label_set)
     return (bunch.data, bunch.target) if return_X_y else bunch
+
+
+def _describe(labels):
+    return (
+        f"\n**Labels.** Those of {labels.title}: {', '.join(labels.emotions)}.\n\n"
+        f"**Source.** {labels.source}.\n\n**Licence.** {labels.licence}.\n"
+    )
 
 
 def _read(path, options, layout):
