@@ -215,7 +215,7 @@ _centres = lru_cache(maxsize=64)(anchor_centres)
 def _run(inputs):
     """Return for each input what may be faces: centre, size and points (n, 8, 2), and logits."""
     centres, found = _centres(*inputs.shape[1:3]), []
-    for output in _network(inputs.shape)(inputs):
+    for output in _network(inputs.shape[1:])(inputs):
         likely = output[:, 0] >= logit(_LEAST_SCORE)
         logits, places = np.split(output[likely].astype(float), [1], axis=1)
         places = places.reshape(-1, 8, 2)
