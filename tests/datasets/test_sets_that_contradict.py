@@ -7,6 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from fer_estimators._files import stack
 from fer_estimators.datasets import load_fer2013, load_image_folder
 from fer_estimators.exceptions import BadImageWarning, DatasetError, ImageReadError
 
@@ -215,10 +216,18 @@ def test_links_may_be_followed_when_asked(fer_folder, tmp_path, monkeypatch):
     assert len(load_fer2013(fer_folder, follow_links=True).images) == 14
 
 
-def test_images_beyond_the_limit_of_all_are_refused(fer_folder, monkeypatch):
+def test_images_beyond_the_limit_of_all_are_refused_after_the_first(fer_folder, monkeypatch):
     monkeypatch.setattr("fer_estimators._files.stack.MAX_STACK_BYTES", 5 * 48 * 48)
+    decoded = []
+    decode = stack.decode
+    monkeypatch.setattr(
+        "fer_estimators._files.stack.decode",
+        lambda data, **options: decoded.append(data) or decode(data, **options),
+    )
     with pytest.raises(
-        DatasetError, match=r"more than 11,520 bytes.*is number 6\. Pass image_size"
+        DatasetError,
+        match=r"14 images like '.*', of 48x48 pixels, take 32,256 bytes; the limit is 11,520",
     ):
         load_fer2013(fer_folder)
+    assert len(decoded) == 1
     assert len(load_fer2013(fer_folder, image_size=8).images) == 14

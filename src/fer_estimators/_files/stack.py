@@ -101,7 +101,7 @@ class Stack:
     Raises
     ------
     DatasetError
-        If the pixels take more than 16 GiB.
+        If the pixels would take more than 16 GiB, were all images as large as the first.
     """
 
     def __init__(self, results, names, *, color):
@@ -109,7 +109,7 @@ class Stack:
         # system moves large blocks by remapping rather than by copying.
         self._pixels, self._sizes, self._examples = bytearray(), Counter(), {}
         self.kept, self.faults, self.notes = [], [], []
-        self._color = color
+        self._color, self._n_files = color, len(names)
         for index, result in enumerate(results):
             if isinstance(result, OSError):
                 self.faults.append((index, result))
@@ -119,6 +119,8 @@ class Stack:
     def _add(self, index, decoded, name):
         pixels, size, notes = decoded
         if size not in self._sizes:
+            if not self._sizes:
+                self._check_total(size, len(pixels), name)
             self._examples[size] = name
         self._sizes[size] += 1
         if notes:
@@ -126,13 +128,17 @@ class Stack:
         self.kept.append(index)
         if len(self._sizes) > 1:
             return
-        if len(self._pixels) + len(pixels) > MAX_STACK_BYTES:
+        self._pixels += pixels
+
+    def _check_total(self, size, n_bytes, name):
+        """Refuse after the first image, before more memory is taken."""
+        n_images = self._n_files - len(self.faults)
+        if n_images * n_bytes > MAX_STACK_BYTES:
             raise DatasetError(
-                f"the images take more than {MAX_STACK_BYTES:,} bytes, the limit: {name!r} of "
-                f"{'x'.join(map(str, size))} pixels is number {index + 1:,}. Pass "
+                f"{n_images:,} images like {name!r}, of {'x'.join(map(str, size))} pixels, take "
+                f"{n_images * n_bytes:,} bytes; the limit is {MAX_STACK_BYTES:,}. Pass "
                 "image_size=(height, width) to make them smaller, or read them in parts."
             )
-        self._pixels += pixels
 
     def images(self):
         """Return the images.
