@@ -418,6 +418,12 @@ def test_faces_on_another_scale_are_refused(images):
         FaceGridDisplay.from_predictions(images, labels, labels)
 
 
+def test_each_of_many_splits_has_a_look_of_its_own():
+    display = EmotionCountsDisplay.from_labels(["sad"] * 12, split=list("abcdefghijkl"))
+    bars = display.ax_.patches
+    assert len({(bar.get_facecolor(), bar.get_hatch()) for bar in bars}) == 12
+
+
 def draw_timeline(time):
     proba = [[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]
     answers = ["happy", "happy", "sad"]

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-# Fill and hatch of each split in turn.
-_STYLES = ((BLUE, ""), (ORANGE, "///"), (GREEN, "..."), ("0.75", "xxx"), ("white", "\\\\\\"))
+# Fill and hatch of each split in turn; after the fifth, each fill has the next one's hatch.
+_FILLS = (BLUE, ORANGE, GREEN, "0.75", "white")
+_HATCHES = ("", "///", "...", "xxx", "\\\\\\")
 # Splits in the order in which they are used; others follow as they come.
 _SPLIT_ORDER = ("train", "val", "test")
 
@@ -156,7 +157,8 @@ class EmotionCountsDisplay:
         ax = self.ax_
         thickness = 0.84 / n_splits
         for i, (split, row) in enumerate(zip(self.splits, self.counts, strict=True)):
-            colour, hatch = _STYLES[i % len(_STYLES)]
+            colour = _FILLS[i % len(_FILLS)]
+            hatch = _HATCHES[(i + i // len(_FILLS)) % len(_HATCHES)]
             centre = np.arange(n_emotions) + (i - (n_splits - 1) / 2) * thickness
             bars = ax.barh(
                 centre, row, thickness, color=colour, hatch=hatch, edgecolor="black", label=split
