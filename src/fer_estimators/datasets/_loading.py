@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 _TABLE_NAMES = ("fer2013.csv", "icml_face_data.csv", "fer2013.csv.gz", "icml_face_data.csv.gz")
 
 
-def load(path, options, layout, *, expected, cache, read=None):
+def load(path, options, layout, *, expected, cache, read):
     """Return `Loaded` from the cache or from `path`, and issue its warnings.
 
     Parameters
@@ -39,8 +39,8 @@ def load(path, options, layout, *, expected, cache, read=None):
     expected : str
         What `path` should be, for the error if it does not exist.
     cache : path-like or None
-    read : callable, default=None
-        Takes `path`, `options` and `layout`, and returns `Loaded`; None takes `read_set`.
+    read : callable
+        Takes `path`, `options` and `layout`, and returns `Loaded`.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def load(path, options, layout, *, expected, cache, read=None):
         cache,
         path,
         ("emotions" if layout.emotions else "folders", options.key(), layout.labels),
-        lambda: (read or read_set)(path, options, layout),
+        lambda: read(path, options, layout),
         follow_links=options.follow_links,
     )
     logger.info("loaded %d images from %s", len(loaded.images), path)
