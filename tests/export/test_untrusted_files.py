@@ -248,9 +248,16 @@ def test_absurd_sizes_are_refused(tmp_path):
     node = helper.make_node("Resize", ["images", "", "", "sizes"], ["out"])
     with pytest.raises(ModelFileError, match="1,000,000 pixels on a side"):
         open_file(write_onnx(tmp_path / "odd", [node], [sizes]))
-    elsewhere = helper.make_tensor("sizes", TensorProto.INT64, [4], [1, 10**6, 10**6, 1])
-    with pytest.raises(ModelFileError, match="not stored as bytes"):
-        open_file(write_onnx(tmp_path / "elsewhere", [node], [elsewhere]))
+    sizes = helper.make_tensor("sizes", TensorProto.INT64, [4], [1, 10**6, 10**6, 1])
+    scales = helper.make_tensor("scales", TensorProto.FLOAT, [4], [1, 1e6, 1e6, 1])
+    by_scale = helper.make_node("Resize", ["images", "", "scales"], ["out"])
+    for resize, constant in ((node, sizes), (by_scale, scales)):
+        with pytest.raises(ModelFileError, match="1,000,000 pixels on a side"):
+            open_file(write_onnx(tmp_path / "elsewhere", [resize], [constant]))
+    for odd in (np.nan, np.inf):
+        scales = helper.make_tensor("scales", TensorProto.FLOAT, [4], [1, odd, odd, 1])
+        with pytest.raises(ModelFileError, match="a size is NaN or infinite"):
+            open_file(write_onnx(tmp_path / "odd", [by_scale], [scales]))
     computed = helper.make_node("Shape", ["images"], ["sizes"])
     with pytest.raises(ModelFileError, match="computes the sizes"):
         open_file(write_onnx(tmp_path / "computed", [computed, node]))

@@ -1,6 +1,5 @@
 """ONNX files: what they say of themselves, whether they may be run, and running them."""
 
-import math
 from functools import cache
 from typing import Any
 
@@ -127,12 +126,12 @@ def _check_growth(graph, name):
         if tensor is None:
             raise refused(name, "it computes the sizes of images as it runs")
         dtype = {_INT64: np.int64, _FLOAT: np.float32}.get(tensor.data_type)
-        if dtype is None:
+        if dtype is None or len(tensor.raw_data) % np.dtype(dtype).itemsize:
             raise refused(name, f"a size has ONNX's data type {tensor.data_type}")
-        # What is not in these bytes could stand in another field, which is not read here.
-        if len(tensor.raw_data) != math.prod(tensor.dims) * np.dtype(dtype).itemsize:
-            raise refused(name, "a size is not stored as bytes")
-        sides = np.abs(np.frombuffer(tensor.raw_data, dtype).astype(np.float64))
+        parts = [np.frombuffer(tensor.raw_data, dtype), tensor.int64_data, tensor.float_data]
+        sides = np.abs(np.concatenate(parts, dtype=np.float64))
+        if not np.isfinite(sides).all():
+            raise refused(name, "a size is NaN or infinite")
         check_sizes({"pixels on a side": (int(sides.max(initial=0)), _LARGEST_SIDE)}, name)
 
 
@@ -191,6 +190,8 @@ _FIELDS = {
     "Tensor": {
         "dims": (1, "INT64", True),
         "data_type": (2, "INT32", False),
+        "float_data": (4, "FLOAT", True),
+        "int64_data": (7, "INT64", True),
         "name": (8, "STRING", False),
         "raw_data": (9, "BYTES", False),
         "data_location": (14, "INT32", False),
