@@ -189,6 +189,23 @@ def test_member_with_a_second_name_in_unicode_is_read(tmp_path):
     assert list(read_all(tmp_path / "set.zip").values()) == [b"1"]
 
 
+def test_no_other_record_hides_the_size_of_the_table_of_contents(path, monkeypatch):
+    """zipfile takes the one at the very end, or that of a wide archive, whatever else is there."""
+    data = path.read_bytes()
+    end = data.rindex(b"PK\5\6")
+    size, offset = struct.unpack_from("<LL", data, end + 12)
+    wide = struct.pack("<4sQ4x8xQQQQ", b"PK\6\6", 44, len(MEMBERS), len(MEMBERS), size, offset)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, end, 1)
+    monkeypatch.setattr("fer_estimators._files.archive.MAX_DIRECTORY_BYTES", size - 1)
+    said = struct.pack("<4s8xLL2x", b"PK\5\6", 1, offset)
+    inside = data[end : end + 4] + b"PK\5\6" + data[end + 8 :]
+    for tail in (wide + locator + said, inside):
+        path.write_bytes(data[:end] + tail)
+        assert len(zipfile.ZipFile(path).infolist()) == len(MEMBERS)
+        with pytest.raises(UnsafeArchiveError, match="table of contents of"):
+            Archive(path)
+
+
 def test_table_of_contents_of_the_largest_size_is_read(path, monkeypatch):
     data = path.read_bytes()
     (size,) = struct.unpack_from("<L", data, data.rindex(b"PK\5\6") + 12)

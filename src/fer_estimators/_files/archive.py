@@ -179,18 +179,23 @@ def _check_directory_size(path, file):
     """Refuse by the size in the end record: parsing the table itself may exhaust memory."""
     file.seek(max(0, os.fstat(file.fileno()).st_size - 2**16 - 100))
     tail = file.read()
-    position = tail.rfind(b"PK\5\6")
-    if position < 0:
-        return  # zipfile says what is wrong
-    (size,) = struct.unpack_from("<L", tail, position + 12)
-    wide = tail.rfind(b"PK\6\6", 0, position)
-    if size == 0xFFFFFFFF and wide >= 0:
-        (size,) = struct.unpack_from("<Q", tail, wide + 40)
+    # All of them: zipfile has its own rules for which one counts, and a comment may hold others.
+    size = max(_directory_sizes(tail), default=0)
     if size > MAX_DIRECTORY_BYTES:
         raise UnsafeArchiveError(
             f"{os.path.basename(path)!r} has a table of contents of {size:,} bytes; "
             f"the limit is {MAX_DIRECTORY_BYTES:,}"
         )
+
+
+def _directory_sizes(tail):
+    """Yield what the end records say; wide archives have two."""
+    for record in re.finditer(b"PK(\5\6|\6\6)", tail):
+        layout, offset = ("<L", 12) if record[1] == b"\5\6" else ("<Q", 40)
+        if record.start() + offset + struct.calcsize(layout) <= len(tail):
+            (size,) = struct.unpack_from(layout, tail, record.start() + offset)
+            if layout == "<Q" or size != _WIDE:
+                yield size
 
 
 def _check_members(name, members, archive_size):
