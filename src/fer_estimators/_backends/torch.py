@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import keras
@@ -72,8 +73,20 @@ def compile_training(
         generator = getattr(layer, "seed_generator", None)
         if generator is not None:
             fix_seed(generator)
+        if type(layer) is keras.layers.MaxPooling2D and layer.data_format == "channels_last":
+            layer.call = partial(_pool, layer)
     fuse_normalisation(model, _normalise)
     model.compile(optimizer=optimizer, **arguments)
+
+
+def _pool(layer, inputs):
+    """Pool in training without Keras' copies into another order of axes and back."""
+    sides = zip(inputs.shape[1:3], layer.strides, strict=True)
+    # Padding makes no difference to windows that fill the image.
+    filled = layer.pool_size == layer.strides and not any(side % step for side, step in sides)
+    if not filled or not torch.is_grad_enabled():
+        return type(layer).call(layer, inputs)
+    return torch.nn.functional.max_pool2d(inputs.movedim(3, 1), layer.pool_size).movedim(1, 3)
 
 
 def _normalise(layer, inputs):
