@@ -50,22 +50,45 @@ def check_labels(y: ArrayLike) -> NDArray[Any]:
     return labels
 
 
-def _refuse_gaps_and_mixtures(labels):
+def sort_classes(classes: ArrayLike) -> NDArray[Any]:
+    """Check the ``classes`` of a first call to ``partial_fit``, and sort them.
+
+    Parameters
+    ----------
+    classes : array-like of shape (n_classes,)
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+
+    Raises
+    ------
+    ValueError
+        If a class is missing (None, NaN), or they are bytes or of several kinds.
+    """
+    as_written = classes if hasattr(classes, "dtype") else np.asarray(classes, dtype=object)
+    _refuse_gaps_and_mixtures(np.ravel(as_written), "classes")
+    return np.unique(classes)
+
+
+def _refuse_gaps_and_mixtures(labels, name="y"):
     first_of = {}
     for row, label in enumerate(labels):
         first_of.setdefault(kind_of(label), row)
     if "missing" in first_of:
         row = first_of["missing"]
         raise ValueError(
-            f"Input y contains NaN or None (y[{row}] = {labels[row]!r}), but each image needs a "
-            "label. Drop the images without one."
+            f"Input {name} contains NaN or None ({name}[{row}] = {labels[row]!r}), but each image "
+            "needs a label. Drop the images without one."
         )
     if "bytes" in first_of:
-        raise ValueError("y holds bytes, but text is expected. Pass np.char.decode(y, 'utf-8').")
-    if len(first_of) > 1:
-        shown = " and ".join(f"y[{row}] = {labels[row]!r}" for row in first_of.values())
         raise ValueError(
-            f"y mixes labels of several kinds ({' and '.join(first_of)}): {shown}. Write all "
+            f"{name} holds bytes, but text is expected. Pass np.char.decode({name}, 'utf-8')."
+        )
+    if len(first_of) > 1:
+        shown = " and ".join(f"{name}[{row}] = {labels[row]!r}" for row in first_of.values())
+        raise ValueError(
+            f"{name} mixes labels of several kinds ({' and '.join(first_of)}): {shown}. Write all "
             "of them in one way."
         )
 

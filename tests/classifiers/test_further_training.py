@@ -71,6 +71,19 @@ def test_history_has_a_value_for_each_epoch_with_and_without_validation(cnn, fac
     TrainingCurvesDisplay.from_estimator(clf)
 
 
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (["happy", None], r"Input classes contains NaN or None \(classes\[1\] = None\)"),
+        (["happy", 1], r"classes mixes labels of several kinds.*classes\[1\] = 1"),
+        ([b"happy", b"sad"], r"Pass np.char.decode\(classes, 'utf-8'\)"),
+    ],
+)
+def test_classes_of_partial_fit_are_checked_like_labels(classes, message, cnn, faces):
+    with pytest.raises(ValueError, match=message):
+        cnn().partial_fit(faces.images, faces.target, classes=classes)
+
+
 def test_partial_fit_needs_the_classes_once(make, faces):
     with pytest.raises(ValueError, match="classes must be passed on the first call"):
         make().partial_fit(faces.images, faces.target)

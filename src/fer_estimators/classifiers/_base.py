@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags, check_random_state
 
+from fer_estimators import _labels
 from fer_estimators._backends.device import device_scope, resolve_device
 from fer_estimators._backends.inference import compile_inference
 from fer_estimators._backends.memory import (
@@ -204,6 +205,7 @@ default=None
             "balanced", or as for :meth:`fit`.
         """
         warm = hasattr(self, "model_")
+        classes = None if classes is None else _labels.sort_classes(classes)
         self._check_classes(classes, warm)
         return self._fit(X, y, sample_weight, warm=warm, classes=classes, incremental=True)
 
@@ -229,9 +231,9 @@ default=None
                 "classes must be passed on the first call to partial_fit: all labels that will "
                 "ever occur, such as np.unique(y)."
             )
-        if warm and classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+        if warm and classes is not None and not np.array_equal(classes, self.classes_):
             raise ValueError(
-                f"classes={np.unique(classes).tolist()} differ from those of the first call, "
+                f"classes={classes.tolist()} differ from those of the first call, "
                 f"{self.classes_.tolist()}. Leave classes out, or start with a clone."
             )
 
@@ -281,7 +283,7 @@ default=None
             sample_weight=sample_weight,
             y_proba=y_proba,
             validation=validation,
-            classes=self.classes_ if warm else None if classes is None else np.unique(classes),
+            classes=self.classes_ if warm else classes,
             warm=warm,
         )
         device = resolve_device(self.device)
