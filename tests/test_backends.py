@@ -77,6 +77,12 @@ def test_the_order_of_bytes_makes_no_difference(faces):
     assert np.array_equal(swapped, clf.predict_proba(pixels))
 
 
+@pytest.mark.parametrize("dtype", ["uint16", "uint64", "int64"])
+def test_pixels_may_be_integers_of_any_length(dtype, faces):
+    clf = CNNClassifier("tiny", **SMALL).fit(faces.images.astype(dtype), faces.target)
+    assert equal_weights(clf, clone(clf).fit(faces.images, faces.target))
+
+
 def test_same_seed_same_model_and_global_state_untouched(clf, faces):
     random.seed(5)
     before = random.getstate()

@@ -205,8 +205,9 @@ class ImageBatches(keras.utils.PyDataset):
                 raise _none_readable(f"{len(rows)} image files of a batch")
             images, rows = images[readable], rows[readable]
         targets = self._one_hot[self.codes[rows]] if self.soft is None else self.soft[rows]
-        # Not every backend takes numbers of another machine's byte order.
-        batch = images.astype(images.dtype.newbyteorder("="), copy=False), targets
+        # Not every backend takes numbers of another machine's byte order, nor PyTorch uint64.
+        dtype = np.int64 if images.dtype.str[1:] == "u8" else images.dtype.newbyteorder("=")
+        batch = images.astype(dtype, copy=False), targets
         return batch if self.weights is None else (*batch, self.weights[rows])
 
 
