@@ -37,6 +37,10 @@ def run(tmp_path, monkeypatch, capsys):
     return call
 
 
+def test_blank_lines_at_the_end_are_ignored(run):
+    assert run(f"{LABELS}\n  \r\n") == run(LABELS)
+
+
 def test_the_report_is_that_of_the_function(run):
     status, out, _ = run(LABELS)
     assert status == 0
@@ -90,7 +94,7 @@ def test_labels_of_ones_own_are_reported(run):
         ("y_true,said\nsad,sad\n", "no column 'y_pred'; it has 'y_true', 'said'"),
         ("y_true,y_pred,y_pred\nsad,sad,sad\n", "several columns 'y_pred'"),
         ("y_true,y_pred\n", "no line below"),
-        ("y_true,y_pred\nsad,sad\nsad\n\n", "another number of values in line 3, 4"),
+        ("y_true,y_pred\nsad,sad\nsad\n\nsad,sad\n", "another number of values in line 3, 4"),
         ("y_true,y_pred\nsad,sad\nsad,NaN\n,sad\n", "y_true is missing in line 4"),
         ("y_true,y_pred\nsad,sad\nsad,NaN\n", "y_pred is missing in line 3"),
         ("y_true,y_pred\nsad,hapy\n", "y_pred is 'hapy' in line 2.*Did you mean 'happy'"),

@@ -79,6 +79,8 @@ def _read(path: str) -> dict[str, list[str]]:
             rows = [[cell.strip() for cell in row] for row in csv.reader(file, delimiter=delimiter)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path!r} is not a table in UTF-8: {error}.") from error
+    while rows and rows[-1] in ([], [""]):
+        rows.pop()
     names, rows = (rows[0], rows[1:]) if rows else ([], [])
     _check_header(names, path)
     if not rows:
