@@ -196,6 +196,13 @@ def test_data_sets_of_hugging_face_are_read_when_they_are_asked_for(few):
         TINY.fit(dataset, few[1])
 
 
+def test_missing_labels_are_counted(few):
+    pairs = [*zip(few[0], few[1], strict=True)]
+    pairs[2] = pairs[2][0], None
+    with pytest.raises(DatasetError, match=r"no label for 1 of \d+ images, the first is number 2"):
+        from_dataset(pairs)
+
+
 def test_splits_and_other_columns_of_hugging_face_are_refused(few):
     datasets = import_hugging_face()
     dataset = make_hugging_face(few)

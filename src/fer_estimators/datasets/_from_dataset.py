@@ -236,6 +236,12 @@ def _number_rows(labels):
 def _name_labels(labels, names):
     """Return one label for each image: its name where names are known."""
     labels = _number_rows(labels)
+    missing = [row for row, label in enumerate(labels.tolist()) if label is None]
+    if missing:
+        raise DatasetError(
+            f"dataset has no label for {len(missing)} of {len(labels)} images, the first is number "
+            f"{missing[0]}. Drop them in the data set."
+        )
     if labels.ndim != 1 or labels.dtype.kind not in "iuUSO":
         raise DatasetError(
             f"dataset has labels of shape {labels.shape} and dtype {labels.dtype}, but one number, "
