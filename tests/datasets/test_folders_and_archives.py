@@ -114,6 +114,19 @@ def test_image_beside_the_class_folders_is_reported(tmp_path, fakes, files):
     assert list(faces.report) == [("logo.png", "image outside any class folder", "ignored")]
 
 
+def test_a_link_to_another_drive_leads_out(tmp_path, fakes, files, monkeypatch):
+    root = fakes.folder(tmp_path / "set", files)
+    outside = fakes.folder(tmp_path / "set2", {"happy/9.jpg": fakes.encode(fakes.draw(9))})
+    (root / "happy/outside.jpg").symlink_to(outside / "happy/9.jpg")
+
+    def refuse(paths):
+        raise ValueError("Paths don't have the same drive")
+
+    monkeypatch.setattr("os.path.commonpath", refuse)
+    (entry,) = load_image_folder(root).report
+    assert entry.reason == "link out of the folder"
+
+
 def test_links_inside_are_followed_and_links_out_are_not(tmp_path, fakes, files):
     root = fakes.folder(tmp_path / "set", files)
     outside = fakes.folder(tmp_path / "out", {"happy/9.jpg": fakes.encode(fakes.draw(9))})

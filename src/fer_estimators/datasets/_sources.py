@@ -149,7 +149,7 @@ class FolderSource(_Source):
 
     def _may_follow(self, link, path):
         target = os.path.realpath(link.path)
-        inside = os.path.commonpath((target, self._real_root)) == self._real_root
+        inside = target.startswith(os.path.join(self._real_root, ""))
         if not os.path.exists(target):
             reason = "broken link"
         elif os.path.isdir(target):
