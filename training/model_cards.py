@@ -72,6 +72,7 @@ def describe(path, fer2013, votes):
         **describe_accuracy(clf, val, y_proba),
         **describe_known(clf, val, fer2013),
         "votes": describe_votes(clf, val, y_proba) if votes else "",
+        "hits": "the votes for an emotion that agree with them" if votes else "them that are right",
         **{name: f"{e:.3f}" for name, e in zip(("ece", "ece_1", "ece_2"), errors, strict=True)},
         "framings": table(
             ["framing", "accuracy"],
@@ -138,7 +139,7 @@ def describe_votes(clf, val, y_proba):
     return (
         f"Its cross-entropy with the votes is {scores['cross_entropy']:.3f}; the lowest possible "
         f"value is {scores['lowest_cross_entropy']:.3f}. On average, "
-        f"{100 * scores['agreement']:.1f} % of the people asked about a face agree with its "
+        f"{100 * scores['agreement']:.1f} % of the votes for an emotion agree with its "
         f"answer, and {100 * scores['highest_agreement']:.1f} % with the majority. Where people "
         "disagree, its confidence is lower than its accuracy against the majority. Its calibration "
         "error against the majority (above) is therefore larger than that against the votes "
