@@ -18,6 +18,7 @@ def fit(seed):
     clf = CNNClassifier('tiny', epochs=1, augmentation=None, validation_fraction=None,
                         patience=None, random_state=seed)
     clf.fit(faces.images, faces.target).predict(faces.images)
+    return clf
 """
 CASES = {
     "many fits": FIT + "for seed in range(7):\n    fit(seed)\n",
@@ -25,6 +26,9 @@ CASES = {
     "Parallel(n_jobs=2)(delayed(fit)(seed) for seed in range(2))\n",
     "a pretrained network": "from fer_estimators import load_pretrained, make_faces\n"
     "load_pretrained('fer2013-compact').predict(make_faces(1, random_state=0).images)\n",
+    "an export": FIT + "import os, tempfile\nfrom fer_estimators.export import export_classifier\n"
+    "with tempfile.TemporaryDirectory() as folder:\n"
+    "    export_classifier(fit(0), os.path.join(folder, 'faces.tflite'))\n",
     "a layer": "from fer_estimators.augmentation import RandomAffine\n",
 }
 

@@ -13,6 +13,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from fer_estimators._quiet import chatter_left_out
+
 #: ONNX's operator set, which runtimes have read since 2023, onnxruntime-web included.
 OPSET = 18
 
@@ -237,7 +239,7 @@ def quiet() -> Iterator[None]:
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
+        with chatter_left_out(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
