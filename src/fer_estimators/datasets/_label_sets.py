@@ -26,7 +26,8 @@ class LabelList:
         Regular expression that the whole file name matches, in any case.
     file : str or int
         Column of the image file: a name in the header of a csv file, or a position, from 0, in
-        lines separated by spaces.
+        lines separated by spaces. Files are found by their names without folders and extension, in
+        any case, so that each name may occur once.
     label : str or int
         Column of the code.
     face : int, default=None
