@@ -63,7 +63,7 @@ def test_image_folder_takes_any_classes_splits_and_sizes(tmp_path, fakes):
         ("val", "calm"),
     ]
     assert load_image_folder(root, split="val", color=True).images.shape == (1, 20, 30, 3)
-    data, target = load_image_folder(root, classes=["test"], return_X_y=True)
+    data, target = load_image_folder(root, classes=iter(["test"]), return_X_y=True)
     assert data.shape == (1, 600)
     assert list(target) == ["test"]
     with pytest.raises(LabelError, match=r"no folder for \['calme'\].*Did you mean 'calm'"):

@@ -96,6 +96,7 @@ def _check_classes(classes, emotions):
     """Return the asked classes: emotions first in code order, then the others as given."""
     if classes is None:
         return None
+    classes = classes if isinstance(classes, str) else list(classes)
     if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
         raise TypeError(f"classes={classes!r} is not a list of class names")
     names = [(emotions and parse_emotion(name)) or name for name in classes]
