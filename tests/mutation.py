@@ -115,6 +115,8 @@ def find_mutants(source):
             places = enumerate(value) if isinstance(value, list) else [(None, value)]
             for index, node in places:
                 for changed in mutate(node) if isinstance(node, ast.AST) else ():
+                    if ast.unparse(changed) == ast.unparse(node):
+                        continue
                     _put(parent, name, index, ast.copy_location(changed, node))
                     code = ast.unparse(ast.fix_missing_locations(tree))
                     _put(parent, name, index, node)
