@@ -503,6 +503,19 @@ def test_networks_are_trained_on_a_full_disk(faces, tmp_path, monkeypatch):
     assert clf.predict(faces.images[:2]).shape == (2,)
 
 
+class Log(keras.callbacks.Callback):
+    """Writes into a file that belongs to somebody else."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        raise PermissionError(errno.EACCES, "Permission denied", "log.csv")
+
+
+def test_errors_of_other_files_are_not_those_of_the_folder(faces, tmp_path):
+    tiny = CNNClassifier("tiny", augmentation=None, epochs=1, random_state=0, callbacks=[Log()])
+    with pytest.raises(PermissionError, match=r"log\.csv"):
+        ResumableClassifier(tiny, tmp_path).fit(faces.images, faces.target)
+
+
 def test_what_cannot_be_pickled_is_fitted_and_not_kept(table, tmp_path):
     clf = ResumableClassifier(make_counting(tmp_path / "log", how=threading.Lock()), tmp_path)
     with pytest.warns(UserWarning, match="could not be kept"):

@@ -298,7 +298,8 @@ class ResumableClassifier(ClassifierWrapper):
             warn(f"{error} It is deleted, and the fit begins again.")
             place.drop_checkpoint()
         except OSError as error:
-            if not is_not_writable(error):
+            # Callbacks write files of their own.
+            if not is_not_writable(error) or "checkpoint=" not in str(error):
                 raise
             warn_not_kept(self.folder, error)
             place.writable = False
