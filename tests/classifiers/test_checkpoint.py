@@ -158,6 +158,13 @@ def test_survives_kills_at_random_moments(tmp_path):
         np.testing.assert_array_equal(weight, expected)
 
 
+def test_checkpoint_of_another_version_is_refused(cnn, faces, tmp_path, monkeypatch):
+    cnn().fit(faces.images, faces.target, checkpoint=tmp_path)
+    monkeypatch.setattr("fer_estimators.classifiers._checkpoint.__version__", "99.0")
+    with pytest.raises(CheckpointError, match=r"fer-estimators changed .*now 99\.0"):
+        cnn().fit(faces.images, faces.target, checkpoint=tmp_path)
+
+
 def test_checkpoint_of_another_run_is_refused_by_what_changed(cnn, faces, tmp_path):
     X, y = faces.images, faces.target
     cnn().fit(X, y, checkpoint=tmp_path)

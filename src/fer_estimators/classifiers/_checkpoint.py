@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from filelock import Timeout
 
+from fer_estimators import __version__
 from fer_estimators._files.locking import locked
 from fer_estimators._files.weights import read_weights, write_weights
 from fer_estimators._files.writing import remove_temporaries
@@ -52,6 +53,7 @@ def fingerprint(estimator, data, *, first_weights=None):
         # Each fit draws from it. The checkpoint holds the seed that was drawn.
         described["random_state"] = "a RandomState"
     described["estimator"] = type(estimator).__name__
+    described["fer-estimators"] = __version__
     described["Keras' backend"] = keras.backend.backend()
     described["classes"] = repr(data.classes.tolist())
     for name, array in data.arrays().items():
