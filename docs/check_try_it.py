@@ -170,6 +170,17 @@ def check_stopping(page):
         yield "a camera that was stopped is still on"
 
 
+def check_unplugging(page):
+    """Yield what is wrong where the camera is unplugged while it is read."""
+    page.script("tryIt.current.faces.length = 0")
+    page.part("camera").click()
+    page.wait(lambda _: page.faces)
+    page.script("streams.at(-1).getTracks().forEach((track) => track.stop())")
+    page.wait(lambda _: page.part("camera").text == "Start the camera")
+    if "no more pictures" not in page.part("status").text:
+        yield f"of an unplugged camera, the page says {page.part('status').text!r}"
+
+
 # Remember what the camera gives.
 STREAMS = """
 const media = navigator.mediaDevices, ask = media.getUserMedia.bind(media);
@@ -221,6 +232,7 @@ def check(driver, address, photo):
     yield from check_photo(page, photo, faces, probabilities)
     yield from check_camera(page, faces, probabilities)
     yield from check_stopping(page)
+    yield from check_unplugging(page)
     yield from check_access(page)
     asked = page.script("performance.getEntriesByType('resource').map(e => e.name)")
     elsewhere = [name for name in asked if not name.startswith((address, "blob:", "data:"))]

@@ -130,7 +130,7 @@ async function startCamera() {
     byId("camera").textContent = "Stop the camera";
     await video.play();
     const frames = new VideoReader(reader, 0.25);
-    while (mine === choice) {
+    while (mine === choice && started.active) {
       const pixels = pixelsOf(video, video.videoWidth, video.videoHeight);
       const faces = await inTurn(() => frames.next(pixels, performance.now() / 1000));
       if (mine !== choice) return;
@@ -138,6 +138,9 @@ async function startCamera() {
       show();
       await new Promise(requestAnimationFrame);
     }
+    if (mine !== choice) return;
+    stopCamera();
+    say("The camera gives no more pictures. Start it again, or choose a photo.");
   } catch (error) {
     if (mine !== choice) return;
     stopCamera();
