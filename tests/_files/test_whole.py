@@ -112,6 +112,17 @@ def test_grey_jpegs_of_all_shapes_are_read_and_turned():
         assert turned.notes == ("turned upright (EXIF 3)",)
 
 
+@pytest.mark.parametrize("height", [65_500, 65_535])
+def test_highest_jpegs_are_read_or_refused(height):
+    data = encode(draw(0, size=(1, 65_500)))
+    changed = data.replace(struct.pack(">H", 65_500), struct.pack(">H", height), 1)
+    if height == 65_500:
+        assert decode(changed).pixels == Image.open(io.BytesIO(data)).tobytes()
+    else:
+        with pytest.raises(ImageReadError, match="damaged JPEG"):
+            decode(changed)
+
+
 def test_last_byte_may_be_filled_up_with_zeros():
     data = encode(draw(0))
     n_ones = len(f"{data[-3]:b}") - len(f"{data[-3]:b}".rstrip("1"))

@@ -21,6 +21,8 @@ _CODE_TABLES = 0xC4
 # Two continuations of a scan that no code table reads alike.
 _CONTINUATIONS = (b"\x55" * 64, b"\xaa" * 64)
 _LAST_BYTES = 8
+# What two bytes hold.
+_MAX_HEIGHT = 0xFFFF
 
 # As many bytes as libjpeg reads ahead, to stand behind a scan. In the usual code tables, for grey
 # and for colour, and whichever bit comes first, the bits of one of them mean few coefficients and
@@ -185,12 +187,13 @@ class RowBelow:
 
     def __init__(self, header, position):
         height, width = struct.unpack_from(">HH", header, position) if header else (0, 0)
-        _, no_change, block_end = find_scan(header)
-        filling = choose_filling(block_end)
-        if not height or not width or no_change is None or filling is None:
-            raise ValueError("not a file that can be lengthened")
         self.size = (height, width)
         self.longer_size = (width, height + -height % 8 + 8)
+        _, no_change, block_end = find_scan(header)
+        filling = choose_filling(block_end)
+        is_possible = height and width and self.longer_size[1] <= _MAX_HEIGHT
+        if not is_possible or no_change is None or filling is None:
+            raise ValueError("not a file that can be lengthened")
         self._row = (no_change + block_end) * -(-width // 8) + _bits(filling)
         new_height = struct.pack(">H", self.longer_size[1])
         self._start = len(header)
