@@ -214,3 +214,15 @@ def test_table_of_contents_of_the_largest_size_is_read(path, monkeypatch):
     monkeypatch.setattr("fer_estimators._files.archive.MAX_DIRECTORY_BYTES", size - 1)
     with pytest.raises(UnsafeArchiveError, match=f"table of contents of {size:,} bytes"):
         Archive(path)
+
+
+def test_header_that_begins_at_the_end_of_the_archive_is_refused(tmp_path):
+    path = tmp_path / "set.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("happy/1.txt", b"")
+        archive.comment = b"PK\3\4"
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<L", data, data.index(b"PK\1\2") + 42, len(data) - 4)
+    path.write_bytes(data)
+    with pytest.raises(zipfile.BadZipFile, match="no member where the table of contents lists one"):
+        read_all(path)
