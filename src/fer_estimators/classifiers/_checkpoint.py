@@ -69,14 +69,14 @@ def open_checkpoint(folder, described):
 
     Parameters
     ----------
-    folder : path-like or None
-        Created if it does not exist. None yields None.
+    folder : path-like
+        Created if it does not exist.
     described : dict of str to str
         Fingerprint of the training run.
 
     Yields
     ------
-    Checkpoint or None
+    Checkpoint
 
     Raises
     ------
@@ -86,9 +86,6 @@ def open_checkpoint(folder, described):
     OSError
         If the folder cannot be written.
     """
-    if folder is None:
-        yield None
-        return
     folder = Path(folder).expanduser()
     with ExitStack() as stack:
         try:

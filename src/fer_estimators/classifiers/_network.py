@@ -32,7 +32,7 @@ from fer_estimators._probabilities import check_probabilities
 # Attributes that belong to the network in this process: neither pickled nor saved.
 REBUILT = ("_compiled", "_trainer")
 # Parameters that determine the network.
-_NETWORK_PARAMETERS = (*("architecture", "backbone", "head", "image_size", "dtype_policy"),)
+_NETWORK_PARAMETERS = ("architecture", "backbone", "head", "image_size", "dtype_policy")
 _VERSION = "_fer_estimators_version"
 #: Largest output of one layer for one image, in numbers: 512 MiB in float32. VGG16 on images of
 #: 1024 pixels needs half of it.
