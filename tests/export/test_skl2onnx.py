@@ -57,3 +57,9 @@ def test_images_of_another_size_are_refused(fitted):
     assert run(model, np.zeros((3, 256), np.float32))[0].shape == (3,)
     with pytest.raises(Exception, match="cannot be reshaped"):
         run(model, np.zeros((3, 512), np.float32))
+
+
+def test_another_backend_than_tensorflow_is_refused(fitted, faces, monkeypatch):
+    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
+    with pytest.raises(ImportError, match="needs Keras on TensorFlow, but it runs on 'jax'"):
+        skl2onnx.to_onnx(fitted, faces.images[:1].astype(np.float32))

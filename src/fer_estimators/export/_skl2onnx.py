@@ -1,6 +1,11 @@
 """Let skl2onnx convert pipelines that end in this library's classifiers."""
 
-from fer_estimators.export._export_classifier import take_apart, trace_classifier
+from fer_estimators.export._export_classifier import (
+    require_tensorflow,
+    take_apart,
+    trace_classifier,
+)
+from fer_estimators.export._extras import require
 
 
 def register_onnx_converters() -> None:
@@ -8,7 +13,8 @@ def register_onnx_converters() -> None:
 
     Afterwards, ``skl2onnx.to_onnx`` accepts them, alone and at the end of a pipeline whose other
     steps it knows. The graph takes images, or flat rows of them, as float32 pixels in 0..255, and
-    returns labels and probabilities, as the graphs of scikit-learn's classifiers do.
+    returns labels and probabilities, as the graphs of scikit-learn's classifiers do. Keras must
+    run on TensorFlow.
 
     Raises
     ------
@@ -88,6 +94,8 @@ def _convert(scope, operator, container):
 
 
 def _network_model(clf, target_opset):
+    require("onnx", write=True)
+    require_tensorflow()
     from fer_estimators._backends.tensorflow_export import OPSET, to_onnx
 
     opset = target_opset.get("", OPSET) if isinstance(target_opset, dict) else target_opset
