@@ -68,6 +68,13 @@ def test_any_file_name_can_be_written_in_any_encoding(run, photo, name, monkeypa
     assert json.loads(line)["file"] == str(photo.with_name(name))
 
 
+def test_control_characters_in_names_do_not_reach_the_terminal(run, photo):
+    _, out, _ = run(photo.rename(photo.with_name("a\x1b[2Jb\n\N{SNOWMAN}.png")))
+    assert "\x1b" not in out
+    assert out.count("a\\x1b[2Jb\\n\N{SNOWMAN}.png") == 2
+    assert len(out.splitlines()) == 3
+
+
 def test_csv_has_a_row_a_face(run, photo):
     status, out, _ = run(photo, photo, "--csv")
     rows = list(csv.DictReader(io.StringIO(out)))

@@ -314,14 +314,20 @@ def _print_face(face, time, source):
     shown = "" if time is None else f"{time:.2f} s"
     number = "" if face.id is None else face.id
     box = (round(side) for side in face.box)
-    values = (shown, number, *box, str(face.emotion), f"{face.probability:.0%}")
+    values = (shown, number, *box, _printable(str(face.emotion)), f"{face.probability:.0%}")
     print(_LINE.format(_shorten(source), *values))
 
 
 _WRITERS = {"json": _json_writer, "csv": _csv_writer, "table": _table_writer}
 
 
+def _printable(text):
+    """Spell out control characters: a terminal would obey those in a name or a label."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
 def _shorten(name, length=28):
+    name = _printable(name)
     return name if len(name) <= length else f"...{name[3 - length :]}"
 
 
