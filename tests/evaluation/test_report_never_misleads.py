@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.sparse
 from sklearn import metrics
 from sklearn.exceptions import UndefinedMetricWarning
 
@@ -326,6 +327,12 @@ def test_rows_of_other_names_or_in_the_same_order_are_not(reordered):
     # What `Series(clf.predict(X_test))` has beside rows out of a larger table.
     y_true.index += 1000
     report(y_true, y_pred)
+
+
+def test_sparse_probabilities_are_read(predictions):
+    y_true, y_pred, proba = predictions
+    expected = report(y_true, y_pred, y_proba=proba)
+    assert report(y_true, y_pred, y_proba=scipy.sparse.csr_array(proba)) == expected
 
 
 @pytest.mark.parametrize("name", ["y_true", "y_pred", "y_proba", "sample_weight", "groups"])

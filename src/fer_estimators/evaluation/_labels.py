@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 
 from fer_estimators._labels import is_missing, kind_of, refuse_masked
@@ -238,6 +239,8 @@ def check_proba(
     answers = None if y_pred is None else y_pred[answered]
     seen = np.concatenate([labels for labels in (y_true, answers) if labels is not None])
     refuse_masked(y_proba=y_proba)
+    if scipy.sparse.issparse(y_proba):
+        y_proba = y_proba.toarray()
     named = column_names(y_proba)
     if named is not None and classes is None:
         columns = _read_names(named, seen)
