@@ -147,7 +147,7 @@ def main():
     folder = arguments.folder.resolve()
     photo, onnx = prepare(folder)
     rows = {}
-    for name in ("fer2013-compact", "ferplus-compact", "fer2013-base"):
+    for name in ("fer2013-compact", "ferplus-compact"):
         path = EXPORTED / f"{name}.tflite"
         rows[f"LiteRT, `{name}`, int8"] = without_keras(folder, "litert", path, photo)
     if arguments.fer:

@@ -99,7 +99,7 @@ class ExportedClassifier(ImagePredictor):
     @classmethod
     def from_pretrained(
         cls,
-        name: Literal["fer2013-base", "fer2013-compact", "ferplus-compact"],
+        name: Literal["fer2013-compact", "ferplus-compact"],
         *,
         n_jobs: int | None = None,
     ) -> Self:
@@ -107,9 +107,9 @@ class ExportedClassifier(ImagePredictor):
 
         Parameters
         ----------
-        name : {"fer2013-base", "fer2013-compact", "ferplus-compact"}
-            "fer2013-base" is the more accurate one for FER2013's labels, "fer2013-compact" the
-            faster one; "ferplus-compact" predicts FER+'s eight emotions.
+        name : {"fer2013-compact", "ferplus-compact"}
+            "fer2013-compact" predicts FER2013's labels, "ferplus-compact" FER+'s eight emotions.
+            The larger networks are not exported yet: see :func:`export_classifier`.
         n_jobs : int, default=None
             Number of threads.
 

@@ -10,7 +10,6 @@ _FOLDER = Path(__file__).parent
 
 # The SHA-256 digest of each file; `python training/exported.py` writes them.
 SHIPPED = {
-    "fer2013-base": "a8cb406eccff02f30b90d24640817cb86011cd8180fd6defe0fcf10f14849d5c",
     "fer2013-compact": "515d233c8d5787359642eeadc98f1ec8167b42be1b5de7ba78e09f9224a589c3",
     "ferplus-compact": "8a36658932f0bc331f1b2b2ba9bb4182c7556631442c94f22a39f70f978e17a9",
 }

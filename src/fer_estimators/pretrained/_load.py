@@ -19,7 +19,7 @@ _FOLDER = Path(__file__).parent
 
 # The SHA-256 digest of each network's weights.
 PRETRAINED = {
-    "fer2013-base": "3c61aaa0d02d2f9e1dab00601f4a42db452cbe1b6de125c922fc6c113a1d0ff6",
+    "fer2013-base": "c23784f05a8a0185ab33e1eec79908eae1ee47a22ba752ebcb8186df0f8ee6bc",
     "fer2013-compact": "94915bad5b54d0934b3175d7bbb7f73490cf4dc3dd9ad388026e7d2d09604f9d",
     "ferplus-base": "30265d6bbdd13cf901d1d6df3790e7b51b6b8c7bd07ee1a8dba6f1f2ede566de",
     "ferplus-compact": "55e0ac6bbe40cd49cc624cc852f9bf91103354654d97f1992543a54f8455a1ae",
