@@ -48,8 +48,9 @@ result
 # %%
 # As numbers
 # ----------
-# Each face has a row (here, a column): its box in pixels, the detector's score, the emotion, and
-# the probabilities of all emotions. ``to_dict`` returns the same as plain values, for JSON.
+# Each face has a row (a column here, because ``.T`` swaps rows and columns): its box in pixels, the
+# detector's score, the emotion, and the probabilities of all emotions. ``to_dict`` returns the same
+# as plain values, for JSON.
 result.frame().round(2).T
 
 # %%
@@ -77,7 +78,7 @@ plt.show()
 # Another detector
 # ----------------
 # Any function that takes an RGB array and returns boxes (left, top, width, height) can be the
-# detector, so you can use that of any other package.
+# detector, so you can use a detector from any other package.
 
 
 def whole_picture(pixels):

@@ -1,6 +1,6 @@
 """
-A folder of photos to a table
-=============================
+From a folder of photos to a table
+==================================
 
 I have thousands of photos, some of them damaged: how do I get one table of all the faces in them?
 This page makes a small folder of that kind, reads it, and counts.

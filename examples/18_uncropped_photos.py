@@ -47,8 +47,8 @@ print(len(names), "photos, the first is", names[0])
 # %%
 # A photo without a face raises an error that names it
 # ----------------------------------------------------
-# Such a photo would teach the network nothing but the room. The detector only looks for large
-# faces, which takes about a quarter of the time of the default search.
+# From such a photo, the network could only learn what the room looks like. The detector only looks
+# for large faces, which takes about a quarter of the time of the default search.
 from fer_estimators.faces import FaceCropper, FaceDetector
 
 cropper = FaceCropper(32, detector=FaceDetector(min_face=0.25), root=folder)
@@ -80,8 +80,8 @@ plt.show()
 # %%
 # One estimator from photo to emotion
 # -----------------------------------
-# The scores are those of photos that were not trained on. For comparison, the second pipeline
-# shrinks the whole photo to the size of the network's input.
+# The scores are computed on photos that were not used for training. For comparison, the second
+# pipeline shrinks the whole photo to the size of the network's input.
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 
@@ -95,5 +95,5 @@ for first in (cropper, ImageReader(32, root=folder)):
 
 # %%
 # **What was learned.** ``make_pipeline(FaceCropper(48), CNNClassifier())`` trains on photos, and
-# scikit-learn's tools see one classifier. If you fit it often, as in a search, crop the photos once
-# instead: ``FaceCropper(48).fit_transform(photos)`` returns an array to train on.
+# scikit-learn's tools see one classifier. If you fit the pipeline often, as in a search, crop the
+# photos once instead: ``FaceCropper(48).fit_transform(photos)`` returns an array to train on.
