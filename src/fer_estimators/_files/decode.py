@@ -145,12 +145,17 @@ def decode(data, *, color=False, image_size=None, name=""):
     """
     kind = sniff(data)
     notes = _note_extension(name, kind)
+    is_plain = False
     if kind == "JPEG" and not color:
         pixels, size, is_upright = _decode_grey_jpeg(data)
-        if pixels and is_upright and image_size in (None, size):
-            return Decoded(pixels, size, notes)
-    image, more = _open_any(data, kind, color)
-    notes = (*notes, *more)
+        is_plain = bool(pixels) and is_upright
+    if is_plain and image_size in (None, size):
+        return Decoded(pixels, size, notes)
+    if is_plain:
+        image = Image.frombytes("L", size[::-1], pixels)
+    else:
+        image, more = _open_any(data, kind, color)
+        notes = (*notes, *more)
     width, height = image.size
     if image_size is not None and image_size != (height, width):
         image = image.resize((image_size[1], image_size[0]), RESIZE_FILTER)

@@ -68,8 +68,8 @@ def find_scan(data):
     start : int
         Where the scan's data begin.
     no_change : str, or None
-        The code, as bits, of a block as bright as the one before; None if there is no such code,
-        or the scan is one of many passes.
+        The code, as bits, of a block that is as bright as the one before it. None if the tables
+        have no such code, or if the scan is one of several passes.
     block_end : str, or None
         The code for "no more coefficients", which ends most blocks.
     """
@@ -182,7 +182,7 @@ class RowBelow:
     Raises
     ------
     ValueError
-        If there is no header or image, or no code for such a row.
+        If the header is empty, the image has no pixels, or the tables have no code for such a row.
     """
 
     def __init__(self, header, position):
