@@ -17,7 +17,7 @@ PHOTOGRAPHS = (
 
 
 class Picture(NamedTuple):
-    """A picture and the place of its pasted face; `centre` is None if there is no face."""
+    """A picture, and where a face was pasted into it; `centre` is None if it shows no face."""
 
     pixels: np.ndarray
     centre: tuple = None
