@@ -91,16 +91,16 @@ DEFAULT = {
 DEFAULT_CNN = CNNClassifier(softmax_regression, **DEFAULT)
 EXPECTED_FAILURES = {
     "check_sample_weight_equivalence_on_dense_data": (
-        "An image that occurs twice leads to other mini-batches and another validation part than "
-        "an image with a weight of two."
+        "An image that occurs twice leads to different mini-batches and a different validation "
+        "part than an image with a weight of two."
     ),
     "check_class_weight_classifiers": (
         "The best epoch is chosen by the accuracy on the validation part, which is not weighted; "
         "with the extreme weights of this check, that epoch ignores them."
     ),
     "check_methods_sample_order_invariance": (
-        "The check asks for equality to 1e-7, but float32 has an accuracy of 1.2e-7, and matrix "
-        "products add rows of a batch in an order that depends on their place."
+        "The check asks for equality to 1e-7, but float32 has an accuracy of 1.2e-7, and the "
+        "order of the additions in a matrix product depends on the place of an image in its batch."
     ),
 }
 
