@@ -7,8 +7,8 @@ last complete epoch.
 
 The targets are a weighted mean of the label, of the label probabilities that a logistic regression
 predicts from the votes, and, with ``--teacher``, of a teacher's predictions (knowledge
-distillation). With ``--views 10``, the network trains on ten augmented images of each face,
-which are drawn once and which the teacher sees, too.
+distillation); several teachers are averaged. With ``--views 10``, the network trains on ten
+augmented images of each face, which are drawn once and which the teachers see, too.
 """
 
 import argparse
@@ -48,7 +48,7 @@ def main(arguments=None):
     parser.add_argument("fer2013", help="folder or zip of FER2013's images")
     parser.add_argument("votes", help="FER+'s votes, as load_fer2013(..., fer_plus=) takes them")
     parser.add_argument("--start", required=True, help="model file that ferplus.py wrote")
-    parser.add_argument("--teacher", help="model file of a network for FER2013's labels")
+    parser.add_argument("--teacher", nargs="+", help="model files of networks for FER2013's labels")
     parser.add_argument("--views", type=int, help="augmented images of each face, with --teacher")
     parser.add_argument("--epochs", type=int, help="number of epochs instead of the network's")
     parser.add_argument("--seed", type=int, default=0)
@@ -77,11 +77,16 @@ def main(arguments=None):
         )
         targets, labels = np.tile(targets, (arguments.views, 1)), np.tile(labels, arguments.views)
     if arguments.teacher:
-        taught = once(
-            arguments.output / name_taught(arguments.teacher, len(images)),
-            lambda: ask(arguments.teacher, images),
-        )
-        targets += TEACHER_SHARE * (taught - targets)
+        # The stored views contain flipped faces already.
+        tta = None if arguments.views else "flip"
+        taught = [
+            once(
+                arguments.output / name_taught(teacher, len(images)),
+                lambda teacher=teacher: ask(teacher, images, tta),
+            )
+            for teacher in arguments.teacher
+        ]
+        targets += TEACHER_SHARE * (np.mean(taught, axis=0) - targets)
     clf = CNNClassifier(**settings, random_state=arguments.seed, verbose=2)
     take_over(clf, fer_estimators.load(arguments.start), train)
     start = time.perf_counter(), time.process_time()
@@ -111,9 +116,9 @@ def name_taught(teacher, n_images):
     return f"taught-{file_digest(teacher)[:12]}-{n_images}.npy"
 
 
-def ask(teacher, images):
+def ask(teacher, images, tta):
     """Return a teacher's predictions, of shape (n, n_classes)."""
-    return fer_estimators.load(teacher).set_params(tta="flip").predict_proba(images)
+    return fer_estimators.load(teacher).set_params(tta=tta).predict_proba(images)
 
 
 def once(path, compute):
