@@ -50,7 +50,7 @@ def test_a_face_far_away_is_another_one():
 
 @pytest.mark.parametrize(("gap", "expected"), [(0.5, 1), (2.0, 2)])
 def test_a_number_outlasts_a_short_absence(gap, expected):
-    tracker = Tracker(smoothing=0, max_gap=1.0)
+    tracker = Tracker(smoothing=0)
     ids_of(tracker, boxes(0), 0.0)
     assert ids_of(tracker, [], 0.1) == []
     assert ids_of(tracker, boxes(0), gap) == [expected]

@@ -40,13 +40,10 @@ _N_NUMBERS = 17
 def build_blazeface() -> keras.Model:
     """Build BlazeFace (short range) without weights.
 
-    Returns
-    -------
-    keras.Model
-        From RGB pixels in 0..255, of shape (n, height, width, 3) where height and width are
-        multiples of 16, to an array of shape (n, n_anchors, 17): the logit of the score; x and y
-        of the box's centre, its width and height; x and y of six points. All but the logit are in
-        pixels; positions are relative to the anchor, whose place `anchor_centres` gives.
+    From RGB pixels in 0..255, of shape (n, height, width, 3) where height and width are multiples
+    of 16, to an array of shape (n, n_anchors, 17): the logit of the score; x and y of the box's
+    centre, its width and height; x and y of six points. All but the logit are in pixels; positions
+    are relative to the anchor, whose place `anchor_centres` gives.
     """
     import keras
     from keras import layers
@@ -89,18 +86,7 @@ def _head(x, per_cell, name):
 
 
 def anchor_centres(height: int, width: int) -> NDArray[Any]:
-    """Return the places of an input's anchors.
-
-    Parameters
-    ----------
-    height, width : int
-        Size of the input, pixels.
-
-    Returns
-    -------
-    ndarray of shape (n_anchors, 2)
-        x and y, pixels of the input.
-    """
+    """Return x and y of an input's anchors in its pixels, an array of shape (n_anchors, 2)."""
     centres = []
     for stride, per_cell in _GRIDS:
         y, x = np.mgrid[stride / 2 : height : stride, stride / 2 : width : stride]
@@ -146,14 +132,9 @@ def load_blazeface() -> keras.Model:
 def start_blazeface() -> Callable[[NDArray[Any]], NDArray[np.float32]]:
     """Make the network ready to run: on LiteRT where that is installed, and on Keras elsewhere.
 
-    Both give the same numbers, to a hundredth of a pixel. LiteRT imports no Keras, and
-    takes less time.
-
-    Returns
-    -------
-    callable
-        From pixels, as :func:`load_blazeface` describes them, to its output. Safe to call from
-        several threads; on LiteRT, images of one shape after another take less time.
+    Both map pixels to the output as :func:`load_blazeface` describes them, with the same numbers to
+    a hundredth of a pixel, and may be called from several threads. LiteRT imports no Keras, and
+    takes less time, the least for images of one shape after another.
     """
     if find_spec("ai_edge_litert") is None:
         return _start_on_keras()

@@ -34,20 +34,9 @@ class EmotionClassifier(Protocol):
 class CropClassifier:
     """Classify crops of faces with any fitted classifier.
 
-    Parameters
-    ----------
-    classifier : object with `classes_` and `predict_proba`, str or None
-        A name is one of :func:`~fer_estimators.pretrained.load_pretrained`, None "ferplus-compact";
-        without Keras, the exported network of that name.
-    image_shape : tuple of int or None
-        Height and width (and channels), pixels, if the classifier does not have `image_shape_`.
-
-    Attributes
-    ----------
-    image_shape : tuple of (int, int, int)
-        Height, width and channels of a crop, pixels.
-    classes : list
-        The classifier's labels.
+    A name is one of :func:`~fer_estimators.pretrained.load_pretrained`, None "ferplus-compact";
+    without Keras, the exported network of that name. `image_shape` is needed if the classifier has
+    no `image_shape_`: height and width (and channels), pixels.
     """
 
     def __init__(self, classifier, image_shape=None):
@@ -159,10 +148,12 @@ def _check_classifier(classifier):
 def _choose_shape(classifier, image_shape):
     """Return height, width and channels, and whether the classifier takes flat rows."""
     known = _find_image_shape(classifier)
+    n_features = getattr(classifier, "n_features_in_", None)
     if image_shape is None and known is None:
+        rows = "" if n_features is None else f" It was fitted on rows of {n_features} features."
         raise ValueError(
             f"{_show(classifier)} does not say the size of its images (it has no image_shape_)."
-            f"{_describe_rows(classifier)} Pass it: EmotionRecognizer(classifier, "
+            f"{rows} Pass it: EmotionRecognizer(classifier, "
             "image_shape=(48, 48)), with a third number, 3, for RGB."
         )
     shape = known if image_shape is None else _check_shape(image_shape)
@@ -171,19 +162,14 @@ def _choose_shape(classifier, image_shape):
             f"image_shape={image_shape!r}, but {_show(classifier)} was fitted on images of shape "
             f"{describe_shape(known)}. Leave image_shape out."
         )
-    as_rows = known is None and getattr(classifier, "n_features_in_", None) is not None
-    if as_rows and classifier.n_features_in_ != math.prod(shape):
+    as_rows = known is None and n_features is not None
+    if as_rows and n_features != math.prod(shape):
         raise ValueError(
             f"image_shape={image_shape!r} makes rows of {math.prod(shape)} pixels, but "
-            f"{_show(classifier)} was fitted on rows of {classifier.n_features_in_}. Pass the "
+            f"{_show(classifier)} was fitted on rows of {n_features}. Pass the "
             "height and width (and 3 for RGB) of the images it was fitted on."
         )
     return shape, as_rows
-
-
-def _describe_rows(classifier):
-    n_features = getattr(classifier, "n_features_in_", None)
-    return "" if n_features is None else f" It was fitted on rows of {n_features} features."
 
 
 def _check_shape(image_shape):

@@ -11,15 +11,17 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from PIL import Image
+
+from fer_estimators import __version__
 from fer_estimators._files.decode import EXTENSIONS
+from fer_estimators._files.writing import written_whole
+from fer_estimators.faces import EmotionRecognizer, FaceDetector, Recognition
 from fer_estimators.faces._recognizer import list_photos
+from fer_estimators.faces._video_recognition import is_same_file
 from fer_estimators.pretrained import PRETRAINED
-
-if TYPE_CHECKING:
-    from fer_estimators.faces._recognizer import EmotionRecognizer
-    from fer_estimators.faces._results import Recognition
 
 _DONE, _FAILED, _USAGE, _INTERRUPTED = 0, 1, 2, 130
 
@@ -42,18 +44,7 @@ An emotion is what people would call the expression, not what a person feels.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command.
-
-    Parameters
-    ----------
-    arguments : sequence of str or None, default=None
-        None takes those of the command line.
-
-    Returns
-    -------
-    int
-        Exit status.
-    """
+    """Run the command, and return its exit status; None takes the arguments of the command line."""
     arguments = sys.argv[1:] if arguments is None else arguments
     is_report = arguments[:1] == ["report"]
     options = None if is_report else _parse(arguments)
@@ -136,19 +127,13 @@ def _parse(arguments):
         metavar="SHARE",
         help="smallest face to look for, as a share of the picture's height, above 0 and up to 1",
     )
-    parser.add_argument("--version", action="version", version=_version())
+    parser.add_argument("--version", action="version", version=f"fer-estimators {__version__}")
     options = parser.parse_args(arguments)
     if not options.sources and options.camera is None:
         parser.error("nothing to read: pass a photo, a folder, a video, or --camera 0")
     if options.min_face is not None and not 0 < options.min_face <= 1:
         parser.error(f"--min-face {options.min_face}: expected a share above 0 and up to 1")
     return options
-
-
-def _version():
-    from fer_estimators import __version__
-
-    return f"fer-estimators {__version__}"
 
 
 def _run(options):
@@ -172,8 +157,6 @@ def _run(options):
 
 
 def _make_recognizer(options) -> EmotionRecognizer:
-    from fer_estimators.faces import EmotionRecognizer, FaceDetector
-
     classifier = options.classifier
     if classifier in PRETRAINED:
         if os.path.isfile(classifier):
@@ -220,15 +203,11 @@ def _choose_copies(sources, output) -> list[Path | None]:
                 f"--output {str(output)!r} would write the copies of {first_with[copy]!r} and "
                 f"{source!r} into one file. Pass them in two calls, or the folder that holds both."
             )
-        if copy.exists() and any(_is_file(other, copy) for other, _ in sources):
+        if any(isinstance(other, str) and is_same_file(other, copy) for other, _ in sources):
             raise ValueError(
                 f"--output {str(output)!r} would write over {str(copy)!r}: pass another."
             )
     return copies
-
-
-def _is_file(source, path):
-    return isinstance(source, str) and os.path.exists(source) and path.samefile(source)
 
 
 def _read(recognizer, source, write, copy) -> int:
@@ -254,14 +233,10 @@ def _read(recognizer, source, write, copy) -> int:
 
 
 def _save_photo(result, path):
-    from PIL import Image
-
-    from fer_estimators._files.writing import written_whole
-
-    formats = Image.registered_extensions()
-    kind = formats.get(path.suffix.lower())
-    if path.suffix.lower() not in EXTENSIONS:
+    suffix = path.suffix.lower()
+    if suffix not in EXTENSIONS:
         raise ValueError(f"--output {str(path)!r} is not a photo's name; expected .jpg or .png.")
+    kind = Image.registered_extensions()[suffix]
     with written_whole(path) as file:
         Image.fromarray(result.annotated()).save(file, format=kind)
 
@@ -274,10 +249,9 @@ def _json_writer(recognizer) -> Callable[[Recognition, str], None]:
 
 
 def _csv_writer(recognizer) -> Callable[[Recognition, str], None]:
-    place = ["left", "top", "width", "height", "score", "emotion", "probability"]
-    columns = ["file", "frame_number", "time", "id", *place]
-    columns += [f"p_{emotion}" for emotion in recognizer.classes_.tolist()]
-    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+    # A photo's rows leave the columns of a video empty.
+    columns = Recognition((), tuple(recognizer.classes_.tolist()), time=0.0).columns
+    writer = csv.DictWriter(sys.stdout, ["file", *columns], lineterminator="\n")
     writer.writeheader()
 
     def write(result, source):

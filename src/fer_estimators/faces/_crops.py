@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from fer_estimators.faces._face import Face, check_face
 from fer_estimators.faces._photo import Photo, read_photo
@@ -83,8 +84,6 @@ def frame(face: Face) -> Square:
 
 
 def _to_grey(crops):
-    from PIL import Image
-
     grey = np.empty(crops.shape[:3], dtype=np.uint8)
     for target, crop in zip(grey, crops, strict=True):
         target[...] = Image.fromarray(crop).convert("L")

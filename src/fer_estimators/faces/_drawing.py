@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 if TYPE_CHECKING:
-    from PIL.ImageFont import FreeTypeFont
-
     from fer_estimators.faces._results import RecognizedFace
 
 # The light ones of Okabe and Ito's colours: black words can be read on each of them.
@@ -29,24 +28,11 @@ _LONGEST_SIDE = 4096
 def annotate(
     photo: NDArray[np.uint8], faces: Sequence[RecognizedFace], *, min_side: int = 0
 ) -> NDArray[np.uint8]:
-    """Draw faces into a copy of a photo.
+    """Draw faces into a copy of an RGB photo, of shape (height, width, 3).
 
-    Parameters
-    ----------
-    photo : ndarray of shape (height, width, 3), dtype uint8
-        RGB.
-    faces : sequence of RecognizedFace
-        Their boxes are in pixels of the photo.
-    min_side : int, default=0
-        Pixels. A photo whose shorter side is smaller is enlarged, to 4,096 pixels on the longer
-        side at most.
-
-    Returns
-    -------
-    ndarray of shape (height, width, 3), dtype uint8
+    A photo whose shorter side has fewer pixels than `min_side` is enlarged, to 4,096 pixels on the
+    longer side at most.
     """
-    from PIL import Image, ImageDraw
-
     image = Image.fromarray(np.ascontiguousarray(photo))
     scale = max(1.0, min(min_side / min(image.size), _LONGEST_SIDE / max(image.size)))
     if scale > 1:
@@ -79,9 +65,7 @@ def _corners(box, scale):
 
 
 @lru_cache(maxsize=32)
-def _load_font(size) -> FreeTypeFont:
-    from PIL import ImageFont
-
+def _load_font(size) -> ImageFont.FreeTypeFont:
     try:
         from matplotlib import get_data_path
     except ImportError:
@@ -100,7 +84,7 @@ def _draw_box(draw, box, colour, line, *, dashed):
     """Draw a coloured line with a black one on either side, so that it stands out anywhere."""
     for width, ink in ((3 * line, "black"), (line, colour)):
         for start, end in _edges(box, 8 * line if dashed else None):
-            draw.line((*start, *end), fill=ink, width=max(1, width))
+            draw.line((*start, *end), fill=ink, width=width)
 
 
 def _edges(box, dash):
@@ -108,7 +92,7 @@ def _edges(box, dash):
     corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom), (left, top)])
     for start, end in pairwise(corners):
         n_dashes = 1 if dash is None else max(2, round(np.abs(end - start).sum() / dash))
-        share = np.linspace(0, 1, 2 * n_dashes if dash else 2)[:, None]
+        share = np.linspace(0, 1, 2 * n_dashes)[:, None]
         points = start + share * (end - start)
         yield from zip(points[::2].tolist(), points[1::2].tolist(), strict=True)
 
@@ -126,19 +110,8 @@ def place_labels(
 ) -> list[tuple[float, float]]:
     """Choose a place for each label: near its box, in the picture, off other labels and faces.
 
-    Parameters
-    ----------
-    boxes : sequence of (left, top, right, bottom)
-        Pixels.
-    sizes : sequence of (width, height)
-        Sizes of the labels, pixels.
-    canvas : (width, height)
-        Size of the picture, pixels.
-
-    Returns
-    -------
-    list of (left, top)
-        Places of the labels, pixels.
+    All in pixels: boxes are (left, top, right, bottom), `sizes` those of the labels and `canvas`
+    that of the picture, (width, height); places are (left, top).
     """
     placed: list[tuple[float, float, float, float]] = []
     for box, (width, height) in zip(boxes, sizes, strict=True):

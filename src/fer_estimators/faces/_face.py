@@ -44,21 +44,10 @@ class Face:
 
 
 def check_face(face: Face, height: int, width: int) -> None:
-    """Refuse a face that cannot be in a photo.
+    """Refuse a face that cannot be in a photo of this size in pixels.
 
-    Parameters
-    ----------
-    face : Face
-    height, width : int
-        Size of the photo, pixels.
-
-    Raises
-    ------
-    TypeError
-        If it is not a Face.
-    ValueError
-        If its box lies outside the photo, is empty, or is far larger than the photo; if its
-        score or landmarks are invalid.
+    Raise a TypeError if it is not a Face, and a ValueError if its box lies outside the photo, is
+    empty, or is far larger than the photo, or if its score or landmarks are invalid.
     """
     if not isinstance(face, Face):
         raise TypeError(

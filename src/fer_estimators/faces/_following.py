@@ -31,12 +31,6 @@ class FaceFinder:
     face is lost; in between, each face is looked for around its last place, which takes a fraction
     of the time. Nothing is known about how other detectors see a part of a frame: they search each
     frame.
-
-    Parameters
-    ----------
-    detector : object with a method `detect`
-    search_every : float
-        Seconds.
     """
 
     def __init__(self, detector: Detector, search_every: float):
@@ -73,21 +67,7 @@ def _detect_near(region, min_score):
 def find_near(
     frame: NDArray[np.uint8], face: Face, detect: Callable[[NDArray[Any]], Sequence[Face]]
 ) -> Face | None:
-    """Look for a face around the place where it was.
-
-    Parameters
-    ----------
-    frame : ndarray of shape (height, width, 3), dtype uint8
-    face : Face
-        A face of an earlier frame.
-    detect : callable
-        From an RGB array to a list of Face.
-
-    Returns
-    -------
-    Face or None
-        None if the face is no longer there.
-    """
+    """Look in an RGB frame, with `detect`, for a face around its place in an earlier one."""
     left, top, width, height = face.box
     side = _REGION * max(width, height)
     start = np.array([left + width / 2 - side / 2, top + height / 2 - side / 2])

@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_estimators.faces._detector import FaceDetector
 from fer_estimators.faces._face import LANDMARKS, Face, check_face
 from fer_estimators.faces._photo import Photo, read_photo
 
@@ -53,8 +54,6 @@ def as_detector(detector: Detector | Callable[[NDArray[Any]], Any] | None = None
     >>> as_detector(middle).detect(np.zeros((40, 40), dtype=np.uint8))[0].box
     (10.0, 10.0, 20.0, 20.0)
     """
-    from fer_estimators.faces._detector import FaceDetector
-
     if detector is None:
         return FaceDetector()
     if isinstance(detector, (FaceDetector, _CheckedDetector)):

@@ -17,20 +17,9 @@ def merge_candidates(
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Average the candidates of each face, weighted by score (weighted non-maximum suppression).
 
-    Parameters
-    ----------
-    numbers : ndarray of shape (n_candidates, n_numbers)
-        Left, top, width, height, and any further numbers that are to be averaged.
-    scores : ndarray of shape (n_candidates,), values 0..1
-    min_score : float, default=0
-        Score that the best candidate of a face has at least.
-
-    Returns
-    -------
-    numbers : ndarray of shape (n_faces, n_numbers)
-        By falling score.
-    scores : ndarray of shape (n_faces,)
-        The highest score of each face's candidates.
+    `numbers` has a row for each candidate: left, top, width, height, and any further numbers that
+    are to be averaged. `min_score` is what the best candidate of a face has at least. Return rows
+    for each face, by falling score, and the highest score of its candidates.
     """
     merged, best = [], []
     left = np.argsort(-scores, kind="stable")

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import os
 import reprlib
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from PIL import Image
 
 from fer_estimators._files.decode import decode, to_upright_rgb
 from fer_estimators._scale import MAX_PIXEL, check_scale
 from fer_estimators.exceptions import ImageReadError
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
 #: What is taken as a photo.
-Photo: TypeAlias = "ArrayLike | Image | str | os.PathLike[str] | bytes"
+Photo: TypeAlias = "ArrayLike | Image.Image | str | os.PathLike[str] | bytes"
 
 #: Largest file that is read, bytes.
 MAX_PHOTO_BYTES = 512 * 2**20
@@ -83,17 +81,8 @@ class ReadPixels(np.ndarray):
 def read_own_photo(photo: Photo, *, may_be_black: bool = False) -> NDArray[np.uint8]:
     """Return what :func:`read_photo` does, without sharing memory that the caller may change.
 
-    Cameras are often read into one array again and again.
-
-    Parameters
-    ----------
-    photo : array-like, PIL image, str, path-like or bytes
-    may_be_black : bool, default=False
-        Whether to take a uint8 array that holds 0 and 1 alone.
-
-    Returns
-    -------
-    ndarray of shape (height, width, 3), dtype uint8
+    Cameras are often read into one array again and again. `may_be_black` takes a uint8 array that
+    holds 0 and 1 alone.
     """
     pixels = _read(photo, may_be_black)
     # Tensors of other libraries share their memory with the arrays that are made of them.
@@ -242,6 +231,4 @@ def _scale_16_bits(pixels):
 
 
 def _without_alpha(pixels):
-    from PIL import Image
-
     return np.asarray(to_upright_rgb(Image.fromarray(pixels, "RGBA")))

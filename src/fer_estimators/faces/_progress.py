@@ -11,22 +11,9 @@ T = TypeVar("T")
 def show_progress(
     items: Iterable[T], what: str, *, shown: bool, total: float | None = None
 ) -> Iterator[T]:
-    """Yield items, and show how many of them are done.
+    """Yield items, and show how many of them, named `what`, are done.
 
-    Parameters
-    ----------
-    items : iterable
-    what : str
-        Name of the items.
-    shown : bool
-        False yields the items and nothing else.
-    total : float or None, default=None
-        Number of items; None takes their length where they have one.
-
-    Yields
-    ------
-    object
-        Each item.
+    `total` is their number; None takes their length where they have one.
     """
     if not shown:
         yield from items

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from fer_estimators._frame import make_frame
 from fer_estimators.faces._drawing import annotate
@@ -180,7 +181,8 @@ class Recognition:
     def columns(self) -> list[str]:
         """The columns of :meth:`frame`."""
         place = ["left", "top", "width", "height", "score", "emotion", "probability"]
-        return [*self._where(), *self._id_column(), *place, *(f"p_{e}" for e in self.emotions)]
+        number = [] if self.time is None else ["id"]
+        return [*self._where(), *number, *place, *(f"p_{e}" for e in self.emotions)]
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Return the rows of :meth:`frame`.
@@ -206,9 +208,6 @@ class Recognition:
         if self.time is not None:
             return {"frame_number": self.frame_number, "time": self.time}
         return {} if self.source is None else {"file": self.source}
-
-    def _id_column(self):
-        return [] if self.time is None else ["id"]
 
     def annotated(self, *, min_side: int = 0) -> NDArray[np.uint8]:
         """Draw boxes and emotions into a copy of the photo.
@@ -270,8 +269,6 @@ class Recognition:
     def _repr_html_(self) -> str | None:
         if self.photo is None:
             return None
-        from PIL import Image
-
         image, file = Image.fromarray(self.annotated(min_side=_MIN_SIDE)), io.BytesIO()
         image.thumbnail((_MAX_SHOWN, _MAX_SHOWN))
         image.save(file, format="PNG")

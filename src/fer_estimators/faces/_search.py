@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.special import expit, logit
 
 from fer_estimators.faces._blazeface import INPUT_MULTIPLE, anchor_centres, start_blazeface
@@ -40,22 +41,11 @@ _DOUBTFUL, _CLUTTER = 0.9, 0.2
 
 
 def search(pixels: NDArray[np.uint8], sides: Sequence[int]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Find candidates for faces in a photo at several sizes.
+    """Find candidates (n, 16) for faces in an RGB photo at several sizes, and their scores.
 
-    Parameters
-    ----------
-    pixels : ndarray of shape (height, width, 3), dtype uint8
-    sides : sequence of int
-        Longest side of the photo at each size, pixels: multiples of 16, the largest first, as each
-        size is made from the one before.
-
-    Returns
-    -------
-    candidates : ndarray of shape (n_candidates, 16)
-    scores : ndarray of shape (n_candidates,)
+    `sides` is the longest side of the photo at each size, pixels: multiples of 16, the largest
+    first, as each size is made from the one before.
     """
-    from PIL import Image
-
     height, width = pixels.shape[:2]
     image, found = Image.fromarray(pixels), []
     for side in sides:
@@ -80,18 +70,8 @@ def look_again(
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Examine each candidate close up, turned upright by its eyes, and again while in doubt.
 
-    Parameters
-    ----------
-    pixels : ndarray of shape (height, width, 3), dtype uint8
-    candidates : ndarray of shape (n_candidates, 16)
-    scores : ndarray of shape (n_candidates,)
-
-    Returns
-    -------
-    candidates : ndarray of shape (n_candidates, 16)
-        Averages of the search and all looks.
-    scores : ndarray of shape (n_candidates,)
-        The same, of the scores' logits; 0 where a look saw nothing.
+    Return candidates that are averages of the search and all looks, and as scores the same of the
+    scores' logits; 0 where a look saw nothing.
     """
     numbers, again = candidates.copy(), scores.copy()
     seen = [[(row, _logit(score))] for row, score in zip(candidates, scores, strict=True)]
@@ -111,20 +91,10 @@ def look_again(
 
 
 def lower_by_clutter(scores: NDArray[Any], first_scores: NDArray[Any]) -> NDArray[Any]:
-    """Lower scores by how much else in the photo looks somewhat like a face.
+    """Lower scores by the number of other places that look somewhat like a face.
 
-    Where there is much of it (foliage, crowds of small things), something will reach any score by
-    chance.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_candidates,)
-    first_scores : ndarray of shape (n_candidates,)
-        Scores of the search.
-
-    Returns
-    -------
-    ndarray of shape (n_candidates,)
+    Where there are many (foliage, crowds of small things), something will reach any score by
+    chance. `first_scores` are those of the search.
     """
     doubtful = first_scores < _DOUBTFUL
     return expit(logit(scores) - _CLUTTER * np.log1p(doubtful.sum() - doubtful))

@@ -8,21 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from PIL import Image
 
 
 @dataclass(frozen=True)
 class Square:
-    """A square part of a photo.
-
-    Parameters
-    ----------
-    centre : tuple of (float, float)
-        x and y, pixels of the photo.
-    side : float
-        Pixels of the photo.
-    angle : float, default=0
-        By which it is turned, clockwise as one sees it, degrees.
-    """
+    """A square in a photo, pixels; the angle, in degrees, is clockwise as one sees it."""
 
     centre: tuple[float, float]
     side: float
@@ -44,22 +35,11 @@ class Square:
     ) -> NDArray[np.uint8]:
         """Return the content of the square; the outermost pixels are repeated beyond the edge.
 
-        Parameters
-        ----------
-        pixels : ndarray of shape (height, width, 3), dtype uint8
-        size : tuple of (int, int)
-            Height and width of the result, pixels. The square fills the shorter one, and what lies
-            beside it in the photo the rest of the longer one.
-        smooth : bool, default=True
-            Whether all pixels of a photo of more detail are averaged. Otherwise, some in between
-            may be left out, which takes a fraction of the time.
-
-        Returns
-        -------
-        ndarray of shape (*size, 3), dtype uint8
+        `size` is the height and width of the result, pixels. The square fills the shorter one, and
+        what lies beside it in the photo the rest of the longer one. `smooth` averages all pixels of
+        a photo of more detail; otherwise, some in between may be left out, which takes a fraction
+        of the time.
         """
-        from PIL import Image
-
         height, width = size
         step = self.side / min(size)
         reach = step * math.hypot(height, width) / 2 + 2

@@ -24,21 +24,17 @@ from fer_estimators.faces._face import Face
 _MIN_OVERLAP = 0.2
 _MAX_DISTANCE = 1.5
 
+# Seconds for which a face may be out of sight and keep its number; where frames are further apart,
+# it has to be in each of them.
+_MAX_GAP = 1.0
+
 
 @dataclass(eq=False)
 class Track:
-    """One face over time.
+    """One face over time, as it was seen last.
 
-    Parameters
-    ----------
-    id : int
-        Counted from 1.
-    face : Face
-        Where it was seen last.
-    time : float
-        When it was seen last, seconds.
-    probabilities : ndarray of shape (n_classes,) or None, default=None
-        Smoothed; None before the first.
+    Numbers count from 1, and times are in seconds. The probabilities, of shape (n_classes,), are
+    smoothed, and None before the first.
     """
 
     id: int
@@ -50,18 +46,11 @@ class Track:
 class Tracker:
     """Give the faces of successive frames their numbers.
 
-    Parameters
-    ----------
-    smoothing : float
-        Time constant of exponential smoothing, in seconds; 0 for no smoothing.
-    max_gap : float, default=1.0
-        Seconds for which a face may be out of sight and keep its number; where frames are further
-        apart, it has to be in each of them.
+    `smoothing` is the time constant of exponential smoothing, in seconds; 0 turns it off.
     """
 
-    def __init__(self, smoothing: float, max_gap: float = 1.0):
+    def __init__(self, smoothing: float):
         self.smoothing = smoothing
-        self.max_gap = max_gap
         self.tracks: list[Track] = []
         self._n_tracks, self._updated = 0, -math.inf
 
@@ -70,19 +59,10 @@ class Tracker:
     ) -> list[Track]:
         """Return the track of each face, in order.
 
-        Parameters
-        ----------
-        faces : sequence of Face
-        probabilities : ndarray of shape (n_faces, n_classes)
-        time : float
-            Seconds; not before that of the last call.
-
-        Returns
-        -------
-        list of Track
+        Times are in seconds and do not decrease from call to call.
         """
         # Those of the frame before are followed however long ago it was taken.
-        since = min(time - self.max_gap, self._updated)
+        since = min(time - _MAX_GAP, self._updated)
         self.tracks = [track for track in self.tracks if track.time >= since]
         self._updated = time
         pairs = match_faces([track.face for track in self.tracks], faces)
@@ -110,14 +90,7 @@ class Tracker:
 def match_faces(before: Sequence[Face], now: Sequence[Face]) -> dict[int, int]:
     """Pair faces of two frames: by overlap first, then the nearest of those left.
 
-    Parameters
-    ----------
-    before, now : sequence of Face
-
-    Returns
-    -------
-    dict of int to int
-        From the index of a face of `now` to that of `before`.
+    Return the index of a face of `before` for each index of `now` that has one.
     """
     if not before or not now:
         return {}
@@ -138,19 +111,7 @@ def _assign(cost, highest):
 
 
 def overlaps(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
-    """Return the intersection over union of boxes.
-
-    Parameters
-    ----------
-    a : ndarray of shape (n, 4)
-        Left, top, width, height.
-    b : ndarray of shape (m, 4)
-
-    Returns
-    -------
-    ndarray of shape (n, m)
-        0 to 1.
-    """
+    """Return the intersection over union of boxes (left, top, width, height), of shape (n, m)."""
     a, b = a[:, None], b[None]
     starts = np.maximum(a[..., :2], b[..., :2])
     ends = np.minimum(a[..., :2] + a[..., 2:], b[..., :2] + b[..., 2:])

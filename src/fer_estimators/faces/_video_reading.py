@@ -159,14 +159,7 @@ def _warn_of_darkness(pixels, number):
 class StoredVideo:
     """Frames of a file, URL or camera, read by PyAV.
 
-    Parameters
-    ----------
-    file : str
-        What FFmpeg opens.
-    format : str or None, default=None
-        FFmpeg's name for the kind of camera.
-    name : str
-        For messages.
+    `file` is what FFmpeg opens, `format` its name for the kind of camera; messages show `name`.
     """
 
     def __init__(self, file: str, format: str | None = None, *, name: str):

@@ -153,7 +153,7 @@ class VideoRecognition(Iterator[Recognition]):
 
     def _open_copy(self, source, output):
         try:
-            if isinstance(source, (str, os.PathLike)) and _is_same_file(source, output):
+            if isinstance(source, (str, os.PathLike)) and is_same_file(source, output):
                 raise ValueError(f"output={output!r} is the video itself. Pass another name.")
             return AnnotatedCopy(output, self._source.rate or _USUAL_RATE)
         except BaseException:
@@ -181,5 +181,6 @@ def _recognize_frames(recognize, source, copy, *, progress):
             copy.close()
 
 
-def _is_same_file(a, b):
+def is_same_file(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> bool:
+    """Tell whether two paths lead to one file that exists."""
     return os.path.exists(a) and os.path.exists(b) and os.path.samefile(a, b)

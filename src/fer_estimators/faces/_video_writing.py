@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageOps
 
 from fer_estimators._files.writing import written_whole
 from fer_estimators._messages import warn
@@ -26,19 +27,8 @@ _MIN_STEP = 90
 class VideoWriter:
     """Write frames with their times; the file takes its place when it is closed.
 
-    Parameters
-    ----------
-    path : path-like
-        Ends in .mp4, .mov, .mkv or .webm.
-    rate : float
-        Usual number of frames a second.
-
-    Raises
-    ------
-    ValueError
-        If the file's ending is another one.
-    FileNotFoundError
-        If there is no such folder.
+    `rate` is the usual number of frames a second. Raise a ValueError if the path does not end in
+    .mp4, .mov, .mkv or .webm, and a FileNotFoundError if there is no such folder.
     """
 
     def __init__(self, path: str | os.PathLike[str], rate: float):
@@ -106,24 +96,13 @@ class VideoWriter:
             return np.ascontiguousarray(pixels)
         if min(more) >= 0 and max(more) <= 1:
             return np.pad(pixels, ((0, more[0]), (0, more[1]), (0, 0)), mode="edge")
-        from PIL import Image, ImageOps
-
         return np.asarray(ImageOps.pad(Image.fromarray(pixels), (width, height)))
 
 
 class AnnotatedCopy:
     """Results drawn into a video. If it cannot be written, recognition continues without it.
 
-    Parameters
-    ----------
-    path : path-like
-    rate : float
-        As for :class:`VideoWriter`.
-
-    Attributes
-    ----------
-    error : str or None
-        Why it could not be written.
+    `error` says why it could not be written; None if it could.
     """
 
     def __init__(self, path: str | os.PathLike[str], rate: float):
