@@ -50,29 +50,15 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 class Archive:
-    """Members of a zip archive, read in memory.
+    """Members of a zip archive, read in memory; `names` lists them, folders ending in ``"/"``.
 
     ``zipfile`` reads the table of contents; after that only five numbers per member are kept,
     and the header in front of each member is compared with them.
     Its own records would weigh a third as much as the images of FER2013.
 
-    Parameters
-    ----------
-    path : str
-        The archive.
-
-    Attributes
-    ----------
-    names : list of str
-        All members, those of folders ending in ``"/"``.
-
-    Raises
-    ------
-    DatasetError
-        If it is damaged, encrypted, or packed by a method other than stored and deflated.
-    UnsafeArchiveError
-        If it exceeds a limit of this module, or a member is a link, leaves the archive
-        (``..``, absolute, drive letter, backslash), or occurs twice.
+    Raises DatasetError if the archive is damaged, encrypted, or packed by a method other than
+    stored and deflated; UnsafeArchiveError if it exceeds a limit of this module, or a member is a
+    link, leaves the archive (``..``, absolute, drive letter, backslash), or occurs twice.
     """
 
     def __init__(self, path):
@@ -102,22 +88,8 @@ class Archive:
     def read(self, name, *, limit):
         """Return the bytes of one member.
 
-        Parameters
-        ----------
-        name : str
-        limit : int
-            Most bytes that it may unpack to.
-
-        Returns
-        -------
-        bytes
-
-        Raises
-        ------
-        OverflowError
-            If the table of contents has a larger size; the message is that size.
-        zipfile.BadZipFile, zlib.error
-            If the member is damaged.
+        Raises OverflowError, with the size as its message, if the table of contents lists more than
+        `limit` bytes; zipfile.BadZipFile or zlib.error if the member is damaged.
         """
         numbers = _NUMBERS.unpack_from(self._numbers, self._rows[name] * _NUMBERS.size)
         offset, packed_size, size, checksum, listed_method = numbers

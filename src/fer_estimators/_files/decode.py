@@ -89,13 +89,7 @@ class Decoded(NamedTuple):
 
 
 def sniff(data):
-    """Return ``"JPEG"``, ``"PNG"`` or ``"BMP"`` by the first bytes of `data`.
-
-    Raises
-    ------
-    ImageReadError
-        If the bytes are of another kind; the message says which.
-    """
+    """Return ``"JPEG"``, ``"PNG"`` or ``"BMP"`` by the first bytes, or raise ImageReadError."""
     for magic, name in _MAGIC:
         if data.startswith(magic):
             return name
@@ -120,28 +114,11 @@ def _diagnose(data):
 
 
 def decode(data, *, color=False, image_size=None, name=""):
-    """Decode one image file.
+    """Decode one image file, given as bytes, to grey or RGB pixels.
 
-    Parameters
-    ----------
-    data : bytes
-        The whole file.
-    color : bool, default=False
-        Give RGB (height, width, 3) rather than grey (height, width) pixels.
-    image_size : tuple of (int, int), default=None
-        Height and width in pixels to resize to; None keeps the size.
-    name : str, default=""
-        File name; an extension that contradicts the content is noted.
-
-    Returns
-    -------
-    Decoded
-        Pixels as bytes, values 0-255.
-
-    Raises
-    ------
-    ImageReadError
-        If the file is damaged, too large, or of a format or mode that is not accepted.
+    `image_size` is the height and width in pixels to resize to, None keeps the size. An extension
+    of `name` that contradicts the content is noted. Raises ImageReadError if the file is damaged,
+    too large, or of a format or mode that is not accepted.
     """
     kind = sniff(data)
     notes = _note_extension(name, kind)

@@ -27,17 +27,8 @@ _FILES = {
 def find_stand_in(start):
     """Return what a file is that a download left in place of another, or None.
 
-    Parameters
-    ----------
-    start : bytes
-        Its beginning, 64 bytes or more.
+    `start` is its beginning, 64 bytes or more.
 
-    Returns
-    -------
-    str or None
-
-    Examples
-    --------
     >>> find_stand_in(b"<!DOCTYPE html><title>Not found</title>")
     'a web page, so the download went wrong'
     """
@@ -46,62 +37,23 @@ def find_stand_in(start):
 
 
 def recognise(start):
-    """Return what a file is by its first bytes, or None where they are not known.
-
-    Parameters
-    ----------
-    start : bytes
-        Its beginning, 64 bytes or more; 262 to tell a tar archive.
-
-    Returns
-    -------
-    str or None
-    """
+    """Return what a file is by its first 262 bytes, or None where they are not known."""
     known = (what for magic, what in _FILES.items() if start.startswith(magic))
     tar = "a tar archive; unpack it" if is_tar(start) else None
     return find_stand_in(start) or next(known, tar)
 
 
 def is_tar(start):
-    """Tell whether a file is a tar archive, by its first 262 bytes.
-
-    Parameters
-    ----------
-    start : bytes
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether a file is a tar archive, by its first 262 bytes."""
     return start[257:262] == b"ustar"
 
 
 def file_digest(path):
-    """Return the SHA-256 digest of a file.
-
-    Parameters
-    ----------
-    path : path-like
-
-    Returns
-    -------
-    str
-        Hexadecimal.
-    """
+    """Return the SHA-256 digest of a file, in hexadecimal digits."""
     with open_stream(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def describe_bytes(path):
-    """Return a file's size and digest, to compare with those of the published file.
-
-    Parameters
-    ----------
-    path : path-like
-
-    Returns
-    -------
-    str
-        Its size and digest.
-    """
+    """Return a file's size and digest, to compare with those of the published file."""
     return f"{os.path.getsize(path):,} bytes, SHA-256 {file_digest(path)}"

@@ -18,24 +18,13 @@ _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 @contextmanager
 def locked(folder: Path, *, wait: bool) -> Iterator[None]:
-    """Hold a folder's lock.
+    """Hold a folder's lock; the folder is made if absent.
 
     The lock is the system's own, which ends with the process that holds it. Where the file system
     has none, it is a file that its holder touches every few seconds.
 
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Made if absent.
-    wait : bool
-        Whether to wait until nobody else holds it.
-
-    Raises
-    ------
-    filelock.Timeout
-        If another process or thread holds it, and `wait` is False.
-    OSError
-        If the folder cannot be written.
+    Raises filelock.Timeout if another process or thread holds it and `wait` is False, and OSError
+    if the folder cannot be written.
     """
     lock = _acquire(folder, wait)
     try:

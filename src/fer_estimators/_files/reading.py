@@ -14,29 +14,12 @@ _CAN_STEP = os.open in os.supports_dir_fd
 def open_regular(
     path: str | os.PathLike[str], *, follow_links: bool = True, folder: int | None = None
 ) -> tuple[int, int]:
-    """Open a regular file, and nothing else, without waiting for anyone.
+    """Open a regular file, and nothing else, without waiting for anyone; return it and its size.
 
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    follow_links : bool, default=True
-        Whether `path` may be a link; links in the folders above it are not looked at.
-    folder : int, default=None
-        Descriptor of the folder from which `path` starts.
-
-    Returns
-    -------
-    descriptor : int
-        To be closed by the caller; plain, because for small files a file object costs as much as
-        reading them.
-    size : int
-        Bytes.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be opened, or is a folder, a pipe, a device or another special file.
+    The file is a plain descriptor, to be closed by the caller: for small files a file object costs
+    as much as reading them. Links in the folders above `path` are followed in any case; it starts
+    from the folder with the descriptor `folder`. Raises OSError also for a folder, a pipe, a
+    device or another special file.
     """
     flags = _READ_ONLY if follow_links else _READ_ONLY | _NO_LINK
     descriptor = os.open(path, flags, dir_fd=folder)
@@ -54,13 +37,7 @@ def open_stream(path, *, follow_links=True, folder=None):
 
 
 def read_regular(path: str | os.PathLike[str], *, limit: int) -> bytes:
-    """Read a whole regular file of at most `limit` bytes.
-
-    Raises
-    ------
-    OSError
-        As for `open_regular`, and EFBIG if the file is larger.
-    """
+    """Read a whole regular file of at most `limit` bytes; OSError (EFBIG) if it is larger."""
     with open_stream(path) as file:
         content: bytes = file.read(limit + 1)
     if len(content) > limit:
@@ -69,21 +46,12 @@ def read_regular(path: str | os.PathLike[str], *, limit: int) -> bytes:
 
 
 class Tree:
-    """Open files below a folder, step by step, so that no link leads out of it.
+    """Open files below the folder `root`, step by step, so that no link leads out of it.
 
     A path is only a name: between listing and reading, any part of it may have become a link.
-
-    Parameters
-    ----------
-    root : path-like
-        The folder; may be a link itself.
-    follow_links : bool, default=False
-        Whether links below it are followed.
-
-    Notes
-    -----
-    The folder of the last file stays open, as the next file mostly lies in it. Where the system
-    cannot open files relative to a folder (Windows), paths are opened as they stand.
+    `root` itself may be one. The folder of the last file stays open, as the next file mostly lies
+    in it. Where the system cannot open files relative to a folder (Windows), paths are opened as
+    they stand.
     """
 
     def __init__(self, root, *, follow_links=False):

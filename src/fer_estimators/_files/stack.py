@@ -21,22 +21,10 @@ MAX_STACK_BYTES = 16 * 2**30
 
 
 def decode_many(files, *, color, image_size, n_jobs):
-    """Decode files in order.
+    """Decode files in order, in `n_jobs` processes; None means this one.
 
-    Parameters
-    ----------
-    files : iterable of (bytes or OSError, str)
-        Content, or why there is none, and name of each file.
-    color : bool
-    image_size : tuple of (int, int) or None
-        As for :func:`~fer_estimators._files.decode.decode`.
-    n_jobs : int or None
-        Number of processes; None means this one.
-
-    Returns
-    -------
-    iterator of Decoded or OSError
-        An error stands for each file that has no content or cannot be decoded.
+    Each file is given as its content, or an OSError that says why there is none, and its name.
+    Yields a Decoded for each, or an OSError where there is no content or it cannot be decoded.
     """
     decode_one = partial(_decode_if_read, color=color, image_size=image_size)
     if n_jobs in (None, 1):
@@ -78,30 +66,11 @@ def _chunks(files):
 
 
 class Stack:
-    """Images of one size in one array, and what became of each file.
+    """Images of one size in one array, and what became of each file, of which `decode_many` told.
 
-    Parameters
-    ----------
-    results : iterable of Decoded or OSError
-        As `decode_many` gives them.
-    names : sequence of str
-        Name of each file, for messages.
-    color : bool
-        Whether the images are RGB.
-
-    Attributes
-    ----------
-    kept : list of int
-        Positions of the files that were read.
-    faults : list of (int, OSError)
-        Position of each other file, and what is wrong with it.
-    notes : list of (int, str)
-        What was done to images.
-
-    Raises
-    ------
-    DatasetError
-        If the pixels would take more than 16 GiB, were all images as large as the first.
+    `kept` lists the positions of the files that were read, `faults` the position and error of the
+    others, `notes` the position of an image and what was done to it. Raises DatasetError if the
+    pixels would take more than 16 GiB, were all images as large as the first.
     """
 
     def __init__(self, results, names, *, color):
@@ -141,17 +110,9 @@ class Stack:
             )
 
     def images(self):
-        """Return the images.
+        """Return the images, dtype uint8, of shape (n, height, width) or (n, height, width, 3).
 
-        Returns
-        -------
-        ndarray of shape (n, height, width) or (n, height, width, 3), dtype uint8
-            Pixels, values 0-255.
-
-        Raises
-        ------
-        DatasetError
-            If they are of several sizes.
+        Raises DatasetError if they are of several sizes.
         """
         if len(self._sizes) > 1:
             named = name_some(

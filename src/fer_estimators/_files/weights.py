@@ -66,26 +66,9 @@ def write_weights(
 ) -> None:
     """Write arrays and JSON into one file, whole or not at all.
 
-    Parameters
-    ----------
-    path : path-like
-        A file that is there is replaced; ``~`` stands for the home folder.
-    arrays : mapping of str to ndarray
-        Arrays of booleans, integers, float16, bfloat16, float32 or float64, in any shape.
-    metadata : mapping of str to JSON
-        What :func:`json.dumps` takes.
-    kind : {"model file", "checkpoint"}, default="model file"
-        What :func:`read_weights` must ask for.
-
-    Raises
-    ------
-    TypeError
-        If an array has another dtype, or `metadata` is not JSON.
-    ValueError
-        If :func:`read_weights` would refuse the file for its size.
-    OSError
-        If the file cannot be written: its folder does not exist, it is write-protected, or it is
-        not a regular file (a folder, a pipe, a device).
+    Raises TypeError if an array is not of booleans, integers, float16, bfloat16, float32 or
+    float64, or `metadata` is not what :func:`json.dumps` takes; ValueError if :func:`read_weights`
+    would refuse the file for its size; OSError if it cannot be written or is not a regular file.
     """
     path = os.path.expanduser(os.fsdecode(path))
     folder = os.path.dirname(os.path.abspath(path))
@@ -118,31 +101,13 @@ def write_weights(
 def read_weights(
     path: str | PathLike[str], *, kind: Kind = "model file"
 ) -> tuple[dict[str, NDArray[Any]], dict[str, JSON]]:
-    """Read what :func:`write_weights` wrote, and check that it is whole.
+    """Read what :func:`write_weights` wrote, and check that it is whole and of the given kind.
 
-    Nothing in the file can run, and what is read takes no more memory than twice its size.
+    Nothing in the file can run, and what is read takes no more memory than twice its size. The
+    arrays are sorted by name, and perhaps read-only.
 
-    Parameters
-    ----------
-    path : path-like
-        ``~`` stands for the home folder.
-    kind : {"model file", "checkpoint"}, default="model file"
-        What the file must be.
-
-    Returns
-    -------
-    arrays : dict of str to ndarray
-        Sorted by name; perhaps read-only.
-    metadata : dict of str to JSON
-
-    Raises
-    ------
-    ModelFileNotFoundError
-        If the file does not exist.
-    ModelFileError
-        If it is another kind of file, damaged, newer than this library, or too large.
-    OSError
-        If it cannot be read.
+    Raises ModelFileNotFoundError if the file does not exist, ModelFileError if it is another kind
+    of file, damaged, newer than this library or too large, and OSError if it cannot be read.
     """
     given = os.fsdecode(path)
     data = _read_regular_file(given, kind)

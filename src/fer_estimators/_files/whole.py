@@ -31,19 +31,9 @@ _FILLINGS = (b"\xd9\xf1\xb3\xe3\x67\xc6\xcf\x8d", b"\xaa" * 8)
 
 
 def is_plain_jpeg(data, start):
-    """Tell whether a JPEG's first scan ends the file, with an end marker.
+    """Tell whether a JPEG's first scan, whose data begin at `start`, ends the file, with a marker.
 
-    Parameters
-    ----------
-    data : bytes
-        The whole file.
-    start : int
-        Where the scan's data begin.
-
-    Returns
-    -------
-    bool
-        False calls for the second look of `check_jpeg`.
+    False calls for the second look of `check_jpeg`.
     """
     marker = _MARKER.search(data, start)
     ends_there = marker and marker.start() == len(data) - 2 and data.endswith(_END)
@@ -56,22 +46,11 @@ def has_hole(data):
 
 
 def find_scan(data):
-    """Find the first scan of a JPEG, and two codes of its last channel.
+    """Find where the data of a JPEG's first scan begin, and two codes of its last channel, as bits.
 
-    Parameters
-    ----------
-    data : bytes
-        The file, at least up to the scan's data.
-
-    Returns
-    -------
-    start : int
-        Where the scan's data begin.
-    no_change : str, or None
-        The code, as bits, of a block that is as bright as the one before it. None if the tables
-        have no such code, or if the scan is one of several passes.
-    block_end : str, or None
-        The code for "no more coefficients", which ends most blocks.
+    `no_change` is the code of a block that is as bright as the one before it, `block_end` the code
+    for "no more coefficients", which ends most blocks. Each is None if the tables do not have it,
+    or if the scan is one of several passes.
     """
     codes, position = {}, 2
     while position + 4 < len(data):
@@ -104,19 +83,10 @@ def _read_zero_codes(segment):
 
 
 def choose_filling(block_end):
-    """Choose what to put in the place of a JPEG's end marker.
+    """Choose what to put in the place of a JPEG's end marker, by the `block_end` of `find_scan`.
 
-    Behind the end marker, libjpeg makes up what is missing; without it, the decoder fails.
-
-    Parameters
-    ----------
-    block_end : str or None
-        From `find_scan`.
-
-    Returns
-    -------
-    bytes, or None
-        With which no block ends that lacks more than a few coefficients; None if none is known.
+    Behind the end marker, libjpeg makes up what is missing; without it, the decoder fails. With the
+    filling, no block ends that lacks more than a few coefficients; None if none is known.
     """
     return next((f for f in _FILLINGS if block_end and _never_ends(block_end, _bits(f))), None)
 
@@ -136,17 +106,6 @@ def ends_with_block(data, block_end):
 
     Of cut files, one in eight does so by chance; of whole ones, those do not whose last block has
     its very last coefficient.
-
-    Parameters
-    ----------
-    data : bytes
-        The whole file.
-    block_end : str
-        From `find_scan`.
-
-    Returns
-    -------
-    bool
     """
     # Without the zeros that keep 0xFF from looking like a marker.
     tail = _bits(data[-12:-2].replace(b"\xff\0", b"\xff"))
@@ -165,24 +124,11 @@ class RowBelow:
     A file gets just the bits which that row takes. An image that lacks bits takes them from the
     row, of which the last block then cannot be decoded, or is of another brightness.
 
-    Parameters
-    ----------
-    header : bytes
-        What stands before the data of a file with one scan and one channel, without restarts.
-    position : int
-        Where the header's height stands.
-
-    Attributes
-    ----------
-    size : tuple of (int, int)
-        Height and width of the images, in pixels.
-    longer_size : tuple of (int, int)
-        Width and height with the row, and with what fills up the row above it.
-
-    Raises
-    ------
-    ValueError
-        If the header is empty, the image has no pixels, or the tables have no code for such a row.
+    `header` is what stands before the data of a file with one scan and one channel, without
+    restarts; its height stands at `position`. `size` is the height and width of the images,
+    `longer_size` the width and height with the row, and with what fills up the row above it. Raises
+    ValueError if the header is empty, the image has no pixels, or the tables have no code for such
+    a row.
     """
 
     def __init__(self, header, position):
@@ -201,17 +147,7 @@ class RowBelow:
         self._endings = {}
 
     def lengthen(self, data):
-        """Return `data` with the row, once for each bit that may be the last one of the image.
-
-        Parameters
-        ----------
-        data : bytes
-            A file that begins with the header.
-
-        Returns
-        -------
-        iterator of bytes
-        """
+        """Return `data` with the row, once for each bit that may be the last one of the image."""
         last, end = data[-3], -3
         if last == 0 and data[-4] == 0xFF:
             last, end = 0xFF, -4
@@ -236,24 +172,9 @@ class RowBelow:
 def check_jpeg(data, pixels, decode):
     """Refuse a JPEG whose scan ends before its pixels do, or continues behind them.
 
-    Parameters
-    ----------
-    data : bytes
-        The whole file.
-    pixels : bytes
-        To which it is decoded.
-    decode : callable
-        Takes the bytes of a file and returns its pixels as bytes, or None if it fails.
-
-    Raises
-    ------
-    ImageReadError
-        If the file is cut off, with or without an end marker, or has a hole.
-
-    Notes
-    -----
-    Whether all pixels came from the data is seen by what they depend on: behind a whole scan,
-    any bytes may follow without a change; behind one that lacks its last bytes, none.
+    Whether all `pixels` came from the data is seen by what they depend on: behind a whole scan, any
+    bytes may follow without a change; behind one that lacks its last bytes, none. `decode` takes
+    the bytes of a file and returns its pixels as bytes, or None if it fails.
     """
     start, end, passes = _find_scans(data)
     if _PROGRESSIVE in data[:start] and not _refine_all(passes):
@@ -322,20 +243,7 @@ _PASSES = (
 def read_png_stream(data):
     """Return the packed pixels of a PNG; refuse a cut file, and a broken animation.
 
-    Parameters
-    ----------
-    data : bytes
-        The whole file.
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    ImageReadError
-        If the file ends before its last chunk, or if Pillow would warn about its animation,
-        without a name, and continue.
+    Pillow would warn about such an animation, without a name, and continue.
     """
     position, n_animations, stream = 8, 0, []
     while (kind := data[position + 4 : position + 8]) != b"IEND":
@@ -357,20 +265,7 @@ def read_png_stream(data):
 
 
 def check_png_stream(stream, data):
-    """Refuse packed pixels that are fewer than the header of a PNG says.
-
-    Parameters
-    ----------
-    stream : bytes
-        From `read_png_stream`.
-    data : bytes
-        The whole file, of a size that was checked.
-
-    Raises
-    ------
-    ImageReadError
-        If pixels are missing.
-    """
+    """Refuse packed pixels, of `read_png_stream`, that are fewer than the header of a PNG says."""
     expected = _png_bytes(data)
     if _unpacked_size(stream, expected) < expected:
         raise ImageReadError("damaged PNG: the pixel stream ends before the image does")

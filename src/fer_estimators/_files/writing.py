@@ -19,39 +19,13 @@ _TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp")
 def written_whole(path: str | os.PathLike[str], *, prefix: str = ".") -> Iterator[BinaryIO]:
     """Open a file that takes the place of `path` once it is whole and on the disk.
 
-    Readers see the old file or the new one. After an error the old one is still there, and
-    nothing else; a killed process leaves a file whose name begins with `prefix`. A file that is
-    replaced keeps its permissions, a new one gets those that the umask leaves, and a link still
-    points at the file that is written.
+    Readers see the old file or the new one. After an error the old one is still there, and nothing
+    else; a killed process leaves a file in the same folder whose name begins with `prefix`. A file
+    that is replaced keeps its permissions, a new one gets those that the umask leaves, and a link
+    still points at the file that is written.
 
-    Parameters
-    ----------
-    path : path-like
-        The file to write, or a link to it.
-    prefix : str, default="."
-        Prefix of the temporary file name, in the same folder.
-
-    Yields
-    ------
-    file object
-        Opened for writing bytes.
-
-    Raises
-    ------
-    OSError
-        If `path` is empty, a folder, a pipe, a device or another special file; a PermissionError
-        if it is a file that may not be written. All before anything is written.
-
-    Examples
-    --------
-    >>> import pathlib, tempfile
-    >>> from fer_estimators._files.writing import written_whole
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = pathlib.Path(folder, "notes.txt")
-    ...     with written_whole(path) as file:
-    ...         _ = file.write(b"whole")
-    ...     path.read_bytes()
-    b'whole'
+    Raises OSError, before anything is written, if `path` is empty, a folder, a pipe, a device or
+    another special file; PermissionError if it is a file that may not be written.
     """
     path, mode = check_writable(path)
     folder = os.path.dirname(path)
@@ -75,13 +49,7 @@ def written_whole(path: str | os.PathLike[str], *, prefix: str = ".") -> Iterato
 
 
 def remove_temporaries(folder: Path) -> None:
-    """Delete what killed processes left of files that they were writing.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        In which nobody else is writing.
-    """
+    """Delete what killed processes left in a folder in which nobody else is writing."""
     for path in folder.iterdir():
         if _TEMPORARY.fullmatch(path.name):
             path.unlink()
@@ -90,22 +58,7 @@ def remove_temporaries(folder: Path) -> None:
 def check_writable(path: str | os.PathLike[str]) -> tuple[str, int | None]:
     """Refuse what `written_whole` must not replace, without writing anything.
 
-    Parameters
-    ----------
-    path : path-like
-        The file to write, or a link to it.
-
-    Returns
-    -------
-    path : str
-        Absolute, with links resolved.
-    mode : int or None
-        Permissions of the file there; None if there is none.
-
-    Raises
-    ------
-    OSError
-        As for `written_whole`.
+    Returns the absolute path, with links resolved, and the permissions of the file there, if any.
     """
     name = os.fsdecode(path)
     if not name:
