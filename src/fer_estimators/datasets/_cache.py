@@ -30,25 +30,10 @@ _MAX_HEADER_BYTES = 2**30
 
 
 def through_cache(folder, path, key, load, *, follow_links=False):
-    """Return what `load()` returns, from the cache in `folder` where it holds it.
+    """Return what `load()` returns, a `Loaded`, from the cache in `folder` where it holds it.
 
-    Parameters
-    ----------
-    folder : path-like or None
-        Where the files of the cache stand; made if absent. None turns the cache off.
-    path : str
-        The set: a folder or a file.
-    key : object
-        Everything else that determines the result, with a stable ``repr``.
-    load : callable
-        Returns `Loaded`; called without arguments.
-    follow_links : bool, default=False
-        Whether folders behind links are part of the set.
-
-    Returns
-    -------
-    Loaded
-        From the cache or from `load`; the same in both cases.
+    `folder` is made if absent; None turns the cache off. `path` is the set, and `key` everything
+    else that determines the result, with a stable ``repr``.
     """
     if folder is None:
         return load()

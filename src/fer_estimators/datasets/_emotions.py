@@ -38,19 +38,9 @@ _NUMBERED = re.compile(r"(\d+)[\s_.\-]*(\D*)")
 def parse_emotion(text):
     """Return the emotion that `text` names, or None.
 
-    Parameters
-    ----------
-    text : str
-        A name or alias in any case, a code ``"0"`` to ``"6"``, or both: ``"0_angry"``.
+    A name or alias in any case, a code ``"0"`` to ``"6"``, or both; None where its number and its
+    name contradict each other.
 
-    Returns
-    -------
-    str or None
-        One of `EMOTIONS`; None where `text` is not an emotion, or where its number and its name
-        contradict each other.
-
-    Examples
-    --------
     >>> parse_emotion("Happiness"), parse_emotion("3"), parse_emotion("4_neutral")
     ('happy', 'happy', None)
     """

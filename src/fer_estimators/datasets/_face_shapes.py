@@ -15,19 +15,9 @@ _SPAN = np.linspace(-1, 1, 13)
 
 
 def draw_faces(traits, image_size):
-    """Draw the faces that `traits` describes, before lighting and noise.
+    """Draw the faces of some traits, before lighting and noise: grey levels 0 to 255, dtype uint8.
 
-    Parameters
-    ----------
-    traits : dict of ndarray of shape (n_faces,)
-        What each face looks like; see ``_face_traits.draw_traits``.
-    image_size : int
-        Height and width, in pixels.
-
-    Returns
-    -------
-    ndarray of shape (n_faces, image_size, image_size), dtype uint8
-        Grey levels 0 to 255.
+    The traits are those of ``_face_traits.draw_traits``; the images are squares.
     """
     factor = max(2, -(-_CANVAS // image_size))
     layers = [

@@ -49,19 +49,9 @@ _SPREAD = np.array(
 
 
 def draw_traits(codes, rng):
-    """Draw at random what each face looks like.
+    """Draw at random what each face looks like, of emotions given by their FER2013 codes.
 
-    Parameters
-    ----------
-    codes : ndarray of shape (n_faces,), dtype int
-        The emotions, 0 to 6 in FER2013 code order.
-    rng : numpy.random.RandomState
-        Source of all that varies.
-
-    Returns
-    -------
-    dict of ndarray of shape (n_faces,)
-        Pose, identity, style, light, grey levels and movements, by name.
+    Returns pose, identity, style, light, grey levels and movements, by name: one number a face.
     """
     n = len(codes)
 

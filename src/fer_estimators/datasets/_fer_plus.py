@@ -25,26 +25,11 @@ _FEWEST_TO_JUDGE = 100
 def use_votes(bunch, table, *, n_rows, ties, emotions):
     """Make the target of a loaded set what most people saw, in place.
 
-    Parameters
-    ----------
-    bunch : Bunch
-        FER2013, as the loader gives it without votes.
-    table : VotesTable
-    n_rows : int or None
-        Rows of the csv table that the images come from; None for image files.
-    ties : {"drop", "first", "keep"}
-    emotions : tuple of str
-        Those of FER+'s eight that may become targets.
-
-    Raises
-    ------
-    DatasetError
-        If the table belongs to other images or is in another order.
-
-    Notes
-    -----
     The set gains `votes`, `vote_names`, `soft_labels` and `original_target`, and loses the images
-    that have no target; `report` has a line for each of these.
+    that have no target; `report` has a line for each of these. `n_rows` counts the rows of the csv
+    table that the images come from, None for image files; `emotions` may become targets.
+
+    Raises DatasetError if the table belongs to other images or is in another order.
     """
     positions = _join(bunch, table, n_rows)
     joined = positions >= 0

@@ -90,15 +90,7 @@ def from_dataset(dataset: Any) -> tuple[ImageSequence | NDArray[Any], NDArray[An
 
 
 class IndexedImages(ImageSequence):
-    """Images of a data set that is indexed by number.
-
-    Parameters
-    ----------
-    dataset : sequence
-    n_images : int
-    part : str or int
-        Column of the image, or its place in a pair.
-    """
+    """Images of a data set that is indexed by number; `part` is their column or place in a pair."""
 
     def __init__(self, dataset, n_images, part):
         self._dataset, self._part = dataset, part

@@ -258,23 +258,7 @@ LABEL_SETS: dict[str, LabelSet] = {
 
 
 def look_up_labels(labels: str | LabelSet | None) -> LabelSet | None:
-    """Return the label set that an argument names, or the argument itself.
-
-    Parameters
-    ----------
-    labels : str, LabelSet or None
-
-    Returns
-    -------
-    LabelSet or None
-
-    Raises
-    ------
-    ValueError
-        If no set has this name; the closest one is suggested.
-    TypeError
-        If it is of another kind.
-    """
+    """Return the label set that an argument names, or the argument itself."""
     if labels is None or isinstance(labels, LabelSet):
         return labels
     if not isinstance(labels, str):
@@ -304,17 +288,7 @@ def sets_with_folders(names: Iterable[str]) -> list[str]:
 def check_numbered_folders(names: Iterable[str], source: str) -> None:
     """Refuse folders whose names are all numbers, unless they can be FER2013's codes.
 
-    Parameters
-    ----------
-    names : iterable of str
-        Names of class folders, without their parents.
-    source : str
-        Name of the set in messages.
-
-    Raises
-    ------
-    LabelError
-        If code 0 is missing, or a number is not a code; the error names the sets that would fit.
+    Code 0 must be among them; the error names the sets that would fit.
     """
     numbers = sorted({name.strip() for name in names})
     codes = {str(code) for code in range(len(EMOTIONS))}

@@ -27,28 +27,10 @@ _MAX_LINE = 2**16
 
 
 def arrange_labelled(source, labels, options, report):
-    """Return the items of the asked splits in order.
+    """Return the items of the asked splits, ordered by split, then emotion, then path.
 
-    Parameters
-    ----------
-    source : FolderSource or ZipSource
-    labels : LabelSet
-    options : Options
-        Its `classes` are emotions.
-    report : LoadReport
-        Gets a line for each image that is left out.
-
-    Returns
-    -------
-    list of Item
-        Ordered by split, then emotion, then path.
-
-    Raises
-    ------
-    LabelError
-        If the emotion of some images is missing or ambiguous; they are named.
-    DatasetError
-        If a list cannot be read, or no image is left.
+    `report` gets a line for each image that is left out. Raises LabelError if the emotion of some
+    images is missing or ambiguous; DatasetError if a list cannot be read, or no image is left.
     """
     if not source.paths:
         raise DatasetError(f"{source.name!r} has 0 images; expected {labels.title}.")

@@ -74,21 +74,7 @@ class _Place(NamedTuple):
 def arrange(source, layout, options, report):
     """Return the items of the asked splits in order, and warn about classes without images.
 
-    Parameters
-    ----------
-    source : FolderSource or ZipSource
-        Lists the files.
-    layout : Layout
-        Reads the folder names.
-    options : Options
-        What was asked for.
-    report : LoadReport
-        Gets notes and warnings.
-
-    Returns
-    -------
-    list of Item
-        Ordered by split, then class, then path within the class folder.
+    The order is by split, then class, then path within the class folder.
     """
     prefix = _wrapping(source, layout)
     if prefix:

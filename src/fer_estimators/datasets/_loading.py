@@ -28,23 +28,9 @@ _TABLE_NAMES = ("fer2013.csv", "icml_face_data.csv", "fer2013.csv.gz", "icml_fac
 
 
 def load(path, options, layout, *, expected, cache, read):
-    """Return `Loaded` from the cache or from `path`, and issue its warnings.
+    """Return what ``read(path, options, layout)`` does, or the cache holds, and issue its warnings.
 
-    Parameters
-    ----------
-    path : path-like
-        As the user gave it.
-    options : Options
-    layout : Layout
-    expected : str
-        What `path` should be, for the error if it does not exist.
-    cache : path-like or None
-    read : callable
-        Takes `path`, `options` and `layout`, and returns `Loaded`.
-
-    Returns
-    -------
-    Loaded
+    `expected` says what `path` should be, for the error if it does not exist.
     """
     path = check_path(path, expected)
     loaded = through_cache(

@@ -29,18 +29,8 @@ CACHE_EXTENSION = ".fercache"
 class _Source:
     """Files of a set by relative path, ``"/"`` between the parts.
 
-    Attributes
-    ----------
-    name : str
-        What messages and reports call it.
-    paths : list of str
-        The image files.
-    folders : set of str
-        All folders, empty ones too.
-    tables : list of str
-        The csv files.
-    lists : list of str
-        Other text files, which may list labels.
+    `paths` are the image files, `folders` all folders, empty ones too, `tables` the csv files, and
+    `lists` other text files, which may list labels.
     """
 
     def __init__(self, name, report):

@@ -17,32 +17,11 @@ MAX_MANIFEST_BYTES = 64 * 2**20
 
 
 def stack_images(source, paths, options, report):
-    """Decode `paths` into one array.
+    """Decode `paths` into one array, dtype uint8; return it and the positions of the files read.
 
-    Parameters
-    ----------
-    source : FolderSource or ZipSource
-        Gives the bytes.
-    paths : list of str
-        Files in the order of the result.
-    options : Options
-        Size, colour, what to do with faults, processes.
-    report : LoadReport
-        Gets a line for each file that was skipped or converted.
-
-    Returns
-    -------
-    images : ndarray of shape (n, height, width) or (n, height, width, 3), dtype uint8
-        Pixels, values 0-255.
-    kept : list of int
-        Positions in `paths` of the files that were read.
-
-    Raises
-    ------
-    ImageReadError
-        If files cannot be read and `options.on_error` is ``"raise"``; names all of them.
-    DatasetError
-        If sizes are mixed and `options.image_size` is None, or if no image could be read.
+    `report` gets a line for each file that was skipped or converted. Raises ImageReadError for all
+    files that cannot be read if `options.on_error` is ``"raise"``; DatasetError if sizes are mixed
+    and `options.image_size` is None, or if no image could be read.
     """
     refuse_filling()
     sums = _read_manifest(source) if options.verify else None

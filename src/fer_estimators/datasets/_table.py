@@ -44,25 +44,11 @@ class _RowError(Exception):
 
 
 def read_table(stream, name, options, report, *, codes=None):
-    """Read the images of the asked splits from an open csv table.
+    """Read the images of the asked splits from the binary stream of a csv table, plain or gzip.
 
-    Parameters
-    ----------
-    stream : binary file
-        Positioned at the header; a gzip stream is unpacked on the way.
-    name : str
-        What messages, the report and the file names (``"fer2013.csv:17"``) call it.
-    options : Options
-        What was asked for.
-    report : LoadReport
-        Gets a line for each row that was skipped.
-    codes : mapping of str to str, default=None
-        The emotion of each code, where they are not FER2013's names, aliases and codes.
-
-    Returns
-    -------
-    Loaded
-        Ordered by split, then emotion code, then row.
+    `name` is what messages, the report and the file names (``"fer2013.csv:17"``) call it; `codes`
+    gives the emotion of each code, where they are not FER2013's names, aliases and codes. The order
+    is by split, then emotion code, then row.
     """
     lines = _read_lines(stream, name)
     columns = _find_columns(next(lines, b""), name)

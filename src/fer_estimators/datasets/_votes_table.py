@@ -38,45 +38,20 @@ _EXPECTED = (
 
 @dataclass(frozen=True)
 class VotesTable:
-    """Votes, and the image to which each row belongs.
+    """Votes, and the image to which each row belongs."""
 
-    Attributes
-    ----------
-    name : str
-        What messages call it.
-    votes : ndarray of shape (n, 10), dtype int64
-        In the order of ``VOTE_COLUMNS``.
-    rows : ndarray of shape (n,), dtype int64, or None
-        The row of ``fer2013.csv``, counted from 0.
-    files : list of str or None
-        The image file.
-    splits : list of str or None
-        What ``Usage`` says.
-    """
-
-    name: str
-    votes: NDArray[np.int64]
-    rows: NDArray[np.int64] | None
+    name: str  # What messages call it.
+    votes: NDArray[np.int64]  # (n, 10), in the order of VOTE_COLUMNS.
+    rows: NDArray[np.int64] | None  # The row of fer2013.csv, counted from 0.
     files: list[str] | None
-    splits: list[str] | None
+    splits: list[str] | None  # What "Usage" says.
 
 
 def read_votes(path: str) -> VotesTable:
-    """Read a table of votes.
+    """Read a csv table of votes, by row of ``fer2013.csv`` or by name of an image file.
 
-    Parameters
-    ----------
-    path : str
-        A csv file, with votes by row of ``fer2013.csv`` or by name of an image file.
-
-    Returns
-    -------
-    VotesTable
-
-    Raises
-    ------
-    DatasetError
-        If it is not such a table, or some rows hold something other than votes; they are named.
+    Raises DatasetError if it is not such a table, or some rows hold something other than votes;
+    they are named.
     """
     name = os.path.basename(path)
     header, lines = _read_csv(path, name)
