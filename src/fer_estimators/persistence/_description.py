@@ -65,21 +65,9 @@ _CHOSEN = ("threshold_", "coverage_", "accuracy_")
 
 
 def describe_classifier(clf: CNNClassifier | TransferClassifier) -> dict[str, Any]:
-    """Describe a fitted classifier, without its weights.
+    """Describe a fitted classifier, without its weights, as what JSON can hold.
 
-    Parameters
-    ----------
-    clf : CNNClassifier or TransferClassifier
-
-    Returns
-    -------
-    dict
-        What JSON can hold.
-
-    Raises
-    ------
-    TypeError
-        If it has attributes that :meth:`fit` does not set, or not as plain values.
+    Raises TypeError if it has attributes that :meth:`fit` does not set, or not as plain values.
     """
     params = clf.get_params(deep=False)
     learned = {
@@ -134,27 +122,11 @@ def _describe_requests(clf):
 def make_classifier(
     path: Any, described: dict[str, Any], parameters: dict[str, Any]
 ) -> CNNClassifier | TransferClassifier:
-    """Make the classifier that was described, without its network.
+    """Make the classifier that anybody described, without its network.
 
-    Parameters
-    ----------
-    path : path-like
-        The file, for the errors.
-    described : dict
-        From anybody.
-    parameters : dict
-        From the user, in place of what was described.
-
-    Returns
-    -------
-    CNNClassifier or TransferClassifier
-
-    Raises
-    ------
-    ModelFileError
-        If functions are missing that the file cannot hold.
-    Exception
-        Many kinds of errors, if :func:`describe_classifier` cannot have described it.
+    `parameters` are from the user, in place of what was described. Raises ModelFileError if
+    functions are missing that the file at `path` cannot hold, and many other kinds of errors if
+    :func:`describe_classifier` cannot have described it.
     """
     cls, objects = CLASSES[described["class"]], described["objects"]
     _check_names(set(described["parameters"]) | set(objects), signature(cls).parameters)
@@ -202,25 +174,10 @@ def _set_learned(clf, learned):
 def describe_abstaining(
     abstaining: AbstainingClassifier, described: dict[str, Any]
 ) -> dict[str, Any]:
-    """Describe what stands around a classifier.
+    """Describe what stands around a classifier, which is described already.
 
-    Parameters
-    ----------
-    abstaining : AbstainingClassifier
-        Fitted.
-    described : dict
-        The classifier in it.
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    TypeError
-        If a parameter is an object, such as a splitter.
-    ValueError
-        If `abstain_label` was set since :meth:`fit`.
+    Raises TypeError if a parameter is an object, such as a splitter, and ValueError if
+    `abstain_label` was set since :meth:`fit`.
     """
     _check_abstain_label(abstaining)
     params = abstaining.get_params(deep=False)
@@ -256,19 +213,7 @@ def _check_abstain_label(abstaining):
 def make_abstaining(
     clf: CNNClassifier | TransferClassifier, described: dict[str, Any]
 ) -> AbstainingClassifier:
-    """Put around a fitted classifier what was described.
-
-    Parameters
-    ----------
-    clf : CNNClassifier or TransferClassifier
-    described : dict
-        From anybody.
-
-    Returns
-    -------
-    AbstainingClassifier
-        Fitted.
-    """
+    """Put around a fitted classifier what anybody described."""
     params = described["parameters"]
     _check_names(params, set(signature(AbstainingClassifier).parameters) - {"estimator"})
     learned = {name: decode(value) for name, value in described["learned"].items()}

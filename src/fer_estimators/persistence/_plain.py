@@ -11,24 +11,11 @@ _MAX_ARRAY_BYTES = 2**26
 
 
 def encode(value):
-    """Turn a value into what JSON can hold.
+    """Turn a plain value into what JSON can hold; TypeError for any other value.
 
-    Parameters
-    ----------
-    value : None, bool, int, float, str, path, list, tuple, dict, NumPy scalar or 1-D array
+    Plain are None, bool, int, float, str, paths, NumPy scalars and 1-D arrays, and lists, tuples
+    and dicts of such values.
 
-    Returns
-    -------
-    object
-
-    Raises
-    ------
-    TypeError
-        For anything else.
-
-    Examples
-    --------
-    >>> from fer_estimators.persistence._plain import decode, encode
     >>> encode((48, -1)), decode(encode((48, -1)))
     ({'tuple': [48, -1]}, (48, -1))
     """
@@ -61,21 +48,9 @@ def _encode_array(array):
 
 
 def decode(encoded):
-    """Undo :func:`encode`.
+    """Undo :func:`encode`, of what JSON gave, from anybody.
 
-    Parameters
-    ----------
-    encoded : object
-        As JSON gave it, from anybody.
-
-    Returns
-    -------
-    object
-
-    Raises
-    ------
-    ValueError
-        If :func:`encode` cannot have made it.
+    Raises ValueError if :func:`encode` cannot have made it.
     """
     if type(encoded) in _SCALARS:
         return encoded

@@ -71,14 +71,7 @@ class KeptFit:
 
 
 class Place:
-    """Where one fit is kept.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Its folder, locked by the caller if `writable`.
-    writable : bool
-    """
+    """The folder where one fit is kept, locked by the caller if `writable`."""
 
     def __init__(self, path, *, writable):
         self._path = path
@@ -90,19 +83,10 @@ class Place:
         return self._path / _CHECKPOINT if self.writable else None
 
     def load(self, estimator: Any, *, ours: bool) -> Any:
-        """Load the fit, if it is there and whole.
+        """Load the fit; None if there is none, or a damaged one, with a warning.
 
-        Parameters
-        ----------
-        estimator : classifier
-            Unfitted, with the same parameters; functions are taken from it.
-        ours : bool
-            Whether :func:`fer_estimators.load` loads it.
-
-        Returns
-        -------
-        classifier or None
-            None if there is none, or a damaged one, with a warning.
+        `estimator` is unfitted, with the same parameters; functions are taken from it. `ours` says
+        whether :func:`fer_estimators.load` loads it.
         """
         try:
             record = _read_record(self._path)
@@ -120,17 +104,7 @@ class Place:
             return None
 
     def keep(self, fitted: Any, *, ours: bool, n_samples: int, seconds: float) -> None:
-        """Write the fit; where that fails there is a warning, and nothing is kept.
-
-        Parameters
-        ----------
-        fitted : classifier
-        ours : bool
-            Whether :func:`fer_estimators.save` saves it.
-        n_samples : int
-        seconds : float
-            How long the fit took.
-        """
+        """Write the fit; where that fails there is a warning, and nothing is kept."""
         path = self._path / (_OURS if ours else _PICKLED)
         try:
             self._path.mkdir(parents=True, exist_ok=True)
@@ -162,24 +136,10 @@ class Place:
 
 @contextmanager
 def open_place(folder: str | PathLike[str], name: str) -> Iterator[Place]:
-    """Wait until no other process or thread has a place, and keep it.
+    """Wait until no other process or thread has a place, and keep it; its folder is made if absent.
 
-    Parameters
-    ----------
-    folder : path-like
-        Made if absent.
-    name : str
-        The fingerprint, 32 hexadecimal digits.
-
-    Yields
-    ------
-    Place
-        Not writable, with a warning, if the folder is read-only or the disk is full.
-
-    Raises
-    ------
-    OSError
-        If `folder` is not a folder, or cannot be reached.
+    The place is not writable, with a warning, if the folder is read-only or the disk is full.
+    Raises OSError if `folder` is not a folder, or cannot be reached.
     """
     path = Path(folder).expanduser() / name
     with ExitStack() as stack:
