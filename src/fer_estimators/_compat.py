@@ -33,19 +33,10 @@ __all__ = [
 
 
 def inner_visual_block(wrapper):
-    """Show the classifier inside another one in notebooks: the fitted one once there is one.
+    """Show the classifier in `wrapper.estimator` in notebooks: the fitted one once there is one.
 
     scikit-learn gives it the colour of the wrapper. One that was fitted before the wrapper, such
     as a frozen or a pretrained one, would be taken for unfitted, so its title says so.
-
-    Parameters
-    ----------
-    wrapper : estimator
-        With a classifier in `estimator`, and the fitted one in `estimator_`.
-
-    Returns
-    -------
-    sklearn.utils._repr_html.estimator._VisualBlock
     """
     inner = getattr(wrapper, "estimator_", wrapper.estimator)
     fitted_before = is_fitted(inner) and not is_fitted(wrapper)
@@ -54,28 +45,14 @@ def inner_visual_block(wrapper):
 
 
 def data_adapter_class():
-    """Return the base class of what ``keras.Model.fit`` takes without wrapping it.
-
-    Returns
-    -------
-    type
-    """
+    """Return the base class of what ``keras.Model.fit`` takes without wrapping it."""
     from keras.src.trainers.data_adapters.data_adapter import DataAdapter
 
     return DataAdapter
 
 
 def flatten_layers(model):
-    """Return all layers of a model, also those inside of other models.
-
-    Parameters
-    ----------
-    model : keras.Model
-
-    Returns
-    -------
-    list of keras.Layer
-    """
+    """Return all layers of a Keras model, also those inside of other models."""
     return list(model._flatten_layers())
 
 
@@ -84,36 +61,21 @@ def leave_gradients_unreduced(optimizer):
 
     For the gradient of that sum, TensorFlow would keep the whole training graph for the life of
     the process.
-
-    Parameters
-    ----------
-    optimizer : keras.optimizers.Optimizer
-        On TensorFlow.
     """
     optimizer._all_reduce_sum_gradients = list
 
 
 def fix_seed(generator):
-    """Make a seed generator use the seed that was drawn for it also on PyTorch.
+    """Make a Keras seed generator use the seed that was drawn for it also on PyTorch.
 
     There, Keras draws from PyTorch's global state wherever no seed was given.
-
-    Parameters
-    ----------
-    generator : keras.random.SeedGenerator
     """
     if generator._initial_seed is None:
         generator._initial_seed = int(generator.state.value[0])
 
 
 def replace_seed_source(source):
-    """Let Keras draw the seeds of layers and initialisers from something other than ``random``.
-
-    Parameters
-    ----------
-    source : object
-        With a method ``randint`` as Python's ``random`` has it.
-    """
+    """Let Keras draw the seeds of layers from `source`, which has the ``randint`` of ``random``."""
     from keras.src.random import seed_generator
 
     seed_generator.python_random = source

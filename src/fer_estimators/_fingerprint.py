@@ -42,33 +42,17 @@ _WRITTEN_IN_C = (
 
 
 def describe(value: Any, *, versions: bool = False) -> str:
-    """Describe a value by its content.
+    """Describe a value by its content, alike in every process of one version of Python.
 
     Functions are identified by their code, constants, defaults, closures and the global names that
     they refer to, classes by their attributes, other objects by what pickle keeps of them or by
     their attributes. Tables and array-likes are identified by their values, what has a method
     ``__fingerprint__`` by what that returns, and what belongs to this or an installed library by
-    its name.
+    its name, with `versions` also by the version of that library.
 
-    Parameters
-    ----------
-    value : object
-    versions : bool, default=False
-        Whether another version of a library makes other values of what belongs to it.
+    Raises TypeError if something inside can only be read once, such as a generator, or is hidden
+    from Python.
 
-    Returns
-    -------
-    str
-        The same for the same content, in every process of one version of Python.
-
-    Raises
-    ------
-    TypeError
-        If something inside can only be read once, such as a generator, or is hidden from Python.
-
-    Examples
-    --------
-    >>> from fer_estimators._fingerprint import describe
     >>> describe({"b": 1, "a": {2, 1}})
     "{'a': {1, 2}, 'b': 1}"
     """
@@ -83,15 +67,7 @@ def digest(value: Any, *, versions: bool = False) -> str:
 def digest_array(array: NDArray[Any]) -> str:
     """Describe an array by shape, dtype and the SHA-256 digest of its content.
 
-    Parameters
-    ----------
-    array : ndarray or sequence of shape (n, ...)
-        With ``shape``, ``dtype`` and slices. One on disk may be larger than the memory: it is read
-        in parts.
-
-    Returns
-    -------
-    str
+    It needs ``shape``, ``dtype`` and slices; one on disk may be larger than the memory.
     """
     array = array if len(array.shape) else np.atleast_1d(array)
     shape = tuple(array.shape)
@@ -304,13 +280,7 @@ def _names_not_decayed(optimizer):
 
 
 def _find_state(value):
-    """Return what makes an object what it is: what pickle would keep, or its attributes.
-
-    Raises
-    ------
-    TypeError
-        If it has neither.
-    """
+    """Return what makes an object what it is: what pickle would keep, or its attributes."""
     if hasattr(value, "get_config"):
         # Keras numbers the names of its objects within a process.
         config = {k: v for k, v in value.get_config().items() if k != "name"}

@@ -6,23 +6,9 @@ from fer_estimators._messages import warn
 
 
 def make_frame(data, *, index=None, columns=None):
-    """Build a DataFrame; pandas is imported here and nowhere else in the package.
+    """Build a pandas DataFrame from what ``pandas.DataFrame`` takes.
 
-    Parameters
-    ----------
-    data : dict of sequences, dict of dicts, or sequence of rows or dicts
-        What ``pandas.DataFrame`` takes.
-    index, columns : sequence, default=None
-        Row and column labels.
-
-    Returns
-    -------
-    pandas.DataFrame
-
-    Raises
-    ------
-    ImportError
-        If pandas is not installed.
+    pandas is imported here and nowhere else in the package: ImportError if it is not installed.
     """
     try:
         import pandas
@@ -35,13 +21,7 @@ def make_frame(data, *, index=None, columns=None):
 
 
 def warn_of_reordered_rows(**columns: Any) -> None:
-    """Warn where the indices of pandas name the same rows in another order.
-
-    Parameters
-    ----------
-    **columns : array-like or None
-        What is matched row by row; only tables and columns of pandas have an index.
-    """
+    """Warn where what is matched row by row has the same pandas index in another order."""
     indices = {
         name: values.index
         for name, values in columns.items()

@@ -29,28 +29,12 @@ _latest = None
 class Recipe:
     """All that features depend on besides the images.
 
-    Parameters
-    ----------
-    backbone : Backbone
-    content : str
-        Digest of what the backbone computes: its functions may change under their names, those of
-        a library with its version.
-    weights : str or None
-        "imagenet", the SHA-256 digest of a weights file, or None for random ones.
-    weights_path : str or None
-        Where that file was; no part of the recipe's identity.
-    layer : str or None
-        Layer whose output is taken; None for the last.
-    pooling : {"avg", "max"} or None
-    image_size : tuple of int or None
-        Height and width, pixels, to which the graph resizes.
-    input_shape : tuple of int
-        Height and width (pixels) and channels of the images.
-    dtype_policy : str
-    seed : int or None
-        Seeds random weights; None where weights are given.
-    software : tuple of str
-        Backend and version of Keras, on which random weights depend.
+    `content` is a digest of what the backbone computes: its functions may change under their
+    names, those of a library with its version. `weights` is "imagenet", the SHA-256 digest of a
+    weights file, or None for random ones, which `seed` seeds and which depend on `software`,
+    Keras' backend and version. Where that file was, `weights_path`, is not part of the identity.
+    `image_size` (height, width) is the size to which the graph resizes images of `input_shape`
+    (height, width, channels); `layer` None stands for the last layer.
     """
 
     backbone: Backbone
@@ -86,16 +70,7 @@ class FrozenNetwork:
 
 
 def digest_weights(path):
-    """Return the SHA-256 digest of a file, or the path itself where there is none.
-
-    Parameters
-    ----------
-    path : str
-
-    Returns
-    -------
-    str
-    """
+    """Return the SHA-256 digest of a file, or the path itself where there is none."""
     return file_digest(path) if Path(path).is_file() else path
 
 
@@ -104,24 +79,10 @@ def get_network(recipe, device, carried=None):
 
     Frozen networks never change, so that all estimators can share one. A search over what follows
     the features would otherwise spend its time on building the same network again and again.
+    `carried` are weights that were pickled; None takes them from where the recipe says.
 
-    Parameters
-    ----------
-    recipe : Recipe
-    device : {"cpu", "gpu"}
-    carried : list of ndarray, default=None
-        Weights that were pickled; None takes them from where the recipe says.
-
-    Returns
-    -------
-    FrozenNetwork
-
-    Raises
-    ------
-    ValueError
-        If the backbone has no such layer, or its weights file is not what it was.
-    WeightsNotFoundError
-        If the weights cannot be found or downloaded.
+    Raises ValueError if the backbone has no such layer or its weights file has changed, and
+    WeightsNotFoundError if the weights cannot be found or downloaded.
     """
     global _latest
     with BUILDING:

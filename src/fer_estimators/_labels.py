@@ -53,18 +53,7 @@ def check_labels(y: ArrayLike) -> NDArray[Any]:
 def sort_classes(classes: ArrayLike) -> NDArray[Any]:
     """Check the ``classes`` of a first call to ``partial_fit``, and sort them.
 
-    Parameters
-    ----------
-    classes : array-like of shape (n_classes,)
-
-    Returns
-    -------
-    ndarray of shape (n_classes,)
-
-    Raises
-    ------
-    ValueError
-        If a class is missing (None, NaN), or they are bytes or of several kinds.
+    Raises ValueError if a class is missing (None, NaN), or they are bytes or of several kinds.
     """
     as_written = classes if hasattr(classes, "dtype") else np.asarray(classes, dtype=object)
     _refuse_gaps_and_mixtures(np.ravel(as_written), "classes")
@@ -94,18 +83,7 @@ def _refuse_gaps_and_mixtures(labels, name="y"):
 
 
 def refuse_masked(**arrays: Any) -> None:
-    """Refuse masked values, which most functions would read as if nothing were masked.
-
-    Parameters
-    ----------
-    **arrays : array-like or None
-        What belongs to the images one by one: labels, weights, probabilities.
-
-    Raises
-    ------
-    ValueError
-        If a value is masked.
-    """
+    """Refuse masked values, which most functions would read as if nothing were masked."""
     for name, values in arrays.items():
         if np.ma.is_masked(values):
             raise ValueError(
@@ -115,12 +93,7 @@ def refuse_masked(**arrays: Any) -> None:
 
 
 def warn_of_doubtful_classes(classes: NDArray[Any]) -> None:
-    """Warn of classes that are probably two spellings of one, or a missing label made text.
-
-    Parameters
-    ----------
-    classes : ndarray of shape (n_classes,)
-    """
+    """Warn of classes that are probably two spellings of one, or a missing label made text."""
     labels = classes.tolist()
     for words in find_alike(labels):
         warn(
@@ -142,14 +115,7 @@ _MISSING_AS_TEXT = ("nan", "NaN", "NaT", "<NA>")
 def kind_of(label: Any) -> str:
     """Name the kind of a label, for messages about labels of several kinds.
 
-    Parameters
-    ----------
-    label : object
-
-    Returns
-    -------
-    str
-        "names", "bytes", "missing", "truth values", "numbers", or the name of another type.
+    "names", "bytes", "missing", "truth values", "numbers", or the name of another type.
     """
     if isinstance(label, str):
         return "names"
@@ -163,16 +129,7 @@ def kind_of(label: Any) -> str:
 
 
 def is_missing(label: Any) -> bool:
-    """Tell whether a label is None, NaN, or pandas' NA or NaT.
-
-    Parameters
-    ----------
-    label : object
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether a label is None, NaN, or pandas' NA or NaT."""
     if label is None:
         return True
     try:

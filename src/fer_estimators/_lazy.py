@@ -25,16 +25,7 @@ def is_lazy(X: Any) -> bool:
 class LazyImages:
     """View a sequence as ``(n_samples, height, width, channels)``; indexing reads.
 
-    Parameters
-    ----------
-    source : sequence of shape (n, height, width) or (n, height, width, channels)
-        With ``shape``, ``dtype``, slices and indexing by increasing numbers.
-
-    Attributes
-    ----------
-    shape : tuple of int
-    dtype : dtype
-    ndim : int
+    The source, of 3 or 4 axes, has ``shape``, ``dtype``, slices and indexing by increasing numbers.
     """
 
     ndim = 4
@@ -65,17 +56,7 @@ class LazyImages:
         return LazyImages(self._source[np.delete(np.arange(len(self)), rows)])
 
     def read_ahead(self, picks: Sequence[NDArray[np.intp]]) -> Iterator[NDArray[Any]]:
-        """Read images pick by pick, the next ones in other processes where the source asks for it.
-
-        Parameters
-        ----------
-        picks : sequence of ndarray of int
-            Rows of each part.
-
-        Yields
-        ------
-        ndarray of shape (n, height, width, channels)
-        """
+        """Read images pick by pick, the next ones in other processes if the source asks for it."""
         n_jobs = getattr(self._source, "n_jobs", None)
         if n_jobs in (None, 1):
             yield from (self[rows] for rows in picks)
@@ -97,13 +78,7 @@ class LazyImages:
         return getattr(self._source, "on_error", "raise") == "skip"
 
     def check_pixels(self) -> None:
-        """Refuse values that no image has, reading part by part.
-
-        Raises
-        ------
-        ValueError
-            If a value is NaN, infinite, below 0 or above 255.
-        """
+        """Refuse values that no image has (NaN, infinite, not in 0..255), reading part by part."""
         if self.dtype == np.uint8:
             return
         from sklearn.utils import assert_all_finite

@@ -13,21 +13,9 @@ from fer_estimators._quiet import chatter_left_out
 class LiteRTModel:
     """Run a LiteRT file of one input and one output; safe to use from several threads.
 
-    Parameters
-    ----------
-    content : bytes
-        Content of a checked file.
-    n_threads : int, default=1
-
-    Attributes
-    ----------
-    inputs, outputs : list of dict
-        What ai-edge-litert says of them: ``shape``, ``dtype`` and more.
-
-    Raises
-    ------
-    ValueError, RuntimeError, MemoryError
-        If LiteRT cannot run it.
+    `content` is that of a checked file. `inputs` and `outputs` hold what ai-edge-litert says of
+    them: ``shape``, ``dtype`` and more. Raises ValueError, RuntimeError or MemoryError if LiteRT
+    cannot run it.
     """
 
     def __init__(self, content: bytes, n_threads: int = 1):
@@ -43,27 +31,12 @@ class LiteRTModel:
         self._one_at_a_time = Lock()
 
     def count_values(self) -> int:
-        """Count the values of all tensors, for one image.
-
-        Returns
-        -------
-        int
-        """
+        """Count the values of all tensors, for one image."""
         details = self._interpreter.get_tensor_details()
         return sum(math.prod(map(int, one["shape"])) for one in details)
 
     def __call__(self, batch: NDArray[Any]) -> NDArray[Any]:
-        """Compute the output of a batch.
-
-        Parameters
-        ----------
-        batch : ndarray
-            Converted to the dtype of the input, fractions rounded where that is uint8.
-
-        Returns
-        -------
-        ndarray
-        """
+        """Compute the output of a batch, whose fractions are rounded where the input is uint8."""
         source = self.inputs[0]
         with self._one_at_a_time:
             if batch.shape != self._shape:

@@ -22,40 +22,15 @@ _SHORT.maxstring = _SHORT.maxother = 200
 
 
 def suggest(word, known):
-    """Return a closing question with the name closest to `word` in any case, or nothing.
-
-    Parameters
-    ----------
-    word : object
-        What was received; shown as text.
-    known : iterable
-        What is expected, shown as text.
-
-    Returns
-    -------
-    str
-        ``" Did you mean 'x'?"``, to be added after a full stop, or an empty string.
-    """
+    """Return " Did you mean 'x'?" with the known name closest to `word` in any case, or ""."""
     names = {str(name).casefold(): str(name) for name in known}
     close = get_close_matches(str(word).casefold(), names, n=1)
     return f" Did you mean {names[close[0]]!r}?" if close else ""
 
 
 def find_alike(names):
-    """Group names that differ only in case, spaces or Unicode form.
+    """Group names that differ only in case, spaces or Unicode form; only text is compared.
 
-    Parameters
-    ----------
-    names : iterable
-        Only text is compared.
-
-    Returns
-    -------
-    list of list of str
-        Each group sorted; names like no other are left out.
-
-    Examples
-    --------
     >>> find_alike(["Not sure", "happy", "not  sure", 1])
     [['Not sure', 'not  sure']]
     """
@@ -70,27 +45,8 @@ def find_alike(names):
 def look_up(choice, registry, *, parameter, other="a callable"):
     """Return the entry of `registry` that `choice` names, or `choice` itself if it is callable.
 
-    Parameters
-    ----------
-    choice : str or callable
-        What the user passed.
-    registry : dict
-        Maps names to values.
-    parameter : str
-        The parameter's name, for the error.
-    other : str, default="a callable"
-        What may be passed instead of a name, for the error.
-
-    Returns
-    -------
-    object
-
-    Raises
-    ------
-    ValueError
-        If `choice` is a string, but no name in `registry`; the closest one is suggested.
-    TypeError
-        If `choice` is neither a string nor callable.
+    The errors name the argument `parameter`, and `other` as what may be passed in place of a name:
+    ValueError for an unknown name, TypeError for what is neither a string nor callable.
     """
     if isinstance(choice, str):
         if choice in registry:
@@ -112,11 +68,6 @@ def warn(message, category=UserWarning):
 
     This is the outermost call into this library or scikit-learn. Between it and the warning there
     may be calls by others, such as callbacks of Keras.
-
-    Parameters
-    ----------
-    message : str
-    category : type of Warning, default=UserWarning
     """
     frame, depth, stacklevel = sys._getframe(), 1, 1
     while frame is not None:
@@ -128,18 +79,7 @@ def warn(message, category=UserWarning):
 
 
 def name_methods_alone(cls: type[T]) -> type[T]:
-    """Let Python's errors about arguments say ``fit()``, not the name of a base class.
-
-    Parameters
-    ----------
-    cls : type
-        Whose public methods its subclasses inherit.
-
-    Returns
-    -------
-    type
-        `cls` itself.
-    """
+    """Let Python's errors about arguments say ``fit()``, not the name of a base class."""
     for name, method in vars(cls).items():
         if inspect.isfunction(method) and not name.startswith("_"):
             method.__qualname__ = name
@@ -159,20 +99,8 @@ def name_some(items, *, limit=MAX_NAMED, separator="; "):
 
 
 def shorten(value, *, limit=80):
-    """Return the ``repr`` of `value`, cut in the middle to a readable length.
+    """Return the ``repr`` of `value`, cut in the middle to `limit` characters.
 
-    Parameters
-    ----------
-    value : object
-    limit : int, default=80
-        Characters.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
     >>> shorten(b"x" * 1000, limit=20)
     "b'xxxxxx...xxxxxxxx'"
     """

@@ -9,22 +9,11 @@ PART_BYTES = 16 * 2**20
 
 
 def row_slices(array: Any) -> Iterator[slice]:
-    """Cut an array into slices of rows that take at most 16 MiB each.
+    """Cut an array of shape (n, ...) into slices of rows that take at most 16 MiB each.
 
-    Parameters
-    ----------
-    array : ndarray or sequence of shape (n, ...)
-        With ``shape`` and ``dtype``; nothing of it is read.
+    It needs ``shape`` and ``dtype``; nothing of it is read.
 
-    Yields
-    ------
-    slice
-        Together all rows, in order.
-
-    Examples
-    --------
     >>> import numpy as np
-    >>> from fer_estimators._parts import row_slices
     >>> [rows.stop - rows.start for rows in row_slices(np.zeros((5, 1024, 1024)))]
     [2, 2, 1]
     """

@@ -176,35 +176,15 @@ class ImagePredictor:
 
 
 def as_seen(classifier: ImagePredictor, X: ArrayLike) -> NDArray[Any]:
-    """Return images as the network of a fitted classifier sees them.
+    """Return images as the network of a fitted classifier sees them: of the shape of `fit`.
 
-    Parameters
-    ----------
-    classifier : ImagePredictor
-    X : array-like
-        Images as ``predict`` takes them.
-
-    Returns
-    -------
-    ndarray of shape (n, height, width) or (n, height, width, channels)
-        Images of the shape on which the classifier was fitted, converted if it converts.
-
-    Raises
-    ------
-    ValueError
-        As for :meth:`ImagePredictor.predict_proba`.
+    Raises ValueError as :meth:`ImagePredictor.predict_proba` does.
     """
     return classifier._as_fitted(classifier._check_images(X))
 
 
 def warn_of_unknown_labels(y, classes):
-    """Warn if labels to compare predictions with can never be predicted.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,)
-    classes : ndarray of shape (n_classes,)
-    """
+    """Warn if labels to compare predictions with can never be predicted."""
     unknown = sorted(set(np.ravel(y).tolist()) - set(classes.tolist()), key=str)
     if unknown:
         warn(

@@ -15,16 +15,7 @@ _FEWEST_TO_JUDGE = 50
 
 
 def column_names(table: Any) -> list[Any] | None:
-    """Return the names of a data frame's columns (pandas, polars, ...), or None for an array.
-
-    Parameters
-    ----------
-    table : array-like or data frame
-
-    Returns
-    -------
-    list or None
-    """
+    """Return the names of a data frame's columns (pandas, polars, ...), or None for an array."""
     names = getattr(table, "column_names", None)  # an Arrow table
     names = getattr(table, "columns", None) if names is None else names
     return None if names is None or callable(names) else list(names)
@@ -64,33 +55,14 @@ def as_ordered_columns(y_proba: ArrayLike, classes: NDArray[Any], *, name: str) 
 
 
 def find_improper(y_proba: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Tell which rows are not probabilities: NaN, negative, or not summing to one.
-
-    Parameters
-    ----------
-    y_proba : ndarray of shape (n_samples, n_classes)
-
-    Returns
-    -------
-    ndarray of shape (n_samples,), dtype bool
-    """
+    """Tell which rows are not probabilities: NaN, negative, or not summing to one."""
     # Comparisons with NaN are false.
     proper = np.abs(y_proba.sum(axis=1) - 1) <= _SUM_TOLERANCE
     return ~(proper & (y_proba >= 0).all(axis=1))
 
 
 def check_probabilities(probabilities: NDArray[np.floating]) -> None:
-    """Check what a network returned.
-
-    Parameters
-    ----------
-    probabilities : ndarray of shape (n_samples, n_classes)
-
-    Raises
-    ------
-    ValueError
-        If a row is not finite, has negative numbers, or does not sum to one.
-    """
+    """Check what a network returned: finite numbers, not negative, each row summing to one."""
     improper = find_improper(probabilities)
     if not improper.any():
         return
@@ -114,17 +86,8 @@ def find_permutation(codes: NDArray[np.integer], y_proba: NDArray[Any]) -> list[
     faces of that class than among all? The best matching is taken for the truth if it is beyond
     chance, while the classes that it moves have nothing to do with their own columns.
 
-    Parameters
-    ----------
-    codes : ndarray of shape (n_samples,), dtype int
-        Assumed column of the label of each sample.
-    y_proba : ndarray of shape (n_samples, n_classes)
-        Probabilities.
-
-    Returns
-    -------
-    list of int, or None
-        The column that belongs to each class; None if the assumed order may be right.
+    `codes` are the assumed columns of the samples' labels. The result is the column that belongs to
+    each class, or None if the assumed order may be right.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -149,17 +112,8 @@ def find_permutation(codes: NDArray[np.integer], y_proba: NDArray[Any]) -> list[
 def are_unrelated(codes: NDArray[np.integer], y_proba: NDArray[Any]) -> bool:
     """Tell whether probabilities say no more of the labels than chance, as those of other rows.
 
-    Parameters
-    ----------
-    codes : ndarray of shape (n_samples,), dtype int
-        Column of each sample's label.
-    y_proba : ndarray of shape (n_samples, n_classes)
-        Probabilities.
-
-    Returns
-    -------
-    bool
-        False for less than 50 samples, and where all have the same probabilities.
+    `codes` are the columns of the samples' labels. False for less than 50 samples, and where all
+    have the same probabilities.
     """
     surplus = y_proba[np.arange(len(codes)), codes] - y_proba.mean(axis=0)[codes]
     error = surplus.std() / sqrt(len(codes))

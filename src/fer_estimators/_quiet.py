@@ -30,12 +30,7 @@ def import_keras() -> None:
     """Import Keras, silently where this is what imports TensorFlow.
 
     Where TensorFlow is imported already, or the user asked for its messages with
-    ``TF_CPP_MIN_LOG_LEVEL=0``, it is left alone.
-
-    Raises
-    ------
-    ImportError
-        If Keras is not installed.
+    ``TF_CPP_MIN_LOG_LEVEL=0``, it is left alone. ImportError says how to install Keras.
     """
     if find_spec("keras") is None:
         raise ImportError(

@@ -22,21 +22,8 @@ _MISSING = {"", "nan", "none", "null", "na", "n/a"}
 def report(arguments: Sequence[str]) -> str:
     """Read a file of predictions and tell how well each emotion is recognised.
 
-    Parameters
-    ----------
-    arguments : sequence of str
-        Arguments of the command line, after ``report``.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-    ValueError
-        If it is not a table of predictions.
+    `arguments` are those of the command line after ``report``. Raises OSError if the file cannot
+    be read, and ValueError if it is not a table of predictions.
     """
     from fer_estimators import classification_report
 

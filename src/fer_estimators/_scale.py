@@ -29,18 +29,9 @@ _LARGEST_CROP = 512
 
 
 def refuse_other_than_pixels(X: NDArray[Any], *, first_row: int = 0) -> None:
-    """Refuse dtypes and values that no image has.
+    """Refuse dtypes and values that no image has: not numbers, or not in 0..255.
 
-    Parameters
-    ----------
-    X : ndarray
-    first_row : int, default=0
-        Number of the first row, for the message.
-
-    Raises
-    ------
-    ValueError
-        If the dtype is not a number, or a value is below 0 or above 255.
+    `first_row` is the number of the first row, for the message.
     """
     if X.dtype == np.uint8:
         return
@@ -74,16 +65,6 @@ def check_scale(images: NDArray[Any]) -> None:
     levels times a factor), and integers of which none is above 1 (a scale of 0..1 cut off). A step
     of a half, a third and so on counts only if all images have it. Images of less than 8 x 8
     pixels, and those of one level, are let through.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n_samples, height, width, channels)
-        Numbers in 0..255.
-
-    Raises
-    ------
-    ValueError
-        If there is such an image.
     """
     if math.prod(images.shape[1:]) < SMALLEST_IMAGE:
         return
@@ -168,17 +149,9 @@ def _describe_scale(image):
 
 
 def find_blank(images: NDArray[Any]) -> NDArray[np.intp]:
-    """Find the images that are all of one grey or colour, or nearly so.
+    """Find the rows of images whose levels are less than 16 apart, in each channel.
 
-    Parameters
-    ----------
-    images : ndarray of shape (n_samples, height, width, channels)
-        Pixels in 0..255. Images of less than 8 x 8 pixels are never blank.
-
-    Returns
-    -------
-    ndarray of int
-        Rows of images whose levels are less than 16 apart, in each channel.
+    Images of less than 8 x 8 pixels are never blank.
     """
     if math.prod(images.shape[1:]) < SMALLEST_IMAGE:
         return np.empty(0, dtype=np.intp)
@@ -193,17 +166,7 @@ def _has_low_contrast(images):
 
 
 def warn_of_blank(rows: NDArray[np.intp], n_images: int, advice: str) -> None:
-    """Warn of images that show no face.
-
-    Parameters
-    ----------
-    rows : ndarray of int
-        What :func:`find_blank` returned.
-    n_images : int
-        How many images there are.
-    advice : str
-        What to do, or what follows.
-    """
+    """Warn of images that show no face, by the rows that :func:`find_blank` returned."""
     if len(rows):
         warn(
             f"{len(rows)} of the {n_images} images in X are of one grey or colour, or nearly so; "
@@ -212,12 +175,7 @@ def warn_of_blank(rows: NDArray[np.intp], n_images: int, advice: str) -> None:
 
 
 def warn_of_large(images: NDArray[Any]) -> None:
-    """Warn of images to train on that are too large for crops of faces.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n_samples, height, width, channels)
-    """
+    """Warn of images to train on that are too large for crops of faces."""
     height, width = images.shape[1:3]
     if min(height, width) > _LARGEST_CROP:
         warn(

@@ -10,22 +10,10 @@ _Z95 = 1.959963984540054
 
 
 def wilson_interval(share: float, n: float) -> tuple[float, float]:
-    """Compute the 95 % Wilson score interval of a share.
+    """Compute the 95 % Wilson score interval of a share of `n` trials; NaN if there was no trial.
 
     Unlike the textbook interval it stays within 0 and 1 and keeps its coverage for rare
-    emotions and for shares near 0 or 1 [1]_.
-
-    Parameters
-    ----------
-    share : float
-        Observed share of successes, 0 to 1.
-    n : float
-        Number of trials; with sample weights the effective number, see `effective_size`.
-
-    Returns
-    -------
-    low, high : float
-        Bounds, 0 to 1; NaN both if there was no trial.
+    emotions and for shares near 0 or 1 [1]_. With sample weights, `n` is their `effective_size`.
 
     References
     ----------
@@ -49,21 +37,9 @@ def score_accuracy(
 ) -> dict[str, float]:
     """Compute accuracy and coverage with their 95 % intervals, and balanced accuracy.
 
-    Parameters
-    ----------
-    y_true, y_pred : ndarray of shape (n_samples,)
-        True and predicted labels.
-    answered : ndarray of shape (n_samples,), dtype bool
-        Which predictions are answers.
-    weights : ndarray of shape (n_samples,), dtype float
-        Sample weights.
-
-    Returns
-    -------
-    dict
-        ``n_samples``, ``accuracy`` (an unanswered sample is not right), ``balanced_accuracy``,
-        ``coverage`` (share answered) and ``answered_accuracy``; all but the first and third with
-        ``..._low`` and ``..._high`` (Wilson). NaN where the weights are all 0.
+    Returns ``n_samples``, ``accuracy`` (an unanswered sample is not right), ``balanced_accuracy``,
+    ``coverage`` (share answered) and ``answered_accuracy``; all but the first and third with
+    ``..._low`` and ``..._high`` (Wilson). NaN where the weights are all 0.
     """
     right = y_true == y_pred
     present = weights > 0
@@ -95,15 +71,7 @@ def gap_interval(
 ) -> tuple[float, float]:
     """Compute the 95 % interval of the difference of two independent shares.
 
-    Parameters
-    ----------
-    first, second : tuple of (share, low, high)
-        Two shares with their Wilson intervals.
-
-    Returns
-    -------
-    low, high : float
-        Bounds of ``first - second``, -1 to 1, after method 10 of [1]_.
+    Each is given as (share, low, high), with its Wilson interval: method 10 of [1]_.
 
     References
     ----------
@@ -131,21 +99,9 @@ def expected_calibration_error(
 ) -> float:
     """Compute the expected calibration error over equal-width bins.
 
-    Parameters
-    ----------
-    correct : ndarray of shape (n_samples,), dtype bool or float
-        Whether the most probable class is the true one, or the share of the votes for it.
-    confidence : ndarray of shape (n_samples,), dtype float
-        Probability of the most probable class, 0 to 1.
-    sample_weight : ndarray of shape (n_samples,), default=None
-        Sample weights.
-    n_bins : int, default=15
-        Number of bins of equal width between 0 and 1; each holds its upper edge.
-
-    Returns
-    -------
-    float
-        Mean distance between confidence and accuracy, weighted by the bins' sizes, 0 to 1.
+    The mean distance between `confidence`, the probability of the most probable class, and
+    `correct`, whether that class is the true one or the share of the votes for it, weighted by the
+    bins' sizes. Each bin holds its upper edge.
 
     References
     ----------
@@ -165,20 +121,9 @@ def selective_accuracy(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.floating]]:
     """Compute accuracy and coverage for each threshold from which on faces are answered.
 
-    Parameters
-    ----------
-    correct : ndarray of shape (n_samples,), dtype bool
-        Whether the most probable class is the true one.
-    confidence : ndarray of shape (n_samples,), dtype float
-        Probability of the most probable class, 0 to 1.
-    weights : ndarray of shape (n_samples,), dtype float, default=None
-        Weight of each entry, above 0; None stands for 1.
-
-    Returns
-    -------
-    coverage, accuracy, threshold : ndarray of shape (n_thresholds,)
-        Share answered, ascending up to 1; share of right answers among them; the lowest
-        confidence answered, descending: each distinct one.
+    `correct` and `confidence` are those of the most probable class; weights are above 0. Returns
+    coverage, ascending up to 1, the accuracy among the answered, and the lowest confidence that is
+    answered, descending: each distinct one.
     """
     weights = np.ones(len(correct)) if weights is None else weights
     order = np.argsort(-confidence, kind="stable")
@@ -200,21 +145,9 @@ def most_frequent_confusions(
 ) -> list[tuple[int, int, float, float]]:
     """List the pairs of labels that are most often taken for each other.
 
-    Parameters
-    ----------
-    true, predicted : ndarray of shape (n_samples,), dtype int
-        Codes of the labels.
-    n_rows : int
-        Pairs of codes below this number are listed; ties in the order of the codes.
-    weights : ndarray of shape (n_samples,), or None
-        Sample weights.
-    n_confusions : int
-        Greatest number of pairs.
-
-    Returns
-    -------
-    list of tuple (true code, predicted code, count, support)
-        Most frequent pair first; pairs that never occur are left out.
+    Labels are given as codes; pairs of codes below `n_rows` are listed, ties in the order of the
+    codes. Returns tuples (true code, predicted code, count, support), the most frequent pair first;
+    pairs that never occur are left out.
     """
     size = max(true.max(), predicted.max(), n_rows - 1) + 1
     counts = np.bincount(true * size + predicted, weights, minlength=size**2).reshape(size, size)

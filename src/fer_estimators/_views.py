@@ -26,26 +26,11 @@ VIEWS = {"flip": _flipped, "crops": _crops}
 
 
 def average_over_views(infer, batch, tta):
-    """Average the output of a network over several views of each image.
+    """Average the probabilities that `infer` returns for several views of each image of a batch.
 
-    Parameters
-    ----------
-    infer : callable
-        Maps a batch to probabilities.
-    batch : ndarray of shape (n, height, width, channels)
-    tta : {"flip", "crops"} or None
-        "flip": the image and its mirror image; "crops": those two, and the same of the image
-        shifted by a twenty-fourth of its side towards each corner, ten in all [1]_. None: the
-        image alone.
-
-    Returns
-    -------
-    ndarray of shape (n, n_classes)
-
-    Raises
-    ------
-    ValueError
-        If `tta` is unknown.
+    "flip" views the image and its mirror image; "crops" views those two, and the same of the image
+    shifted by a twenty-fourth of its side towards each corner, ten in all [1]_; None views the
+    image alone. ValueError for another `tta`.
 
     References
     ----------

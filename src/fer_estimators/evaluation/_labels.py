@@ -216,23 +216,9 @@ def check_proba(
 ) -> tuple[NDArray[np.float64], NDArray[Any]]:
     """Check probabilities and find which class each column stands for.
 
-    Parameters
-    ----------
-    y_proba : array-like or data frame of shape (n_samples, n_classes)
-        Probabilities, 0 to 1, each row summing to 1. Names of columns are classes.
-    classes : array-like of shape (n_classes,) or None
-        Class of each column; None stands for the names of the columns or, in an array, for the
-        sorted labels that occur.
-    y_true, y_pred : ndarray of shape (n_samples,) or None
-        True and predicted labels to check the columns against; None for one of them that is not
-        known.
-    answered : ndarray of shape (n_samples,), dtype bool, default=None
-        Which of `y_pred` are answers; None stands for all.
-
-    Returns
-    -------
-    y_proba : ndarray of shape (n_samples, n_classes), dtype float64
-    classes : ndarray of shape (n_classes,)
+    `classes` None stands for the names of the columns or, in an array, for the sorted labels that
+    occur. The columns are checked against `y_true` and `y_pred`, where they are known, the latter
+    where they are `answered`. Returns the probabilities as float64, and the class of each column.
     """
     n_samples = len(y_pred if y_true is None else y_true)
     answered = np.ones(n_samples, dtype=bool) if answered is None else answered
