@@ -1,5 +1,6 @@
 """Check labels: all of one kind, none missing, in one dimension."""
 
+from collections.abc import Iterable
 from numbers import Number
 from typing import Any
 
@@ -42,6 +43,7 @@ def check_labels(y: ArrayLike) -> NDArray[Any]:
         as_written = np.asarray(y, dtype=object)
         if as_written.ndim == 1:
             _refuse_gaps_and_mixtures(as_written)
+            y = as_plain(as_written.tolist())
     labels = column_or_1d(y)
     if labels.dtype.kind in "OSM":
         _refuse_gaps_and_mixtures(labels)
@@ -55,9 +57,14 @@ def sort_classes(classes: ArrayLike) -> NDArray[Any]:
 
     Raises ValueError if a class is missing (None, NaN), or they are bytes or of several kinds.
     """
-    as_written = classes if hasattr(classes, "dtype") else np.asarray(classes, dtype=object)
-    _refuse_gaps_and_mixtures(np.ravel(as_written), "classes")
+    classes = classes if hasattr(classes, "dtype") else as_plain(list(classes))
+    _refuse_gaps_and_mixtures(np.ravel(np.asarray(classes, dtype=object)), "classes")
     return np.unique(classes)
+
+
+def as_plain(labels: Iterable[Any]) -> list[Any]:
+    """Return labels with text as ``str``: NumPy cuts ``"Emotion.SAD"``, a member that is "sad"."""
+    return [str.__str__(label) if isinstance(label, str) else label for label in labels]
 
 
 def _refuse_gaps_and_mixtures(labels, name="y"):

@@ -300,15 +300,16 @@ class AbstainingClassifier(ClassifierWrapper):
             If `y` holds the abstain label, or a weight is negative or not finite.
         """
         check_is_fitted(self)
-        refuse_masked(y=y, sample_weight=sample_weight)
-        if self.abstain_label_ in np.ravel(y).tolist():
+        refuse_masked(sample_weight=sample_weight)
+        warn_of_reordered_rows(X=X, y=y, sample_weight=sample_weight)
+        y = check_labels(y)
+        if self.abstain_label_ in y.tolist():
             raise ValueError(
                 f"y holds {self.abstain_label_!r}, which stands for no answer, so that an "
                 "unanswered sample would count as right. Leave these samples out, or fit with "
                 "another abstain_label."
             )
         warn_of_unknown_labels(y, self.classes_)
-        warn_of_reordered_rows(X=X, y=y, sample_weight=sample_weight)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, y, ensure_non_negative=True)
         return super().score(X, y, sample_weight)

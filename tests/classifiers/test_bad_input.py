@@ -153,6 +153,14 @@ def test_a_score_of_weights_that_are_none_is_refused(fitted, faces, wrong):
         fitted.score(faces.images, faces.target, sample_weight=weights)
 
 
+@pytest.mark.parametrize(
+    "wrong", [None, np.nan, pd.NA, b"sad", 1], ids=["None", "NaN", "NA", "bytes", "number"]
+)
+def test_a_score_of_labels_that_fit_would_refuse_is_refused(fitted, faces, wrong):
+    with pytest.raises(ValueError, match=r"y (contains|holds|mixes)"):
+        fitted.score(faces.images, [*faces.target[:-1], wrong])
+
+
 def test_a_diverged_network_does_not_predict(cnn, faces):
     clf = cnn().fit(faces.images, faces.target)
     clf.model_.set_weights([w * np.nan for w in clf.model_.get_weights()])

@@ -5,9 +5,12 @@ import gc
 import pickle
 import random
 import sys
+from enum import Enum
+from functools import partial
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn import config_context
 from sklearn.base import clone, is_classifier
@@ -19,6 +22,7 @@ from fer_estimators import ImageResizer
 from fer_estimators._backends import get_backend
 from fer_estimators.architectures import build_tiny
 from fer_estimators.classifiers._data import split_rows
+from fer_estimators.evaluation import classification_report
 
 
 def weights_of(clf):
@@ -224,6 +228,23 @@ def test_sample_weight_is_not_changed_and_zero_means_absent(cnn, faces):
     alone = cnn(**params).fit(faces.images[:70], faces.target[:70])
     for a, b in zip(weights_of(half), weights_of(alone), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+# With members that are text: NumPy would cut "Emotion.SAD" to "Emotion.", as "Emotion.SURPRISE".
+Emotion = Enum("Emotion", {name.upper(): name for name in ("happy", "sad", "surprise")}, type=str)
+
+
+@pytest.mark.parametrize("container", [list, pd.Series, partial(np.array, dtype=object)])
+def test_members_of_an_enumeration_are_the_text_that_they_equal(cnn, faces, container):
+    chosen = np.isin(faces.target, [member.value for member in Emotion])
+    images, names = faces.images[chosen], faces.target[chosen]
+    members = container([Emotion(name) for name in names])
+    clf = cnn().fit(images, members)
+    assert clf.classes_.tolist() == ["happy", "sad", "surprise"]
+    assert clf.score(images, members) == clf.score(images, names)
+    assert classification_report(members, names, output="dict")["accuracy"] == 1
+    further = cnn().partial_fit(images, members, classes=Emotion)
+    assert further.classes_.tolist() == ["happy", "sad", "surprise"]
 
 
 def test_balanced_classes_count_alike(cnn, faces):

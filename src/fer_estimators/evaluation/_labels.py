@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 
-from fer_estimators._labels import is_missing, kind_of, refuse_masked
+from fer_estimators._labels import as_plain, is_missing, kind_of, refuse_masked
 from fer_estimators._messages import find_alike, suggest, warn
 from fer_estimators._probabilities import (
     as_ordered_columns,
@@ -77,7 +77,7 @@ def of_one_kind(array, name):
             f"{name} holds rows such as {nested[0]!r}, expected shape (n_samples,): one value per "
             "face."
         )
-    return np.array(values) if kinds.keys() <= _PLAIN_KINDS else array
+    return np.array(as_plain(values)) if kinds.keys() <= _PLAIN_KINDS else array
 
 
 def _comparable_kind(value):
