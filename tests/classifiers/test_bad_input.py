@@ -141,6 +141,9 @@ def test_missing_arguments_do_not_name_a_base_class(cnn):
 def test_negative_or_empty_weights_are_refused(cnn, faces):
     with pytest.raises(ValueError, match="at least one non-zero"):
         cnn().fit(faces.images, faces.target, sample_weight=np.zeros(140))
+    happy = faces.target == "happy"
+    with pytest.raises(ValueError, match=r"at least one non-zero .* those of the classes"):
+        cnn(class_weight={"happy": 0}).fit(faces.images, faces.target, sample_weight=happy)
     with pytest.raises(ValueError, match="Negative values"):
         cnn().fit(faces.images, faces.target, sample_weight=-np.ones(140))
 

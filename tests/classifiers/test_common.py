@@ -261,6 +261,15 @@ def test_balanced_classes_count_alike(cnn, faces):
     assert np.abs(plain.predict_proba(images) - expected).max() > 1e-3
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e-40, 1e38, 1e300])
+def test_only_the_ratios_of_weights_count(cnn, faces, scale):
+    weights = np.arange(1.0, 141)
+    expected = cnn().fit(faces.images, faces.target, sample_weight=weights)
+    found = cnn().fit(faces.images, faces.target, sample_weight=weights * scale)
+    for a, b in zip(weights_of(found), weights_of(expected), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
 def test_learns_what_it_is_shown(fitted, faces):
     assert fitted.score(faces.images, faces.target) > 0.6
 

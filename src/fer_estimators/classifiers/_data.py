@@ -451,15 +451,17 @@ def weigh(images, codes, classes, sample_weight, class_weight):
     weights = check_sample_weight(
         sample_weight, images, dtype=np.float64, copy=True, ensure_non_negative=True
     )
-    if not weights.any():
-        raise ValueError(
-            "Sample weights must contain at least one non-zero number, but all are zero."
-        )
     if class_weight is not None:
         _check_class_weight(class_weight)
         labels = classes[codes[weights > 0]]
         weights *= compute_class_weight(class_weight, classes=classes, y=labels)[codes]
-    return weights
+    if not weights.any():
+        raise ValueError(
+            "Sample weights must contain at least one non-zero number, but all are zero, times "
+            "those of the classes."
+        )
+    # Only ratios count, and float32 ends at 1e-38 and 1e38. A power of two changes no digit.
+    return np.ldexp(weights, -np.frexp(weights.max())[1])
 
 
 def _check_class_weight(class_weight):
