@@ -183,6 +183,26 @@ def test_a_file_that_cannot_be_read_may_be_alone_in_its_batch(paths, faces, tmp_
     np.testing.assert_allclose(found.history_["loss"], expected.history_["loss"], rtol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:1 of the 140 images:UserWarning")
+def test_files_to_convert_that_cannot_be_read_are_left_out(paths, faces, tmp_path):
+    copies = copy_all(paths, tmp_path)
+    copies[3].unlink()
+    kept = np.delete(np.arange(140), 3)
+    labels = faces.target[kept]
+
+    def train_further(images, labels):
+        clf = clone(TINY).set_params(handle_other_shapes="convert", warm_start=True)
+        clf.fit(faces.images, faces.target, validation_data=(images, labels))
+        clf.set_params(validation_fraction=None).fit(images, labels)
+        return clf.history_["val_loss"][0], clf.predict_proba(faces.images)
+
+    with pytest.warns(BadImageWarning, match=r"1 image files cannot be read: .*3\.png"):
+        found = train_further(ImageFiles(copies, 20, on_error="skip"), faces.target)
+    expected = train_further(np.asarray(ImageFiles(paths, 20))[kept], labels)
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-5)
+    np.testing.assert_allclose(found[1], expected[1], atol=1e-5)
+
+
 def test_files_of_which_none_can_be_read_are_not_trained_on(faces, tmp_path):
     files = ImageFiles([tmp_path / f"{row}.png" for row in range(140)], 16, on_error="skip")
     with (

@@ -175,7 +175,9 @@ def test_images_of_one_colour_are_counted(cnn, faces):
     X = faces.images.copy()
     X[[3, 7]] = 128
     with pytest.warns(UserWarning, match=r"2 of the 140 images .* the first is X\[3\]"):
-        cnn().fit(X, faces.target)
+        clf = cnn().fit(X, faces.target)
+    with pytest.warns(UserWarning, match=r"2 of the 140 images .* the first is X\[3\]"):
+        clf.partial_fit(X, faces.target)
 
 
 def test_photographs_are_not_crops_of_faces(cnn, faces):

@@ -19,7 +19,6 @@ from fer_estimators._compat import check_sample_weight
 from fer_estimators._frame import warn_of_reordered_rows
 from fer_estimators._lazy import LazyImages
 from fer_estimators._messages import warn
-from fer_estimators._prediction import as_seen
 from fer_estimators._probabilities import (
     are_unrelated,
     as_ordered_columns,
@@ -243,14 +242,14 @@ def check_training_data(
     _labels.refuse_masked(sample_weight=sample_weight, y_proba=y_proba)
     name = type(estimator).__name__
     labels = check_labels(y, estimator_name=name)
-    blank = None
     if warm:
-        images = as_seen(estimator, X)
+        images = estimator._check_images(X)
+        images = estimator._as_fitted(images) if isinstance(images, list) else images
     else:
         images = check_input_images(estimator, X, image_shape=estimator.image_shape, reset=True)
         warn_of_large(images)
-        blank = find_blank(images)
-        warn_of_blank(blank, len(images), "Look at how they were made, or leave them out.")
+    blank = find_blank(images)
+    warn_of_blank(blank, len(images), "Look at how they were made, or leave them out.")
     check_consistent_length(images, labels)
     classes, codes = encode_labels(labels, classes)
     if not warm:
@@ -260,6 +259,9 @@ def check_training_data(
     if unreadable:
         sample_weight = check_sample_weight(sample_weight, images, dtype=np.float64, copy=True)
         sample_weight[unreadable] = 0
+    if warm:
+        # Not before: what is converted no longer tells which files it comes from.
+        images = estimator._as_fitted(images)
     weights = weigh(images, codes, classes, sample_weight, estimator.class_weight)
     if validation is not None:
         validation = _check_validation(estimator, validation, images.shape[1:], classes)
@@ -295,11 +297,13 @@ def _check_validation(estimator, validation, image_shape, classes):
     labels = check_labels(y, estimator_name=type(estimator).__name__)
     _, codes = encode_labels(labels, classes)
     images = check_input_images(estimator, X, image_shape=image_shape, reset=False)
+    unreadable = _find_unreadable(images)
+    images = images.leave_out(unreadable) if unreadable else images
+    codes = np.delete(codes, unreadable)
     if estimator.handle_other_shapes == "convert" and images.shape[1:] != image_shape:
         return convert_to_shape(images, image_shape), codes
     check_image_shape(images, image_shape, estimator=estimator)
-    unreadable = _find_unreadable(images)
-    return images.leave_out(unreadable) if unreadable else images, np.delete(codes, unreadable)
+    return images, codes
 
 
 def check_labels(y, *, estimator_name):
