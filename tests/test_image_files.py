@@ -322,6 +322,23 @@ def test_pixels_of_sequences_are_checked(faces, monkeypatch, value, message):
         clone(TINY).fit(OnDisk(images), faces.target)
 
 
+@pytest.mark.parametrize(
+    "read",
+    [lambda part: part[:1], lambda part: part.swapaxes(1, 2), lambda part: part / 255],
+    ids=["fewer rows", "other axes", "another dtype"],
+)
+def test_sequences_that_give_other_than_they_say_are_refused(faces, read):
+    class Wrong(OnDisk):
+        def __getitem__(self, rows):
+            return read(super().__getitem__(rows))
+
+    wide = faces.images[:, :8]
+    clf = clone(TINY).fit(wide, faces.target)
+    for call in (clf.predict, lambda X: clone(TINY).fit(X, faces.target)):
+        with pytest.raises(ValueError, match=r"Wrong whose shape is \(140, 8, 16\)"):
+            call(Wrong(wide))
+
+
 @pytest.mark.parametrize("shape", [(0, 16, 16), (5, 16, 16, 4), (5, 3, 16, 16)])
 def test_other_shapes_of_sequences_are_refused(shape):
     with pytest.raises(ValueError, match="shape"):

@@ -42,10 +42,10 @@ class LazyImages:
     def __getitem__(self, rows: slice | ArrayLike) -> NDArray[Any]:
         """Read images, as an ndarray of shape (n, height, width, channels)."""
         if isinstance(rows, slice):
-            return self._as_images(self._source[rows])
+            return self._as_images(self._source[rows], range(len(self))[rows])
         # HDF5 takes numbers in increasing order only, each once.
         sorted_rows, place = np.unique(rows, return_inverse=True)
-        return self._as_images(self._source[sorted_rows])[place]
+        return self._as_images(self._source[sorted_rows], sorted_rows)[place]
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         """Read all images."""
@@ -66,7 +66,7 @@ class LazyImages:
         # Two batches wait for each process: enough to keep it busy, and little memory.
         parallel = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)
         parts = parallel(delayed(np.asarray)(_pick_alone(self._source, rows)) for rows in picks)
-        for rows, images in zip(picks, map(self._as_images, parts), strict=True):
+        for rows, images in zip(picks, map(self._as_images, parts, picks), strict=True):
             if self.skips_unreadable and not (readable := images.any(axis=(1, 2, 3))).all():
                 # Read them here: nobody hears the warnings of other processes.
                 self[rows[~readable]]
@@ -88,9 +88,18 @@ class LazyImages:
             assert_all_finite(part, input_name="X")
             refuse_other_than_pixels(part, first_row=rows.start)
 
-    def _as_images(self, part):
+    def _as_images(self, part, rows):
         part = np.asarray(part)
-        return part.reshape(len(part), *self.shape[1:])
+        expected = (len(rows), *self._source.shape[1:])
+        if part.shape != expected or part.dtype.newbyteorder("=") != self.dtype.newbyteorder("="):
+            # A single image would stand for all of a batch, and other numbers are not checked.
+            raise ValueError(
+                f"X is a {type(self._source).__name__} whose shape is {self._source.shape} and "
+                f"whose dtype is {self.dtype}, but {len(rows)} rows of it were read as an array of "
+                f"shape {part.shape} and dtype {part.dtype}. Correct its shape and dtype, or pass "
+                "an array: np.asarray(X)."
+            )
+        return part.reshape(len(rows), *self.shape[1:])
 
 
 def _pick_alone(source, rows):
