@@ -2,11 +2,13 @@
 
 import copy
 import pickle
+from functools import partial
 
 import keras
 import numpy as np
 import pytest
 
+from fer_estimators.architectures import build_tiny
 from fer_estimators.evaluation import TrainingCurvesDisplay
 
 
@@ -92,6 +94,17 @@ def test_partial_fit_needs_the_classes_once(make, faces):
     clf = make().partial_fit(faces.images, faces.target, classes=faces.target_names)
     with pytest.raises(ValueError, match="differ from those of the first call"):
         clf.partial_fit(faces.images, faces.target, classes=["happy", "sad"])
+
+
+def test_a_parameter_of_the_network_that_has_no_effect_is_reported(cnn, faces):
+    clf = cnn(warm_start=True, architecture=partial(build_tiny)).fit(faces.images, faces.target)
+    clf.set_params(architecture=partial(build_tiny)).fit(faces.images, faces.target)
+    clf.set_params(architecture="compact", dtype_policy="float64")
+    for train in (clf.fit, clf.partial_fit):
+        with pytest.warns(
+            UserWarning, match=r"architecture='compact' .*, dtype_policy=.*no effect"
+        ):
+            train(faces.images, faces.target)
 
 
 def test_a_copy_can_go_on_training(make, faces):

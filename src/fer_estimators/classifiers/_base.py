@@ -275,7 +275,7 @@ default=None
     ):
         """Check the input, build the network and train it; `incremental` trains for one epoch."""
         self._validate_params()
-        self._warn_of_lost_weights(warm)
+        self._warn_of_what_is_lost(warm)
         data = check_training_data(
             self,
             X,
@@ -325,12 +325,17 @@ default=None
         )
         return interruption
 
-    def _warn_of_lost_weights(self, warm):
+    def _warn_of_what_is_lost(self, warm):
         if not warm and self._weights_came_from_a_file:
             warn(
                 f"fit replaces the weights that this {type(self).__name__} was loaded with and "
                 "starts from the beginning. To continue from them, set warm_start=True and a low "
                 "learning_rate, or call partial_fit."
+            )
+        if warm and (changed := self._changes_since_built()):
+            warn(
+                f"{', '.join(changed)} was set after fit, and has no effect: training continues "
+                "with the network as it is. For another network, fit a clone."
             )
 
     def _checkpoint(self, folder, data, warm):

@@ -26,6 +26,7 @@ from fer_estimators._backends.process_state import (
     refuse_broken_fork,
 )
 from fer_estimators._compat import flatten_layers
+from fer_estimators._fingerprint import describe
 from fer_estimators._messages import warn
 from fer_estimators._probabilities import check_probabilities
 
@@ -65,6 +66,14 @@ class NetworkState:
     def _network_parameters(self):
         # By attributes: a subclass may show fewer parameters.
         return {name: getattr(self, name) for name in _NETWORK_PARAMETERS if hasattr(self, name)}
+
+    def _changes_since_built(self) -> list[str]:
+        """Describe the parameters that were set after fit and no longer describe the network."""
+        return [
+            f"{name}={getattr(self, name)!r:.60} (the network was built with {value!r:.60})"
+            for name, value in self._built_with.items()
+            if getattr(self, name) != value and describe(getattr(self, name)) != describe(value)
+        ]
 
     def _sample_answer(self) -> NDArray[Any]:
         """Return the probabilities for one fixed image, which identify the network.

@@ -252,12 +252,7 @@ def _explain_type(clf, inner):
 
 def _check_parameters(clf):
     """Refuse if `load` would build another network than the one that was fitted."""
-    changed = [
-        f"{name}={getattr(clf, name)!r:.60} (the network was built with {value!r:.60})"
-        for name, value in clf._built_with.items()
-        if getattr(clf, name) != value
-    ]
-    if changed:
+    if changed := clf._changes_since_built():
         raise ValueError(
             f"{', '.join(changed)} was set after fit, so the parameters no longer describe model_, "
             "and `load` would build another network. Set the old value again, or fit again."
