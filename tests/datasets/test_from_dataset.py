@@ -1,6 +1,7 @@
 """Other libraries' data sets: what is converted, and what is refused."""
 
 import importlib
+from enum import Enum
 
 import keras
 import numpy as np
@@ -49,6 +50,26 @@ def test_pairs_are_read_when_they_are_asked_for(few):
     assert (X.shape, X.dtype) == ((14, 16, 16), np.uint8)
     assert y.tolist() == few[1].tolist()
     np.testing.assert_array_equal(np.asarray(X[2:5]), few[0][2:5])
+
+
+def test_text_of_an_enumeration_is_not_cut(few):
+    emotion = Enum("Emotion", {label: label for label in few[1].tolist()}, type=str)
+    members = [emotion(label) for label in few[1].tolist()]
+    _, y = from_dataset(list(zip(few[0], members, strict=True)))
+    assert y.tolist() == few[1].tolist()
+
+
+def test_numbers_among_names_stay_numbers(few):
+    X, y = from_dataset(list(zip(few[0], [*few[1][:-1], -1], strict=True)))
+    with pytest.raises(ValueError, match=r"y mixes labels of several kinds .*y\[13\] = -1"):
+        TINY.fit(X, y)
+
+
+def test_labels_that_may_count_from_one_are_reported(few):
+    pairs = Pairs(*few)
+    pairs.targets = np.maximum(pairs.targets, 1)
+    with pytest.warns(UserWarning, match=r"labels from 1 to 6, and none of class 0, 'angry'"):
+        from_dataset(pairs)
 
 
 def test_labels_that_the_data_set_changes_are_those_of_its_pairs(few):

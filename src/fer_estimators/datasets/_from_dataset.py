@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_estimators._image_sequence import ImageSequence
-from fer_estimators._messages import shorten
+from fer_estimators._messages import shorten, warn
 from fer_estimators._probabilities import column_names
 from fer_estimators.exceptions import DatasetError
 
@@ -148,7 +148,7 @@ def _from_pairs(dataset):
     may_change = getattr(dataset, "target_transform", None) is not None
     if known is None or may_change:
         labels = [dataset[i][1] for i in range(len(dataset))]
-    labels = _number_rows(np.asarray(labels))
+    labels = _number_rows(_as_array(labels))
     if may_change and not np.array_equal(labels, () if known is None else np.asarray(known)):
         names = None  # They are those of the numbers before the change.
     return IndexedImages(dataset, len(labels), 0), _name_labels(labels, names)
@@ -161,10 +161,10 @@ def _from_batches(dataset, batches: Iterable):
         if not isinstance(batch, (tuple, list)) or len(batch) != 2:
             raise DatasetError(f"dataset has batches {shorten(batch)}, but {_EXPECTED}")
         images += map(_as_pixels, batch[0])
-        labels += list(np.asarray(batch[1]))
+        labels += list(_as_array(batch[1]))
     _refuse_empty(labels)
     classes = getattr(dataset, "class_names", None)
-    return np.stack(images), _name_labels(np.asarray(labels), classes)
+    return np.stack(images), _name_labels(_as_array(labels), classes)
 
 
 def _holds_batches(spec):
@@ -212,6 +212,16 @@ def _as_pixels(image):
     return image
 
 
+def _as_array(labels):
+    """Return labels as an array, of objects where numbers stand among names: NumPy makes text."""
+    from fer_estimators._labels import as_plain
+
+    labels = as_plain(labels) if isinstance(labels, (list, tuple)) else labels
+    array = np.asarray(labels)
+    is_mixed = array.dtype.kind == "U" and not all(isinstance(label, str) for label in labels)
+    return np.asarray(labels, dtype=object) if is_mixed else array
+
+
 def _number_rows(labels):
     """Return the numbers that one-hot rows, or rows of a single number, stand for."""
     if labels.ndim != 2:
@@ -246,5 +256,10 @@ def _name_labels(labels, names):
         raise DatasetError(
             f"dataset has labels from {labels.min()} to {labels.max()}, but only {len(names)} "
             f"classes: {shorten(list(names))}. Drop the images without a label."
+        )
+    if len(names) > 2 and labels.min() == 1 and labels.max() == len(names) - 1:
+        warn(
+            f"dataset has labels from 1 to {labels.max()}, and none of class 0, {names[0]!r}. If "
+            f"they count from 1, so that 1 stands for {names[0]!r}, subtract 1 in the data set."
         )
     return np.asarray(names)[labels]
