@@ -40,6 +40,14 @@ def test_conflicting_labels_are_found(images):
     assert "1 groups have conflicting labels" in str(duplicates)
 
 
+@pytest.mark.parametrize("name", ["images", "target", "split", "filenames"])
+def test_masked_values_are_refused(images, name):
+    masked = np.ma.array(images if name == "images" else list("abcdefgc"))
+    masked[1] = np.ma.masked
+    with pytest.raises(ValueError, match=rf"{name} has \d+ masked values"):
+        find_duplicates(**{"images": images, name: masked})
+
+
 def test_frame_has_a_row_for_each_duplicated_image(images):
     pytest.importorskip("pandas")
     frame = find_duplicates(images.reshape(8, -1), target=list("abcdefgc")).frame()

@@ -5,6 +5,7 @@ import sys
 from types import MappingProxyType
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import RidgeClassifier
 
@@ -56,6 +57,7 @@ def test_faces_are_shuffled():
         {"happy": 3, "sad": 1},
         MappingProxyType({"happy": 3, "sad": 1}),
         [0, 0, 0, 3, 1, 0, 0],
+        pd.Series({"sad": 1, "neutral": 0, "happy": 3}),
     ],
 )
 def test_weights_set_the_shares_of_the_emotions(weights):
@@ -138,6 +140,7 @@ def test_drawing_imports_neither_keras_nor_matplotlib():
         ({"weights": [1, 2]}, ValueError, r"weights has shape \(2,\), expected \(7,\)"),
         ({"weights": [0] * 7}, ValueError, r"not negative and not all 0"),
         ({"weights": {"sad": -1}}, ValueError, r"not negative and not all 0"),
+        ({"weights": np.ma.array([1] * 7, mask=[1] + [0] * 6)}, ValueError, r"must be finite"),
         ({"weights": {"hapy": 1}}, ValueError, r"unknown emotions \['hapy'\].*mean 'happy'\?"),
     ],
 )

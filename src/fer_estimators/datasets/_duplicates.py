@@ -177,11 +177,14 @@ def find_duplicates(
     >>> images[~duplicates.redundant].shape
     (2, 48, 48)
     """
+    from fer_estimators._labels import refuse_masked
+
     if isinstance(images, dict):  # a Bunch
         target = images.get("target") if target is None else target
         split = images.get("split") if split is None else split
         filenames = images.get("filenames") if filenames is None else filenames
         images = images.get("images")
+    refuse_masked(images=images, target=target, split=split, filenames=filenames)
     images = images if is_lazy(images) else np.asarray(images)
     if images.ndim < 2 or images.dtype.kind not in "buif":
         raise TypeError(

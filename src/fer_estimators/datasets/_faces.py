@@ -167,10 +167,12 @@ def _check_weights(weights):
     """Return the shares of the emotions in code order, summing to 1."""
     if weights is None:
         return np.full(len(EMOTIONS), 1 / len(EMOTIONS))
-    if isinstance(weights, Mapping):
+    if hasattr(weights, "keys"):
+        # A Series of pandas names its values, too.
+        weights = dict(weights)
         _check_emotion_names(weights)
         weights = [weights.get(emotion, 0) for emotion in EMOTIONS]
-    shares = np.asarray(weights, dtype=float)
+    shares = np.ma.asarray(weights, dtype=float).filled(np.nan)
     if shares.shape != (len(EMOTIONS),):
         raise ValueError(
             f"weights has shape {shares.shape}, expected (7,): one share for each of "
