@@ -15,6 +15,7 @@ from sklearn.model_selection import (
     GroupKFold,
     KFold,
     RepeatedStratifiedKFold,
+    StratifiedKFold,
     cross_validate,
 )
 from sklearn.naive_bayes import GaussianNB
@@ -170,6 +171,26 @@ def test_repeated_folds_count_as_much_as_one():
     # 70 % of 40 are right, with a lower bound of 0.55; of 2,000 it would be 0.68.
     with pytest.raises(ValueError, match=r"any threshold on the 40 held-out samples.*bound 0.546"):
         AbstainingClassifier(Told(), target_accuracy=0.6, cv=folds).fit(X, y)
+
+
+def test_parts_of_masks_or_counted_from_the_end_are_those_of_their_rows(table):
+    X, y = table
+    folds = list(StratifiedKFold(3).split(X, y))
+    masks = [[np.isin(np.arange(len(y)), part) for part in fold] for fold in folds]
+    from_the_end = [(train, test - len(y)) for train, test in folds]
+    expected = logistic(cv=folds).fit(X, y)
+    for cv in (masks, from_the_end):
+        found = logistic(cv=cv).fit(X, y)
+        assert (found.threshold_, found.coverage_, found.accuracy_) == (
+            expected.threshold_,
+            expected.coverage_,
+            expected.accuracy_,
+        )
+
+
+def test_no_split_is_refused(table):
+    with pytest.raises(ValueError, match=r"cv=\[\] makes no split.*such as cv=5"):
+        logistic(cv=[]).fit(*table)
 
 
 @pytest.mark.parametrize("threshold", [None, 0.5])

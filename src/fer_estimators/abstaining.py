@@ -365,7 +365,17 @@ class AbstainingClassifier(ClassifierWrapper):
         if isinstance(self.estimator, FrozenEstimator):
             estimator = clone(self.estimator).fit(X, y)
             return estimator, *_judge(estimator, X, y), np.ones(len(y))
-        splits = list(self._make_splitter(y).split(X, y, **routed.splitter.split))
+        rows = np.arange(len(y))
+        # A part may be a mask, or count from the end.
+        splits = [
+            (rows[train], rows[test])
+            for train, test in self._make_splitter(y).split(X, y, **routed.splitter.split)
+        ]
+        if not splits:
+            raise ValueError(
+                f"cv={self.cv!r} makes no split, but one or more are expected, such as cv=5, or "
+                "pairs of training and held-out rows. A generator can be used once only."
+            )
         if not self.refit and len(splits) > 1:
             raise ValueError(
                 f"refit=False keeps the classifier of a single split, but cv={self.cv!r} makes "
