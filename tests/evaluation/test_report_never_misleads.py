@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse
 from sklearn import metrics
@@ -353,6 +354,13 @@ def test_masked_values_are_refused(name):
 def test_masked_votes_are_refused():
     votes = np.ma.array([[3, 1], [0, 4]], mask=[[0, 1], [0, 0]])
     with pytest.raises(ValueError, match="votes has 1 masked values"):
+        vote_scores(votes, [[0.6, 0.4], [0.2, 0.8]], classes=["happy", "neutral"])
+
+
+@pytest.mark.parametrize("dtype", ["Int64", object])
+def test_missing_votes_are_refused(dtype):
+    votes = pd.DataFrame({"happy": [3, pd.NA], "neutral": [1, 4]}, dtype=dtype)
+    with pytest.raises(ValueError, match=r"votes (contains NaN|holds something other.*NAType)"):
         vote_scores(votes, [[0.6, 0.4], [0.2, 0.8]], classes=["happy", "neutral"])
 
 

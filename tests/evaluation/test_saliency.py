@@ -191,6 +191,8 @@ def test_what_cannot_be_explained_is_refused(faces, tiny):
         SaliencyDisplay.from_estimator(CNNClassifier(), faces.images)
     with pytest.raises(ValueError, match=r"target='hapy' is not a class.*mean 'happy'\?"):
         SaliencyDisplay.from_estimator(tiny, faces.images, target="hapy")
+    with pytest.raises(ValueError, match=r"target=array\(\[.* is not a class"):
+        SaliencyDisplay.from_estimator(tiny, faces.images, target=faces.target[:2])
     with pytest.raises(ValueError, match=r"X has 140, y has 1"):
         SaliencyDisplay.from_estimator(tiny, faces.images, ["sad"])
     with pytest.raises(ValueError, match=r"n_faces=0 is not a number of faces"):

@@ -163,6 +163,8 @@ def test_what_ships_to_run_without_keras_stays_small():
 def test_an_unknown_shipped_name_suggests_one():
     with pytest.raises(ValueError, match="Did you mean 'fer2013-compact'"):
         ExportedClassifier.from_pretrained("fer2013-compat")
+    with pytest.raises(ValueError, match=r"export_classifier\(load_pretrained\('fer2013-base'\)"):
+        ExportedClassifier.from_pretrained("fer2013-base")
 
 
 def test_a_first_answer_imports_only_what_it_needs():

@@ -285,7 +285,7 @@ def _find_classifier(estimator, X):
 def _find_columns(classes, target, proba):
     if target is None:
         return proba.argmax(axis=1)
-    if target not in classes.tolist():
+    if np.ndim(target) or target not in classes.tolist():
         raise ValueError(
             f"target={target!r} is not a class, expected one of {classes.tolist()!r}, or None for "
             f"the predicted class of each face.{suggest(target, classes)}"

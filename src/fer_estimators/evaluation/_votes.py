@@ -84,9 +84,16 @@ def vote_scores(votes: ArrayLike, y_proba: ArrayLike, *, classes: ArrayLike) -> 
 
 
 def _as_shares(votes, classes):
-    if (names := column_names(votes)) is not None:
-        votes = _order_columns(np.asarray(votes), names, classes.tolist())
-    votes = check_array(votes, input_name="votes", dtype=np.float64)
+    names = column_names(votes)
+    votes = votes if names is None else np.asarray(votes)
+    try:
+        votes = check_array(votes, input_name="votes", dtype=np.float64)
+    except TypeError as error:
+        raise ValueError(
+            f"votes holds something other than numbers ({error}). Leave out faces without votes."
+        ) from error
+    if names is not None:
+        votes = _order_columns(votes, names, classes.tolist())
     if votes.shape[1] != len(classes):
         raise ValueError(
             f"votes has {votes.shape[1]} columns, but there are {len(classes)} classes, "

@@ -5,6 +5,7 @@ from pathlib import Path
 from fer_estimators._files.kinds import describe_bytes, file_digest
 from fer_estimators._messages import suggest
 from fer_estimators.exceptions import ModelFileError
+from fer_estimators.pretrained import PRETRAINED
 
 _FOLDER = Path(__file__).parent
 
@@ -34,9 +35,12 @@ def find_shipped(name: str) -> Path:
         If the installed file is missing or damaged.
     """
     if name not in SHIPPED:
+        advice = suggest(name, SHIPPED)
+        if name in PRETRAINED:
+            advice = f" Export this one: `export_classifier(load_pretrained({name!r}), path)`."
         raise ValueError(
             f"name={name!r} is not a shipped classifier; expected one of {sorted(SHIPPED)}."
-            + suggest(name, SHIPPED)
+            + advice
         )
     path = _FOLDER / f"{name}.tflite"
     if not path.exists() or file_digest(path) != SHIPPED[name]:
