@@ -314,7 +314,11 @@ def test_a_score_on_the_abstain_label_is_refused():
         clf.score(X_TOLD, ["not sure", "b", "b", "b", "b"])
 
 
-@pytest.mark.parametrize("score", [selective_scores, AbstainingClassifier.score])
+def fit_around(clf, X, y):
+    AbstainingClassifier(FrozenEstimator(clf.estimator_), target_accuracy=0).fit(X, y)
+
+
+@pytest.mark.parametrize("score", [selective_scores, AbstainingClassifier.score, fit_around])
 def test_labels_that_can_never_be_predicted_are_reported(score):
     clf = told(target_accuracy=0.7).fit(X_TOLD, Y_TOLD)
     with pytest.warns(UserWarning, match=r"y holds the labels A, but .* knows \['a', 'b'\]"):

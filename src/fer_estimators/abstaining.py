@@ -217,7 +217,8 @@ class AbstainingClassifier(ClassifierWrapper):
             estimator, *judged = self._fit_and_hold_out(X, y, routed)
         else:
             estimator = clone(self.estimator).fit(X, y, **routed.estimator.fit)
-        # A classifier that was fitted before may know classes that are not in `y`.
+        # A classifier that was fitted before may know other classes than those in `y`.
+        warn_of_unknown_labels(y, np.asarray(estimator.classes_))
         abstain_label = self._find_abstain_label(np.asarray(estimator.classes_))
         if self.threshold is None:
             chosen = self._choose_threshold(*judged)
