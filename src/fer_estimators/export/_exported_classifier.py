@@ -10,11 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from fer_estimators._messages import shorten
 from fer_estimators._prediction import ImagePredictor
 from fer_estimators.export._facts import as_plain
-from fer_estimators.export._network_file import (
-    NetworkFile,
-    OpenedNetwork,
-    read_network_file,
-)
+from fer_estimators.export._network_file import OpenedNetwork, read_network_file
 from fer_estimators.export._shipped import find_shipped
 
 if TYPE_CHECKING:
@@ -244,13 +240,13 @@ class ExportedClassifier(ImagePredictor):
 
     def _open(self) -> OpenedNetwork:
         """Return the file as the parameters have it now."""
-        path, *options = asked = self._asked()
+        path, classes, n_jobs = asked = self._asked()
         before, file, opened = getattr(self, "_opened", (None, None, None))
         if before == asked and opened is not None:
             return opened
         if before is None or before[0] != path:
             file = read_network_file(path)
-        opened = self._start(file, *options)
+        opened = OpenedNetwork(file, classes=classes, n_threads=_count_threads(n_jobs))
         self._opened = asked, file, opened
         return opened
 
@@ -261,10 +257,6 @@ class ExportedClassifier(ImagePredictor):
                 f"path={shorten(self.path)} is not a path. Pass that of a .tflite or .onnx file."
             )
         return os.fspath(self.path), as_plain(self.classes), self.n_jobs
-
-    @staticmethod
-    def _start(file: NetworkFile, classes: list | None, n_jobs: int | None) -> OpenedNetwork:
-        return OpenedNetwork(file, classes=classes, n_threads=_count_threads(n_jobs))
 
     def _check_is_fitted(self) -> None:
         """Do nothing: the classifier is fitted."""

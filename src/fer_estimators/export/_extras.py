@@ -30,23 +30,8 @@ def choose_format(
 ) -> str:
     """Return the format that is asked for, by itself or by the ending of the path.
 
-    Parameters
-    ----------
-    format : str or None
-    path : path-like
-    formats : tuple of str
-        Those that there are.
-    default : str
-        Where neither says anything.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    ValueError
-        If the format is unknown, or the path ends as files of another one.
+    `default` is taken where neither says anything. Raise a ValueError if the format is none of
+    `formats`, or the path ends as files of another one.
     """
     ending = Path(path).suffix.lower()
     if format is None:
@@ -65,19 +50,7 @@ def choose_format(
 
 
 def require(format: str, *, write: bool = False) -> None:
-    """Raise an error before work begins if a required package is missing.
-
-    Parameters
-    ----------
-    format : {"litert", "onnx", "saved_model"}
-    write : bool, default=False
-        Whether to write such a file, rather than to run it.
-
-    Raises
-    ------
-    ImportError
-        With the command that installs what is missing.
-    """
+    """Raise an ImportError, with the command that installs what is missing, before work begins."""
     packages = _RUN[format] | (_WRITE[format] if write else {})
     missing = [package for package, module in packages.items() if find_spec(module) is None]
     if not missing:

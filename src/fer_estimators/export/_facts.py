@@ -27,7 +27,9 @@ _FORMAT_VERSION = 1
 _MAX_JSON_BYTES = 2**20
 _MAX_CLASSES = 10_000
 _MAX_VIEWS = 1_000
-_LARGEST_SIDE = 4096
+#: Limits of a network: values of all tensors, and pixels on a side of an image.
+MAX_VALUES = 2**28
+LARGEST_SIDE = 4096
 
 
 @dataclass(frozen=True)
@@ -77,17 +79,7 @@ class Facts:
     format_version: int = _FORMAT_VERSION
 
     def to_json(self) -> str:
-        """Write the facts as JSON.
-
-        Returns
-        -------
-        str
-
-        Raises
-        ------
-        ValueError
-            If :func:`parse_facts` would refuse them.
-        """
+        """Write the facts as JSON; raise a ValueError if :func:`parse_facts` would refuse them."""
         try:
             text = json.dumps(asdict(self))
         except TypeError as error:
@@ -104,22 +96,9 @@ class Facts:
 
 
 def parse_facts(text: str | bytes, name: str) -> Facts:
-    """Read what :meth:`Facts.to_json` wrote, from anybody.
+    """Read what :meth:`Facts.to_json` wrote, from anybody; errors show the `name` of the file.
 
-    Parameters
-    ----------
-    text : str or bytes
-    name : str
-        The file, for the errors.
-
-    Returns
-    -------
-    Facts
-
-    Raises
-    ------
-    ModelFileError
-        If the record is damaged, of a newer version, or states what cannot be.
+    Raise a ModelFileError if the record is damaged, of a newer version, or states what cannot be.
     """
     if len(text) > _MAX_JSON_BYTES:
         raise refused(name, f"its record has {len(text):,} bytes; the limit is {_MAX_JSON_BYTES:,}")
@@ -144,22 +123,19 @@ def parse_facts(text: str | bytes, name: str) -> Facts:
 
 def _find_fault(facts: Facts) -> str | None:
     texts = ("tta", "quantize", "card", "licence", "library_version")
+    threshold = facts.threshold
     good = {
         "classes": are_labels(facts.classes),
         "image_shape": is_image_shape(facts.image_shape),
         "handle_other_shapes": facts.handle_other_shapes in ("error", "convert"),
         "n_views": isinstance(facts.n_views, int) and 1 <= facts.n_views <= _MAX_VIEWS,
-        "threshold": facts.threshold is None or _is_share(facts.threshold),
+        "threshold": threshold is None or (isinstance(threshold, Real) and 0 <= threshold <= 1),
         "abstain_label": _is_abstain_label(facts),
         "digest": isinstance(facts.digest, str) and bool(_DIGEST.fullmatch(facts.digest)),
         **{name: isinstance(getattr(facts, name), (str, type(None))) for name in texts},
     }
     faults = [name for name, is_good in good.items() if not is_good]
     return f"{faults[0]}={shorten(getattr(facts, faults[0]))}" if faults else None
-
-
-def _is_share(value: Any) -> bool:
-    return isinstance(value, Real) and 0 <= value <= 1
 
 
 def _is_abstain_label(facts: Facts) -> bool:
@@ -172,16 +148,7 @@ def _is_abstain_label(facts: Facts) -> bool:
 
 
 def as_plain(labels: Any) -> Any:
-    """Return labels as a list of Python's own types; leave what is not several labels as it is.
-
-    Parameters
-    ----------
-    labels : object
-
-    Returns
-    -------
-    object
-    """
+    """Return labels as a list of Python's own types; leave what is not several labels as it is."""
     if labels is None or isinstance(labels, (str, bytes)):
         return labels
     # Not as one array, which would make text of numbers beside text.
@@ -189,16 +156,7 @@ def as_plain(labels: Any) -> Any:
 
 
 def are_labels(classes: Any) -> bool:
-    """Tell whether these are different labels of one kind: text, numbers or truth values.
-
-    Parameters
-    ----------
-    classes : object
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether these are different labels of one kind: text, numbers or truth values."""
     if not isinstance(classes, list) or not 2 <= len(classes) <= _MAX_CLASSES:
         return False
     kinds = {type(label) for label in classes}
@@ -209,20 +167,11 @@ def are_labels(classes: Any) -> bool:
 
 
 def is_image_shape(shape: Iterable) -> bool:
-    """Tell whether a shape is that of images which a network may take.
-
-    Parameters
-    ----------
-    shape : iterable
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether a shape is that of images which a network may take."""
     sides = tuple(shape)
     return (
         len(sides) == 3
-        and all(isinstance(side, Integral) and 1 <= side <= _LARGEST_SIDE for side in sides)
+        and all(isinstance(side, Integral) and 1 <= side <= LARGEST_SIDE for side in sides)
         and sides[2] in (1, 3)
     )
 
@@ -230,15 +179,7 @@ def is_image_shape(shape: Iterable) -> bool:
 def with_digest(write: Callable[[str], bytes], facts: Facts) -> bytes:
     """Write a file whose record holds the digest of the whole file.
 
-    Parameters
-    ----------
-    write : callable
-        Returns the file that holds this text as its record.
-    facts : Facts
-
-    Returns
-    -------
-    bytes
+    `write` returns the file that holds a text as its record.
     """
     content = write(replace(facts, digest=_NO_DIGEST).to_json())
     start = content.index(_digest_entry(_NO_DIGEST)) + len(_BEFORE_DIGEST)
@@ -250,19 +191,6 @@ def check_digest(facts: Facts, content: bytes, name: str) -> None:
     """Refuse a file that differs from what was written in a single bit.
 
     Weights, record and graph count: a bit of a scale or a stride changes answers, too.
-
-    Parameters
-    ----------
-    facts : Facts
-        In the file.
-    content : bytes
-        The file.
-    name : str
-        The file, for the error.
-
-    Raises
-    ------
-    ModelFileError
     """
     if not facts.digest:
         return
@@ -287,16 +215,7 @@ def _digest_around(content, start):
 def check_sizes(sizes: dict[str, tuple[int, int]], name: str) -> None:
     """Refuse a file that is larger than any network of this kind.
 
-    Parameters
-    ----------
-    sizes : dict
-        From what is counted to its number and the limit.
-    name : str
-        The file, for the error.
-
-    Raises
-    ------
-    ModelFileError
+    `sizes` gives the number of each thing that is counted, and its limit.
     """
     for what, (number, limit) in sizes.items():
         if not 0 <= number <= limit:
@@ -304,30 +223,12 @@ def check_sizes(sizes: dict[str, tuple[int, int]], name: str) -> None:
 
 
 def count(shape: Iterable[int]) -> int:
-    """Count the values of a tensor; unknown sides count as one.
-
-    Parameters
-    ----------
-    shape : iterable of int
-
-    Returns
-    -------
-    int
-    """
+    """Count the values of a tensor; unknown sides count as one."""
     return math.prod(max(int(side), 1) for side in shape)
 
 
 def damaged(name: str, what: str) -> ModelFileError:
-    """Make the error for a file that is not as it was written.
-
-    Parameters
-    ----------
-    name, what : str
-
-    Returns
-    -------
-    ModelFileError
-    """
+    """Make the error for a file that is not as it was written."""
     return ModelFileError(
         f"{name} is damaged or incomplete: {what}. Copy or download it again, or export the "
         "classifier again."
@@ -335,16 +236,7 @@ def damaged(name: str, what: str) -> ModelFileError:
 
 
 def refused(name: str, what: str) -> ModelFileError:
-    """Make the error for what no exported classifier holds.
-
-    Parameters
-    ----------
-    name, what : str
-
-    Returns
-    -------
-    ModelFileError
-    """
+    """Make the error for what no exported classifier holds."""
     return ModelFileError(
         f"{name} was refused, and nothing in it was run: {what}. Only networks that classify "
         "images are run; do not trust where the file came from."

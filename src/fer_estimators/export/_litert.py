@@ -10,6 +10,8 @@ from fer_estimators._litert import LiteRTModel
 from fer_estimators.exceptions import ModelFileError
 from fer_estimators.export._facts import (
     KEY,
+    LARGEST_SIDE,
+    MAX_VALUES,
     Facts,
     check_digest,
     check_sizes,
@@ -27,7 +29,6 @@ MAGIC = b"TFL3"
 # one image in memory, at most.
 _MAX_OPERATORS = 5_000
 _MAX_TENSORS = 20_000
-_MAX_VALUES = 2**28
 # The operators to which convolutional networks are converted. No control flow, no variables, no
 # custom code, nothing that makes more values than its constants tell.
 _OPERATORS = """
@@ -39,23 +40,11 @@ _OPERATORS = """
 """
 # Their constants tell how large what they make is.
 _GROWING = ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "PAD", "PADV2")
-_LARGEST_SIDE = 4096
 _INPUT_TYPES = (np.float32, np.uint8)
 
 
 def add_facts(content: bytes, facts: Facts) -> bytes:
-    """Write facts into a LiteRT file, beside its other metadata.
-
-    Parameters
-    ----------
-    content : bytes
-    facts : Facts
-        Its digest is filled in.
-
-    Returns
-    -------
-    bytes
-    """
+    """Write facts, with their digest filled in, into a LiteRT file, beside its other metadata."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
@@ -76,20 +65,7 @@ def add_facts(content: bytes, facts: Facts) -> bytes:
 def check(content: bytes, name: str) -> Facts | None:
     """Read what a LiteRT file says of itself, and refuse other networks than those of images.
 
-    Parameters
-    ----------
-    content : bytes
-    name : str
-        The file, for the errors.
-
-    Returns
-    -------
-    Facts or None
-        None where the file was not exported by this library.
-
-    Raises
-    ------
-    ModelFileError
+    Return None where the file was not exported by this library; raise a ModelFileError to refuse.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -138,7 +114,7 @@ def _check_graph(model, schema, name):
         raise refused(name, f"it holds {', '.join(unknown[:5])[:200]}")
     tensors = [graph.Tensors(i) for i in range(graph.TensorsLength())]
     values = [count(tensor.ShapeAsNumpy()) for tensor in tensors if tensor.ShapeLength()]
-    check_sizes({"values in its tensors": (sum(values), _MAX_VALUES)}, name)
+    check_sizes({"values in its tensors": (sum(values), MAX_VALUES)}, name)
     for i in range(graph.OperatorsLength()):
         operator = graph.Operators(i)
         if kinds[operator.OpcodeIndex()] in _GROWING:
@@ -157,27 +133,15 @@ def _check_growth(model, size, name):
         raise refused(name, "it computes the sizes of images as it runs")
     sides = data.DataAsNumpy().view(np.int32)
     check_sizes(
-        {"pixels on a side": (int(np.abs(sides.astype(np.int64)).max()), _LARGEST_SIDE)}, name
+        {"pixels on a side": (int(np.abs(sides.astype(np.int64)).max()), LARGEST_SIDE)}, name
     )
 
 
 class LiteRTNetwork:
-    """Run a LiteRT file.
+    """Run a LiteRT file that :func:`check` let pass; errors show its `name`.
 
-    Parameters
-    ----------
-    content : bytes
-        That :func:`check` let pass.
-    name : str
-        The file, for the errors.
-    n_threads : int
-
-    Attributes
-    ----------
-    image_shape : tuple of int
-        Height, width (pixels) and channels of the input.
-    n_classes : int
-        Number of outputs.
+    `image_shape` is the height, width (pixels) and channels of the input, `n_classes` the number of
+    outputs.
     """
 
     def __init__(self, content: bytes, name: str, n_threads: int):
@@ -189,22 +153,12 @@ class LiteRTNetwork:
         self._name = name
         _check_ends(self._model.inputs, self._model.outputs, name)
         # The shapes in the file may be others than those that it computes.
-        check_sizes({"values in its tensors": (self._model.count_values(), _MAX_VALUES)}, name)
+        check_sizes({"values in its tensors": (self._model.count_values(), MAX_VALUES)}, name)
         self.image_shape: tuple[int, ...] = tuple(map(int, self._model.inputs[0]["shape"][1:]))
         self.n_classes = int(self._model.outputs[0]["shape"][1])
 
     def __call__(self, batch: NDArray[Any]) -> NDArray[np.float32]:
-        """Compute the outputs of some images.
-
-        Parameters
-        ----------
-        batch : ndarray of shape (n, height, width, channels)
-            Pixels in 0..255.
-
-        Returns
-        -------
-        ndarray of shape (n, n_classes)
-        """
+        """Compute the outputs (n, n_classes) of images (n, height, width, channels)."""
         try:
             return self._model(batch)
         except (ValueError, RuntimeError, MemoryError) as error:

@@ -32,21 +32,9 @@ class NetworkFile:
     facts: Facts | None
 
     def start(self, n_threads: int) -> _litert.LiteRTNetwork | _onnx.ONNXNetwork:
-        """Make ready to run.
+        """Return what maps pixels (n, height, width, channels) to probabilities.
 
-        Parameters
-        ----------
-        n_threads : int
-
-        Returns
-        -------
-        callable
-            From pixels of shape (n, height, width, channels) to probabilities.
-
-        Raises
-        ------
-        ModelFileError
-            If it cannot be run, or is not what it says of itself.
+        Raise a ModelFileError if it cannot be run, or is not what it says of itself.
         """
         kinds: dict[str, type[_litert.LiteRTNetwork] | type[_onnx.ONNXNetwork]]
         kinds = {"litert": _litert.LiteRTNetwork, "onnx": _onnx.ONNXNetwork}
@@ -67,22 +55,9 @@ class NetworkFile:
 def read_network_file(path: str | os.PathLike[str]) -> NetworkFile:
     """Read a LiteRT or ONNX file, and refuse what should not be run.
 
-    Parameters
-    ----------
-    path : path-like
-
-    Returns
-    -------
-    NetworkFile
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ModelFileError
-        If it is of another kind, damaged, newer than this library, or refused.
-    ImportError
-        If the package that runs files of its kind is not installed.
+    Raise a FileNotFoundError if there is no such file, an ImportError if the package that runs
+    files of its kind is not installed, and a ModelFileError if it is of another kind, damaged,
+    newer than this library, or refused.
     """
     path = Path(path)
     if path.is_dir():
@@ -106,24 +81,7 @@ def read_network_file(path: str | os.PathLike[str]) -> NetworkFile:
 
 
 def check_content(content: bytes, name: str) -> NetworkFile:
-    """Refuse what should not be run.
-
-    Parameters
-    ----------
-    content : bytes
-        Content of a file.
-    name : str
-        The file, for the errors.
-
-    Returns
-    -------
-    NetworkFile
-
-    Raises
-    ------
-    ModelFileError, ImportError
-        As for :func:`read_network_file`.
-    """
+    """Refuse the content of a file that should not be run, as :func:`read_network_file` does."""
     other = recognise(content[:512])
     if len(content) < 16 or other:
         found = other or f"{len(content)} bytes"
@@ -147,20 +105,10 @@ def check_content(content: bytes, name: str) -> NetworkFile:
 class OpenedNetwork:
     """A file, what it says, and what runs it; safe to use from several threads.
 
-    Parameters
-    ----------
-    file : NetworkFile
-    classes : list or None
-        Labels in the order of the outputs, of a file that does not contain them. `facts` has them
-        sorted, as the columns of the probabilities are.
-    n_threads : int
-
-    Raises
-    ------
-    ModelFileError
-        If it cannot be run, or is not what it says of itself.
-    ValueError
-        If `classes` are missing, wrong in number, or differ from those in the file.
+    `classes` are the labels in the order of the outputs, of a file that does not contain them;
+    `facts` has them sorted, as the columns of the probabilities are. Raise a ModelFileError if the
+    file cannot be run, or is not what it says of itself, and a ValueError if `classes` are missing,
+    wrong in number, or differ from those in the file.
     """
 
     def __init__(self, file: NetworkFile, *, classes: list | None = None, n_threads: int = 1):
@@ -173,17 +121,9 @@ class OpenedNetwork:
         self._one_at_a_time = Lock()
 
     def run(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        """Compute the probabilities of images.
+        """Compute the probabilities (n, n_classes), float32, in the order of the sorted classes.
 
-        Parameters
-        ----------
-        images : ndarray of shape (n, height, width, channels)
-            Pixels in 0..255, of the network's own shape.
-
-        Returns
-        -------
-        ndarray of shape (n, n_classes), dtype float32
-            In the order of the sorted classes.
+        The images (n, height, width, channels) have the network's own shape and pixels in 0..255.
         """
         probabilities = np.empty((len(images), len(self.facts.classes)), np.float32)
         step = max(1, _BATCH // self.facts.n_views)

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from fer_estimators.exceptions import ModelFileError
 from fer_estimators.export._facts import (
     KEY,
+    LARGEST_SIDE,
+    MAX_VALUES,
     Facts,
     check_digest,
     check_sizes,
@@ -21,7 +23,6 @@ from fer_estimators.export._facts import (
 )
 
 _MAX_NODES = 10_000
-_MAX_VALUES = 2**28
 # As for LiteRT: no control flow, no functions, nothing from other domains.
 _OPERATORS = """
     Add AveragePool BatchNormalization Cast Clip Concat Constant Conv DequantizeLinear Div Elu
@@ -31,7 +32,6 @@ _OPERATORS = """
     Squeeze Sub Sum Tanh Transpose Unsqueeze
 """
 _GROWING = ("Pad", "Resize")
-_LARGEST_SIDE = 4096
 # Memory of all networks together, bytes: operators may make more of their inputs than a file says,
 # by joining a value with itself again and again.
 _MAX_BYTES = 2**32
@@ -40,18 +40,7 @@ _INT64, _FLOAT = 7, 1
 
 
 def add_facts(model, facts: Facts) -> bytes:
-    """Write facts into an ONNX model, and the model into bytes.
-
-    Parameters
-    ----------
-    model : onnx.ModelProto
-    facts : Facts
-        Its digest is filled in.
-
-    Returns
-    -------
-    bytes
-    """
+    """Write facts, with their digest filled in, into an ONNX model, and the model into bytes."""
 
     def write(text):
         model.metadata_props.add(key=KEY, value=text)
@@ -63,20 +52,7 @@ def add_facts(model, facts: Facts) -> bytes:
 def check(content: bytes, name: str) -> Facts | None:
     """Read what an ONNX file says of itself, and refuse other networks than those of images.
 
-    Parameters
-    ----------
-    content : bytes
-    name : str
-        The file, for the errors.
-
-    Returns
-    -------
-    Facts or None
-        None where the file was not exported by this library.
-
-    Raises
-    ------
-    ModelFileError
+    Return None where the file was not exported by this library; raise a ModelFileError to refuse.
     """
     from google.protobuf.message import DecodeError
 
@@ -113,7 +89,7 @@ def _check_graph(model, name):
     if any(tensor.data_location == _EXTERNAL for tensor in tensors):
         raise refused(name, "its weights lie in other files")
     values = sum(count(tensor.dims) for tensor in tensors)
-    check_sizes({"values in its tensors": (values, _MAX_VALUES)}, name)
+    check_sizes({"values in its tensors": (values, MAX_VALUES)}, name)
     _check_growth(graph, name)
 
 
@@ -132,7 +108,7 @@ def _check_growth(graph, name):
         sides = np.abs(np.concatenate(parts, dtype=np.float64))
         if not np.isfinite(sides).all():
             raise refused(name, "a size is NaN or infinite")
-        check_sizes({"pixels on a side": (int(sides.max(initial=0)), _LARGEST_SIDE)}, name)
+        check_sizes({"pixels on a side": (int(sides.max(initial=0)), LARGEST_SIDE)}, name)
 
 
 @cache
@@ -217,16 +193,7 @@ def _limit_memory():
 
 
 class ONNXNetwork:
-    """Run an ONNX file.
-
-    Parameters
-    ----------
-    content : bytes
-        That :func:`check` let pass.
-    name : str
-        The file, for the errors.
-    n_threads : int
-    """
+    """Run an ONNX file that :func:`check` let pass; errors show its `name`."""
 
     def __init__(self, content: bytes, name: str, n_threads: int):
         import onnxruntime
@@ -259,17 +226,7 @@ class ONNXNetwork:
         self.n_classes = outputs[0].shape[1]
 
     def __call__(self, batch: NDArray[Any]) -> NDArray[np.float32]:
-        """Compute the outputs of some images.
-
-        Parameters
-        ----------
-        batch : ndarray of shape (n, height, width, channels)
-            Pixels in 0..255.
-
-        Returns
-        -------
-        ndarray of shape (n, n_classes)
-        """
+        """Compute the outputs (n, n_classes) of images (n, height, width, channels)."""
         try:
             return self._session.run(None, {self._input: np.asarray(batch, np.float32)})[0]
         except Exception as error:

@@ -20,15 +20,10 @@ _FILTER_AXIS = {"Conv": 0, "MatMul": 1, "Gemm": 1}
 
 
 def store_weights(model: onnx.ModelProto, quantize: str) -> None:
-    """Store large weights as float16 or int8, from which the graph makes float32 again.
+    """Store large weights as "float16" or "int8", from which the graph makes float32 again.
 
     A runtime does so once, when it loads the file: the file is smaller, the arithmetic as before.
-
-    Parameters
-    ----------
-    model : onnx.ModelProto
-        Changed in place.
-    quantize : {"float16", "int8"}
+    The model is changed in place.
     """
     graph = model.graph
     axes = {
@@ -78,15 +73,7 @@ def quantize_static(
 ) -> onnx.ModelProto:
     """Compute with int8 throughout, of ranges that are measured on images.
 
-    Parameters
-    ----------
-    model : onnx.ModelProto
-    representative : iterable of ndarray of shape (1, height, width, channels)
-        Images as the network gets them.
-
-    Returns
-    -------
-    onnx.ModelProto
+    Each of them has shape (1, height, width, channels), as the network gets it.
     """
     from onnxruntime import quantization
 

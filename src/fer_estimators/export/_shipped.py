@@ -19,20 +19,8 @@ SHIPPED = {
 def find_shipped(name: str) -> Path:
     """Return the path of a shipped file, and check that it is the one that was published.
 
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    ValueError
-        If there is none of this name; the nearest one is suggested.
-    ModelFileError
-        If the installed file is missing or damaged.
+    Raise a ValueError, which suggests the nearest one, if there is none of this name, and a
+    ModelFileError if the installed file is missing or damaged.
     """
     if name not in SHIPPED:
         advice = suggest(name, SHIPPED)
