@@ -22,18 +22,7 @@ BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def get_backend() -> ModuleType:
-    """Return the module of this package for the backend that Keras uses.
-
-    Returns
-    -------
-    module
-        :mod:`~fer_estimators._backends.tensorflow`, ``jax`` or ``torch``.
-
-    Raises
-    ------
-    ImportError
-        If Keras uses another backend.
-    """
+    """Return the module for Keras' backend; raise an ImportError if there is none."""
     return _import(keras.backend.backend())
 
 

@@ -19,22 +19,9 @@ Device = Literal["cpu", "gpu"]
 def resolve_device(device: Literal["auto", "cpu", "gpu"]) -> Device:
     """Turn the ``device`` parameter into the kind of device that is used.
 
-    Parameters
-    ----------
-    device : {"auto", "cpu", "gpu"}
-        "auto" takes a GPU where the backend sees one.
-
-    Returns
-    -------
-    {"cpu", "gpu"}
-
-    Raises
-    ------
-    ValueError
-        For any other value, if a GPU is requested and the backend sees none, or if Keras is set to
-        images with their channels first.
-    RuntimeError
-        In a fork of a process whose backend had started to compute.
+    "auto" takes a GPU where the backend sees one. Raise a ValueError for an unknown device, if a
+    GPU is requested and the backend sees none, or if Keras is set to images with their channels
+    first, and a RuntimeError in a fork of a process whose backend had started to compute.
     """
     if device not in ("auto", "cpu", "gpu"):
         raise ValueError(f"device={device!r} is unknown; expected 'auto', 'cpu' or 'gpu'.")
@@ -61,32 +48,12 @@ def resolve_device(device: Literal["auto", "cpu", "gpu"]) -> Device:
 
 
 def same_device_here(device: Device) -> Device:
-    """Return the device for a network that was trained on another machine.
-
-    Parameters
-    ----------
-    device : {"cpu", "gpu"}
-        Where it was trained.
-
-    Returns
-    -------
-    {"cpu", "gpu"}
-        "cpu" where there is no GPU.
-    """
+    """Return the device for a network of another machine: the CPU where there is no GPU."""
     return resolve_device("auto" if device == "gpu" else "cpu")
 
 
 def device_scope(device: Device) -> AbstractContextManager:
-    """Return a context in which the backend places work on the first CPU or GPU.
-
-    Parameters
-    ----------
-    device : {"cpu", "gpu"}
-
-    Returns
-    -------
-    context manager
-    """
+    """Return a context in which the backend places work on the first CPU or GPU."""
     return get_backend().device_scope(device)
 
 

@@ -21,15 +21,8 @@ _ONE_AT_A_TIME = Lock()
 def compile_inference(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     """Compile a network for inference.
 
-    Parameters
-    ----------
-    model : keras.Model
-
-    Returns
-    -------
-    callable
-        From a batch, ndarray of shape (n, height, width, channels) of any number type, to what
-        the network makes of it, an ndarray. Safe to call from several threads.
+    The function takes a batch (n, height, width, channels) of any number type, and may be called
+    from several threads.
     """
     run = get_backend().compile_inference(model)
 

@@ -48,17 +48,7 @@ def free_dropped_networks() -> None:
 
 @contextmanager
 def advice_on_memory(batch_size: int, image_shape: tuple[int, ...]) -> Iterator[None]:
-    """Turn out-of-memory errors of any backend into one that says what was too large.
-
-    Parameters
-    ----------
-    batch_size : int
-    image_shape : tuple of int
-
-    Raises
-    ------
-    OutOfMemoryError
-    """
+    """Turn any backend's lack of memory into an OutOfMemoryError that says what was too large."""
     try:
         yield
     except Exception as error:

@@ -17,14 +17,9 @@ def fuse_normalisation(
 ) -> None:
     """Let the layers of batch normalisation call a kernel of the backend in training.
 
-    The layers' class stays Keras' own, and with it what is saved and exported.
-
-    Parameters
-    ----------
-    model : keras.Model
-    kernel : callable
-        From a layer and its inputs of shape (n, height, width, channels) to the outputs, and the
-        mean and the unbiased variance of each channel.
+    The layers' class stays Keras' own, and with it what is saved and exported. The kernel takes a
+    layer and its inputs (n, height, width, channels), and returns the outputs, and the mean and the
+    unbiased variance of each channel.
     """
     for layer in flatten_layers(model):
         if _can_be_fused(layer):

@@ -40,12 +40,8 @@ def isolated_random_state(seed: int) -> Iterator[None]:
     """Let Keras draw from a generator of our own in this thread, within the context.
 
     Keras' layers and initialisers take their seeds from Python's ``random`` where none is given,
-    and are stateless otherwise. No global state is seeded, restored or drawn from, so other
-    threads neither disturb the network that is built here nor are disturbed.
-
-    Parameters
-    ----------
-    seed : int
+    and are stateless otherwise. No global state is seeded, restored or drawn from, so other threads
+    neither disturb the network that is built here nor are disturbed.
     """
     token = _seeds.set(random.Random(seed))
     try:
@@ -70,13 +66,7 @@ def is_broken_fork() -> bool:
 
 
 def refuse_broken_fork() -> None:
-    """Raise in a process whose backend would wait forever.
-
-    Raises
-    ------
-    RuntimeError
-        If :func:`is_broken_fork`.
-    """
+    """Raise a RuntimeError if :func:`is_broken_fork`, where the backend would wait forever."""
     if is_broken_fork():
         raise RuntimeError(
             f"This process (PID {os.getpid()}) was forked from one (PID {_computing_since}) in "
@@ -87,13 +77,7 @@ def refuse_broken_fork() -> None:
 
 
 def refuse_channels_first() -> None:
-    """Raise where Keras' layers would take the rows of an image for its channels.
-
-    Raises
-    ------
-    ValueError
-        If ``image_data_format`` is "channels_first".
-    """
+    """Raise a ValueError where Keras' layers would take the rows of an image for its channels."""
     if keras.config.image_data_format() != "channels_last":
         raise ValueError(
             "Keras' image_data_format is 'channels_first', but images come with their channels "
@@ -105,13 +89,7 @@ def refuse_channels_first() -> None:
 
 @contextmanager
 def dtype_policy(name: str) -> Iterator[None]:
-    """Make the layers that are built within the context in this precision.
-
-    Parameters
-    ----------
-    name : str
-        One of :data:`DTYPE_POLICIES`.
-    """
+    """Make the layers that are built within the context in one of :data:`DTYPE_POLICIES`."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:

@@ -29,20 +29,9 @@ def trace(
 ) -> tf.types.experimental.PolymorphicFunction:
     """Make a graph from pixels to probabilities, averaged over views of each image.
 
-    Parameters
-    ----------
-    model : keras.Model
-        Pixels in 0..255 in, probabilities out.
-    image_shape : tuple of int
-        ``(height, width, channels)``, pixels.
-    views : list of (ndarray of shape (height,), ndarray of shape (width,))
-        For each view, the rows and the columns of the image that it shows.
-
-    Returns
-    -------
-    tf.function
-        From ``images``, float32 of shape (n, *image_shape), to a dictionary with
-        ``probabilities``, float32 of shape (n, n_classes).
+    A view is the rows and the columns of the image that it shows. The graph maps ``images``,
+    pixels in 0..255 of shape (n, *image_shape), to ``probabilities`` of shape (n, n_classes), both
+    float32.
     """
     n_views, n_classes = len(views), model.output_shape[-1]
 
@@ -61,20 +50,10 @@ def trace(
 def trace_network(
     network: Callable, image_shape: tuple[int | None, int | None, int], source: str, target: str
 ) -> tf.types.experimental.PolymorphicFunction:
-    """Make a graph of a network.
+    """Make a graph of a function from float32 images to one tensor.
 
-    Parameters
-    ----------
-    network : callable
-        From images, float32, to one tensor.
-    image_shape : tuple of int or None
-        ``(height, width, channels)``, pixels; None stands for any.
-    source, target : str
-        Names of the graph's input and output.
-
-    Returns
-    -------
-    tf.function
+    `image_shape` is (height, width, channels), pixels, where None stands for any; `source` and
+    `target` are the names of the graph's input and output.
     """
     spec = tf.TensorSpec((None, *image_shape), tf.float32, name=source)
     return tf.function(
@@ -87,26 +66,12 @@ def trace_network(
 def to_litert(
     function: Callable, *, quantize: str | None, representative: Iterable[NDArray[Any]] | None
 ) -> bytes:
-    """Convert a traced network to LiteRT.
+    """Convert a network that :func:`trace` returned to LiteRT.
 
-    Parameters
-    ----------
-    function : tf.function
-        As :func:`trace` returns it.
-    quantize : {"float16", "int8"} or None
-        Precision of the weights.
-    representative : iterable of ndarray of shape (1, height, width, channels) or None
-        Images on which the ranges of what is between the layers are measured, to compute with
-        int8 of fixed ranges; None measures them again in each call.
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    ValueError
-        If the network holds an operation that LiteRT does not have; its layer is named.
+    `quantize` is the precision of the weights, "float16", "int8" or None. On `representative`
+    images of shape (1, height, width, channels), the ranges of what is between the layers are
+    measured, to compute with int8 of fixed ranges; None measures them again in each call. Raise a
+    ValueError, which names the layer, if the network holds an operation that LiteRT does not have.
     """
     frozen = convert_variables_to_constants_v2(function.get_concrete_function())
     with quiet():
@@ -125,41 +90,27 @@ def to_litert(
 
 
 def to_onnx(function: Callable):
-    """Convert a traced network to ONNX.
+    """Convert a network that :func:`trace` returned to an ``onnx.ModelProto``.
 
-    Parameters
-    ----------
-    function : tf.function
-        As :func:`trace` returns it.
-
-    Returns
-    -------
-    onnx.ModelProto
-
-    Raises
-    ------
-    ValueError
-        If the network holds an operation that ONNX does not have; its layer is named.
+    Raise a ValueError, which names the layer, if it holds an operation that ONNX does not have.
     """
+    import onnx
     import tf2onnx
 
     with quiet():
         model, _ = tf2onnx.convert.from_function(
             function, input_signature=function.input_signature, opset=OPSET
         )
-    names = {node.op_type for node in model.graph.node if node.domain not in ("", "ai.onnx")}
-    unknown = names | _not_in_onnx(model)
+    known = {schema.name for schema in onnx.defs.get_all_schemas()}
+    unknown = {
+        node.op_type
+        for node in model.graph.node
+        if node.op_type not in known or node.domain not in ("", "ai.onnx")
+    }
     if unknown:
         frozen = convert_variables_to_constants_v2(function.get_concrete_function())
         raise ValueError(_name_operations(frozen, " ".join(sorted(unknown)), "ONNX"))
     return model
-
-
-def _not_in_onnx(model):
-    import onnx
-
-    known = {schema.name for schema in onnx.defs.get_all_schemas()}
-    return {node.op_type for node in model.graph.node} - known
 
 
 def _name_operations(frozen, error, target):
@@ -178,21 +129,9 @@ def _name_operations(frozen, error, target):
 def to_saved_model(function: Callable, model: keras.Model, folder: str | os.PathLike[str]) -> None:
     """Write a traced network as TensorFlow's SavedModel.
 
-    Parameters
-    ----------
-    function : tf.function
-        As :func:`trace` returns it.
-    model : keras.Model
-        The network in it, which holds the weights.
-    folder : path-like
-        Where to; made if it is not there.
-
-    Raises
-    ------
-    ValueError
-        If the network calls Python functions, which only this process has; their layer is named.
-    OSError
-        If the disk is full or cannot be written.
+    `model` is the network in it, which holds the weights. Raise a ValueError, which names the
+    layer, if the network calls Python functions, which only this process has, and an OSError if the
+    disk is full or cannot be written.
     """
     signature = function.get_concrete_function()
     frozen = convert_variables_to_constants_v2(signature)
@@ -207,17 +146,7 @@ def to_saved_model(function: Callable, model: keras.Model, folder: str | os.Path
 
 
 def run_saved_model(folder: str | os.PathLike[str]) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    """Load what :func:`to_saved_model` wrote.
-
-    Parameters
-    ----------
-    folder : path-like
-
-    Returns
-    -------
-    callable
-        From images, pixels of any number type, to probabilities.
-    """
+    """Load what :func:`to_saved_model` wrote: from pixels of any number type to probabilities."""
     loaded = tf.saved_model.load(os.fspath(folder))
     serve = loaded.signatures["serving_default"]
     # The signature lives as long as what was loaded.
@@ -228,12 +157,7 @@ def run_saved_model(folder: str | os.PathLike[str]) -> Callable[[NDArray[Any]], 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the converters' warnings and reports of progress to themselves.
-
-    Yields
-    ------
-    None
-    """
+    """Keep the converters' warnings and reports of progress to themselves."""
     loggers = [logging.getLogger(name) for name in ("absl", "root", "tensorflow", "tf2onnx")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -19,12 +19,7 @@ _BFLOAT16_CHANNELS = 16
 
 
 class Feed(data_adapter_class()):
-    """Batches for ``keras.Model.fit``, the next of which is read while one is computed with.
-
-    Parameters
-    ----------
-    batches : ImageBatches
-    """
+    """Batches for ``keras.Model.fit``, the next of which is read while one is computed with."""
 
     def __init__(self, batches: Any):
         self._batches = batches
@@ -55,17 +50,8 @@ def compile_step(
 ) -> Callable[[Iterator[tuple[Any, ...]]], dict[str, Any]]:
     """Compile a step on the next of some batches: one graph for batches of every size.
 
-    Parameters
-    ----------
-    step : callable
-        ``train_step`` or ``test_step`` of a compiled model.
-    jit_compile : bool
-        Whether with XLA.
-
-    Returns
-    -------
-    callable
-        From an iterator to what the step returns: the metrics' values.
+    `step` is ``train_step`` or ``test_step`` of a compiled model; what it returns are the metrics'
+    values. `jit_compile` compiles with XLA.
     """
     compiled = {}
 

@@ -6,18 +6,7 @@ from keras import layers
 def convolution(x, filters, *, strides=1, relu=True, name):
     """Add a 3 x 3 convolution, batch normalisation and, perhaps, a relu.
 
-    Parameters
-    ----------
-    x : KerasTensor of shape (n, height, width, channels)
-    filters : int
-    strides : int, default=1
-    relu : bool, default=True
-    name : str
-        Name of the convolution; the other layers' names begin with it.
-
-    Returns
-    -------
-    KerasTensor of shape (n, height / strides, width / strides, filters)
+    The other layers' names begin with the convolution's.
     """
     x = layers.Conv2D(
         filters,

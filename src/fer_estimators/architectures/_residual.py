@@ -88,25 +88,9 @@ def residual_network(
 ):
     """Build a network of three blocks, the second and third with a shortcut.
 
-    Parameters
-    ----------
-    input_shape : tuple of int
-        ``(height, width, channels)``, pixels.
-    n_classes : int
-    filters : tuple of int
-        Number of filters in each block.
-    dropout : float
-        Fraction of pooled features dropped before the classes.
-    name : str
-    stem : int, default=None
-        Number of filters of a first convolution that keeps all pixels; None for no such layer.
-    gate : callable, default=identity
-        Called with the output of each block, before its shortcut is added, and a layer name;
-        returns a tensor of the same shape.
-
-    Returns
-    -------
-    keras.Model
+    `filters` are those of each block, and `stem` those of a first convolution that keeps all
+    pixels; None leaves it out. `gate` is called with the output of each block, before its shortcut
+    is added, and a layer name, and returns a tensor of the same shape.
     """
     inputs = keras.Input(input_shape, name="images")
     # FER2013's pixels have a mean of about 129 and a deviation of about 65.

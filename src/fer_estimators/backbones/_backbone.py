@@ -129,7 +129,9 @@ class Backbone:
         try:
             network = self._make(weights, input_shape)
             # HDF5 keeps no checksums: changed bytes load as other numbers.
-            if weights is not None and not all(map(_is_finite, network.get_weights())):
+            if weights is not None and not all(
+                np.isfinite(values).all() for values in network.get_weights()
+            ):
                 raise ValueError("some weights are NaN or infinite")
         # Damaged files reach deep into HDF5, which raises about any class there is.
         except Exception as error:
@@ -148,19 +150,6 @@ class Backbone:
         )
 
 
-def _is_finite(values):
-    return np.isfinite(values).all()
-
-
 def scale_to_unit(images: keras.KerasTensor) -> keras.KerasTensor:
-    """Bring pixels from 0..255 to -1..1, as Inception and MobileNet were trained.
-
-    Parameters
-    ----------
-    images : keras.KerasTensor of shape (n, height, width, 3)
-
-    Returns
-    -------
-    keras.KerasTensor
-    """
+    """Bring pixels from 0..255 to -1..1, as Inception and MobileNet were trained."""
     return layers.Rescaling(1 / 127.5, offset=-1, name="rescaling")(images)

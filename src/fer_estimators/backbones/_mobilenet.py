@@ -10,15 +10,11 @@ _REFERENCE = (
 )
 
 
-def _mobilenet(name, alpha):
-    return Backbone(
-        name, applications.MobileNet, scale_to_unit, 32, _REFERENCE, options={"alpha": alpha}
-    )
-
-
 # `alpha` multiplies the number of filters in each layer.
 MOBILENETS = {
-    name: _mobilenet(name, alpha)
+    name: Backbone(
+        name, applications.MobileNet, scale_to_unit, 32, _REFERENCE, options={"alpha": alpha}
+    )
     for name, alpha in (
         ("mobilenet", 1.0),
         ("mobilenet_075", 0.75),

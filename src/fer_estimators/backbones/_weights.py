@@ -12,17 +12,7 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 def explain_file(path, owner, error):
     """Make the error for a weights file that could not be loaded.
 
-    Parameters
-    ----------
-    path : path-like
-    owner : str
-        The backbone and its options.
-    error : Exception
-        The error that loading it raised.
-
-    Returns
-    -------
-    WeightsFileError
+    `owner` names the backbone and its options, `error` is what loading raised.
     """
     fault = _find_fault(path) or "a whole HDF5 file, perhaps of another network or with its top"
     return WeightsFileError(
@@ -35,16 +25,7 @@ def explain_file(path, owner, error):
 def explain_cache(owner, error):
     """Make the error for ImageNet weights that Keras could not get.
 
-    Parameters
-    ----------
-    owner : str
-        The backbone and its options.
-    error : Exception
-        What Keras raised.
-
-    Returns
-    -------
-    WeightsNotFoundError
+    `owner` names the backbone and its options, `error` is what Keras raised.
     """
     home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
     folder = Path(home) / "models"
