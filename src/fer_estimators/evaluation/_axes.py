@@ -14,20 +14,7 @@ _SIDE, _GAP, LINE, _MARGIN = 1.15, 0.08, 0.20, 0.04
 
 
 def get_axes(ax, figsize):
-    """Return the figure and the axes to draw on, making both if `ax` is None.
-
-    Parameters
-    ----------
-    ax : matplotlib Axes or None
-        Axes of the user.
-    figsize : tuple of float
-        Width and height of a new figure, in inches.
-
-    Returns
-    -------
-    figure : matplotlib Figure
-    ax : matplotlib Axes
-    """
+    """Return the figure and the axes to draw on; None makes both, of `figsize` in inches."""
     import matplotlib.pyplot as plt
 
     if ax is None:
@@ -36,26 +23,10 @@ def get_axes(ax, figsize):
 
 
 def get_axes_row(ax, n, figsize):
-    """Return the figure and `n` axes side by side.
+    """Return the figure and a list of `n` axes side by side.
 
-    Parameters
-    ----------
-    ax : matplotlib Axes, sequence of n Axes, or None
-        Axes of the user; a single one is divided.
-    n : int
-        Number of axes.
-    figsize : tuple of float
-        Width and height of a new figure, in inches.
-
-    Returns
-    -------
-    figure : matplotlib Figure
-    axes : list of n matplotlib Axes
-
-    Raises
-    ------
-    ValueError
-        If a sequence of another length is given, or a single one that cannot be divided.
+    None makes them, of `figsize` in inches; a single Axes is divided. Raise a ValueError for a
+    sequence of another length, or a single one that cannot be divided.
     """
     import matplotlib.pyplot as plt
     from matplotlib.axes import Axes
@@ -90,23 +61,9 @@ def get_axes_row(ax, n, figsize):
 def get_grid_axes(ax, cells, pitch, *, left=-_MARGIN):
     """Return the figure and axes without a frame for a grid of faces, each one unit wide.
 
-    Parameters
-    ----------
-    ax : matplotlib Axes or None
-        Axes of the user.
-    cells : list of (int, int)
-        Row and column of each face.
-    pitch : float
-        Distance between the upper edges of two rows.
-    left : float, default=-0.04
-        Where the picture begins; the first face begins at 0.
-
-    Returns
-    -------
-    figure : matplotlib Figure
-    ax : matplotlib Axes
-    corners : list of (float, float)
-        Left and upper edge of each face.
+    Each cell is the row and column of a face; `pitch` is the distance between the upper edges of
+    two rows. The picture begins at `left`, the first face at 0. Return the left and upper edge of
+    each face, too.
     """
     n_rows, n_columns = (max(places) + 1 for places in zip(*cells, strict=True))
     right, bottom = n_columns * (1 + _GAP) - _MARGIN, n_rows * pitch

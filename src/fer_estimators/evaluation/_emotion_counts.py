@@ -191,5 +191,5 @@ class EmotionCountsDisplay:
 
 
 def _order_splits(split):
-    found = [str(name) for name in dict.fromkeys(split)]
+    found = list(dict.fromkeys(split))
     return [s for s in _SPLIT_ORDER if s in found] + [s for s in found if s not in _SPLIT_ORDER]

@@ -16,6 +16,8 @@ _CONVOLUTIONS = (
 )
 # Probabilities below are taken for it: the logarithm of zero has no gradient.
 _TINY = 1e-30
+# Images at once.
+_BATCH = 32
 
 
 def split_at_last_map(network):
@@ -24,24 +26,9 @@ def split_at_last_map(network):
     The last map that all of the network's answer passes through: the parallel branches of an
     Inception block are none. Networks inside the network, such as a backbone, are looked into.
 
-    Parameters
-    ----------
-    network : keras.Model
-        From images to probabilities.
-
-    Returns
-    -------
-    head : keras.Model
-        From images to the map, of shape (n, rows, columns, n_features).
-    tail : keras.Model
-        From the map to the probabilities.
-    name : str
-        Name of the layer that gives the map.
-
-    Raises
-    ------
-    ValueError
-        If the network has no convolution, or no such map behind one.
+    Return a model from images to the map, of shape (n, rows, columns, n_features), one from the map
+    to the probabilities, and the name of the layer that gives the map. Raise a ValueError if the
+    network has no convolution, or no such map behind one.
     """
     if not _has_convolution(network):
         raise ValueError(
@@ -59,28 +46,16 @@ def split_at_last_map(network):
     return split
 
 
-def grad_cam(head, tail, images, columns, *, batch_size=32):
-    """Compute where the evidence for a class stands in each image.
+def grad_cam(head, tail, images, columns):
+    """Compute where the evidence for a class, a column of the probabilities, stands in each image.
 
-    Parameters
-    ----------
-    head, tail : keras.Model
-        From :func:`split_at_last_map`.
-    images : ndarray of shape (n_samples, height, width, channels)
-        Pixels in 0..255.
-    columns : ndarray of shape (n_samples,), dtype int
-        The class to explain in each image, as a column of the probabilities.
-    batch_size : int, default=32
-        Images at once.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, height, width), dtype float32
-        From 0 to 1 in each image; 0 everywhere where nothing speaks for the class.
+    `head` and `tail` are those of :func:`split_at_last_map`; images (n_samples, height, width,
+    channels) have pixels in 0..255. Return float32 of shape (n_samples, height, width), from 0 to 1
+    in each image; 0 everywhere where nothing speaks for the class.
     """
     saliency = np.empty(images.shape[:3], dtype="float32")
-    for start in range(0, len(images), batch_size):
-        batch = slice(start, start + batch_size)
+    for start in range(0, len(images), _BATCH):
+        batch = slice(start, start + _BATCH)
         maps = head(np.ascontiguousarray(images[batch]), training=False)
         chosen = ops.one_hot(columns[batch], tail.output_shape[-1], dtype="float32")
         score = partial(_score, tail, chosen)

@@ -19,23 +19,10 @@ def describe_groups(
 ) -> dict[str, Any]:
     """Score each slice of the faces and find the largest gap in accuracy.
 
-    Parameters
-    ----------
-    y_true, y_pred : ndarray of shape (n_samples,)
-        True and predicted labels.
-    answered : ndarray of shape (n_samples,), dtype bool
-        Which predictions are answers.
-    groups : array-like of shape (n_samples,)
-        Slice to which each face belongs.
-    weights : ndarray of shape (n_samples,), dtype float
-        Sample weights.
-
-    Returns
-    -------
-    dict
-        ``"slices"``: for each group what `score_accuracy` returns. ``"largest_gap"``: None for a
-        single group, else a dict with ``best``, ``worst``, ``gap``, ``gap_low`` and ``gap_high``
-        (95 %, not corrected for having picked the largest of several gaps).
+    Return a dict with ``"slices"``, for each group what `score_accuracy` returns, and
+    ``"largest_gap"``: None for a single group, else a dict with ``best``, ``worst``, ``gap``,
+    ``gap_low`` and ``gap_high`` (95 %, not corrected for having picked the largest of several
+    gaps).
     """
     groups = _check_groups(groups)
     slices = {}
