@@ -48,28 +48,13 @@ class DetectDivergence(keras.callbacks.Callback):
 class KeepBestWeights(keras.callbacks.Callback):
     """Keep the weights of the best epoch, and stop when there is no improvement.
 
-    The best epoch has the highest validation accuracy; of equals, the lowest validation loss.
-    One instance can watch several phases of one training run.
+    The best epoch has the highest validation accuracy; of equals, the lowest validation loss. One
+    instance can watch several phases of one training run.
 
-    Parameters
-    ----------
-    network : keras.Model
-        The network that is trained.
-    patience : int or None
-        Epochs without improvement after which a phase stops, not counting those in which the
-        learning rate still rises. None treats each epoch as better than those before it.
-
-    Attributes
-    ----------
-    best_epoch : int or None
-        Counted from 1.
-    best_score : list of float or None
-        Score of the best epoch.
-    best_weights : list of ndarray or None
-    waited : int
-        Epochs of this phase since the best one.
-    learning_rate : float
-        Learning rate of the last epoch of this phase.
+    `patience` is the number of epochs without improvement after which a phase stops, not counting
+    those in which the learning rate still rises; None treats each epoch as better than those before
+    it. Epochs count from 1. `waited` (epochs since the best one) and `learning_rate` (of the last
+    epoch) belong to the current phase.
     """
 
     def __init__(self, network, patience):
@@ -102,10 +87,7 @@ class KeepBestWeights(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Keep the weights if this epoch is the best so far.
 
-        Raises
-        ------
-        Diverged
-            If the last batch, whose loss was still finite, ruined the weights.
+        Raise `Diverged` if the last batch, whose loss was still finite, ruined the weights.
         """
         weights = self._network.get_weights()
         if not all(np.isfinite(values).all() for values in weights):
@@ -134,22 +116,9 @@ _STATE_OF_BEST = ("best_epoch", "best_score", "waited", "learning_rate")
 class Progress(keras.callbacks.Callback):
     """Record each whole epoch, in memory and in a checkpoint.
 
-    It is the last of the callbacks, so that it sees everything that they log.
-
-    Parameters
-    ----------
-    history : dict of str to list of float
-        History of the epochs before this training run.
-    best : KeepBestWeights
-        Its state is part of the checkpoint.
-    checkpoint : Checkpoint or None
-    seed : int
-        Seed of this training run; part of the checkpoint.
-
-    Attributes
-    ----------
-    history : dict of str to list of float
-    best : KeepBestWeights
+    It is the last of the callbacks, so that it sees everything that they log. `history` is that of
+    the epochs before this training run. A checkpoint, where there is one, also holds the state of
+    `best` and the seed of this training run.
     """
 
     def __init__(self, history, best: KeepBestWeights, checkpoint, seed):
@@ -158,7 +127,7 @@ class Progress(keras.callbacks.Callback):
         self.best = best
         self._checkpoint = checkpoint
         self._seed = seed
-        self._phase = 0
+        self.phase = 0
         self._epochs_in_phase = 0
         self._stopped = False
         self._resumed = checkpoint is not None and checkpoint.state is not None
@@ -170,35 +139,19 @@ class Progress(keras.callbacks.Callback):
         """Epochs trained, in all phases."""
         return len(self.history.get("loss", ()))
 
-    @property
-    def phase(self):
-        """Number of the current phase."""
-        return self._phase
-
     def begin_phase(self, model, number, epochs):
         """Bring a model that was compiled for a phase to the state that was reached.
 
-        Parameters
-        ----------
-        model : keras.Model
-        number : int
-            Number of the phase.
-        epochs : int
-            Maximum number of epochs of the phase.
-
-        Returns
-        -------
-        int
-            Number of epochs left in this phase.
+        Return the number of epochs that are left of the phase's maximum.
         """
-        if self._resumed and number < self._phase:
+        if self._resumed and number < self.phase:
             return 0
-        if self._resumed and number == self._phase:
+        if self._resumed and number == self.phase:
             self._resumed = False
             self._checkpoint.restore("model", model.variables)
             self._checkpoint.restore("optimizer", model.optimizer.variables)
             return 0 if self._stopped else epochs - self._epochs_in_phase
-        self._phase, self._epochs_in_phase, self._stopped = number, 0, False
+        self.phase, self._epochs_in_phase, self._stopped = number, 0, False
         self.best.begin_phase()
         if self._checkpoint is not None:
             self._write(model)
@@ -220,7 +173,7 @@ class Progress(keras.callbacks.Callback):
         state = {
             "seed": self._seed,
             "history": self.history,
-            "phase": self._phase,
+            "phase": self.phase,
             "epochs_in_phase": self._epochs_in_phase,
             "stopped": self._stopped,
             **{name: getattr(self.best, name) for name in _STATE_OF_BEST},
@@ -234,7 +187,7 @@ class Progress(keras.callbacks.Callback):
 
     def _read(self, state, arrays):
         self.history = state["history"]
-        self._phase = state["phase"]
+        self.phase = state["phase"]
         self._epochs_in_phase = state["epochs_in_phase"]
         self._stopped = state["stopped"]
         for name in _STATE_OF_BEST:
@@ -252,17 +205,8 @@ _SETS_THE_RATE = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceL
 def check_callbacks(callbacks, optimizer):
     """Refuse callbacks that could not work, before the first batch.
 
-    Parameters
-    ----------
-    callbacks : sequence of keras.callbacks.Callback
-    optimizer : keras.optimizers.Optimizer
-
-    Raises
-    ------
-    TypeError
-        If one is not a Keras callback.
-    ValueError
-        If one sets the learning rate, but the optimizer follows a schedule.
+    Raise a TypeError if one is not a Keras callback, and a ValueError if one sets the learning
+    rate, but the optimizer follows a schedule.
     """
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     scheduled = isinstance(
@@ -288,10 +232,6 @@ def left_copyable(callbacks):
 
     As part of the estimator's parameters, they would prevent copying and pickling. What a callback
     recorded is kept.
-
-    Parameters
-    ----------
-    callbacks : sequence of keras.callbacks.Callback
     """
     before = [dict(vars(callback)) for callback in callbacks]
     try:
@@ -325,13 +265,7 @@ class Interruption(keras.callbacks.Callback):
     """Raise `Interrupted` after the batch during which the first signal arrived.
 
     The first signal restores the previous handlers, so a second one takes effect at once.
-
-    Attributes
-    ----------
-    signal : signal.Signals or None
-        The signal that arrived.
-    ended_training : bool
-        Whether it arrived in time to end the training.
+    `ended_training` tells whether it arrived in time to end the training.
     """
 
     def __init__(self):
@@ -386,16 +320,8 @@ class Interruption(keras.callbacks.Callback):
 class TellScikitLearn(keras.callbacks.Callback):
     """Report each epoch as a subtask of ``fit``, and stop when a callback asks for it.
 
-    Parameters
-    ----------
-    estimator : estimator
-        The classifier that is being fitted.
-    context : sklearn.callback.CallbackContext
-        The context of this fit.
-    X, y : array-like
-        The arguments of this fit.
-    fitted : dict of str to object
-        Attributes that a copy of the estimator needs to predict.
+    `context` is that of this fit, `X` and `y` are its arguments, and `fitted` holds the attributes
+    that a copy of the estimator needs to predict.
     """
 
     def __init__(self, estimator: BaseEstimator, context: Any, X: Any, y: Any, fitted: dict):

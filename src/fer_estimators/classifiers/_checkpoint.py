@@ -30,18 +30,9 @@ _MAY_CHANGE = {
 
 
 def fingerprint(estimator, data, *, first_weights=None):
-    """Describe everything on which a training run depends.
+    """Describe everything on which a training run depends, by name.
 
-    Parameters
-    ----------
-    estimator : BaseImageClassifier
-    data : TrainingData
-    first_weights : list of ndarray, default=None
-        Weights of the network from which a warm start continues.
-
-    Returns
-    -------
-    dict of str to str
+    `first_weights` are those of the network from which a warm start continues.
     """
     described = {
         name: describe(value)
@@ -67,24 +58,9 @@ def fingerprint(estimator, data, *, first_weights=None):
 def open_checkpoint(folder, described):
     """Open the checkpoint in a folder for one training run, and keep other processes out.
 
-    Parameters
-    ----------
-    folder : path-like
-        Created if it does not exist.
-    described : dict of str to str
-        Fingerprint of the training run.
-
-    Yields
-    ------
-    Checkpoint
-
-    Raises
-    ------
-    CheckpointError
-        If another process uses the folder, or the file is damaged or belongs to another training
-        run.
-    OSError
-        If the folder cannot be written.
+    The folder is created if it does not exist; `described` is the fingerprint of the training run.
+    Raise a CheckpointError if another process uses the folder, or the file is damaged or belongs to
+    another training run, and an OSError if the folder cannot be written.
     """
     folder = Path(folder).expanduser()
     with ExitStack() as stack:
@@ -103,24 +79,9 @@ def open_checkpoint(folder, described):
 class Checkpoint:
     """The state of one training run, written whole or not at all.
 
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Must be locked by the caller.
-    described : dict of str to str
-        Fingerprint of the training run.
-
-    Attributes
-    ----------
-    state : dict or None
-        Plain values, as last written.
-    arrays : dict of str to list of ndarray
-        Weights and other variables, in the order of the lists that were written.
-
-    Raises
-    ------
-    CheckpointError
-        If the existing file is damaged or belongs to another training run.
+    The caller locks the folder; `described` is the fingerprint of the training run. `state` holds
+    plain values as last written, None at first, and `arrays` lists of weights and other variables.
+    Raise a CheckpointError if the existing file is damaged or belongs to another training run.
     """
 
     def __init__(self, folder, described):
@@ -138,15 +99,7 @@ class Checkpoint:
     def restore(self, name, variables):
         """Assign one list of arrays to variables, and release the list.
 
-        Parameters
-        ----------
-        name : str
-        variables : list of keras.Variable
-
-        Raises
-        ------
-        CheckpointError
-            If their number or shapes differ from what was written.
+        Raise a CheckpointError if their number or shapes differ from what was written.
         """
         values = self.arrays.pop(name, [])
         if [tuple(v.shape) for v in variables] != [v.shape for v in values]:
@@ -158,19 +111,10 @@ class Checkpoint:
             variable.assign(value)
 
     def write(self, state, arrays):
-        """Replace the content of the folder.
+        """Replace the content of the folder by plain values and lists of arrays, both by name.
 
-        Parameters
-        ----------
-        state : dict
-            Plain values.
-        arrays : dict of str to list of ndarray
-
-        Raises
-        ------
-        OSError
-            If the first checkpoint cannot be written. If a later one fails, there is a warning,
-            training continues, and the last valid checkpoint is kept.
+        Raise an OSError if the first checkpoint cannot be written. If a later one fails, there is a
+        warning, training continues, and the last valid checkpoint is kept.
         """
         numbered = {
             f"{name}/{index:05d}": value

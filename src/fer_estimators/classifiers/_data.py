@@ -75,22 +75,10 @@ class TrainingData:
         return arrays
 
     def batches(self, *, fraction, batch_size, dtype, seed):
-        """Split the images and make batches of them.
+        """Return the batches for training, and those for validation or None.
 
-        Parameters
-        ----------
-        fraction : float or None
-            Fraction of the images to hold out if there is no validation set.
-        batch_size : int
-        dtype : str
-            Dtype of targets and weights.
-        seed : int
-            Seed of the split and of the order of each epoch.
-
-        Returns
-        -------
-        training : ImageBatches
-        validation : ImageBatches or None
+        `fraction` of the images, or None, is held out if there is no validation set. `dtype` is
+        that of targets and weights; the seed is that of the split and of the order of each epoch.
         """
         if self.validation is not None:
             fraction = None
@@ -121,25 +109,11 @@ class ImageBatches(keras.utils.PyDataset):
     The order of an epoch depends on `seed` and the epoch alone, so that training can resume from
     any epoch.
 
-    Parameters
-    ----------
-    images : ndarray or LazyImages of shape (n_samples, height, width, channels)
-        Pixels of any dtype; what is on disk is read batch by batch.
-    codes : ndarray of shape (n_samples,), dtype int
-        Column of each image's class.
-    n_classes : int
-    soft : ndarray of shape (n_samples, n_classes) or None
-        Probability of each class, instead of the one-hot class.
-    weights : ndarray of shape (n_samples,) or None
-    rows : ndarray of int or None
-        The rows that belong to this set; None for all.
-    batch_size : int
-        Images in a batch; the last one may be smaller.
-    dtype : str
-        Floating dtype of the one-hot classes and weights.
-    shuffle : bool, default=False
-        Whether to draw a new order for each epoch.
-    seed : int, default=0
+    Images, an ndarray or LazyImages of shape (n_samples, height, width, channels), have pixels of
+    any dtype; what is on disk is read batch by batch. `codes` are the columns of their classes;
+    `soft`, of shape (n_samples, n_classes), are probabilities instead of the one-hot class. `rows`
+    are those that belong to this set; None takes all. `dtype` is that of the one-hot classes and
+    weights. `shuffle` draws a new order for each epoch.
     """
 
     def __init__(
@@ -215,26 +189,10 @@ def check_training_data(
 ) -> TrainingData:
     """Check all training data before any work is done.
 
-    Parameters
-    ----------
-    estimator : BaseImageClassifier
-        Gets ``n_features_in_`` (and ``feature_names_in_``) unless `warm`.
-    X, y, sample_weight, y_proba
-        As for :meth:`BaseImageClassifier.fit`.
-    validation : tuple (X, y) or None
-    classes : ndarray of shape (n_classes,) or None
-        Sorted labels; None takes those found in `y`.
-    warm : bool, default=False
-        Whether the images must match those of the previous fit.
-
-    Returns
-    -------
-    TrainingData
-
-    Raises
-    ------
-    ValueError, TypeError
-        If something is not as described.
+    The estimator gets ``n_features_in_`` (and ``feature_names_in_``), unless `warm`: then the
+    images must match those of the previous fit. The data are those of
+    :meth:`BaseImageClassifier.fit`; `classes` are sorted, and None takes those found in `y`. Raise
+    a ValueError or TypeError if something is not as described.
     """
     # Before y, which may be inside it.
     refuse_datasets(X)
@@ -307,23 +265,9 @@ def _check_validation(estimator, validation, image_shape, classes):
 
 
 def check_labels(y, *, estimator_name):
-    """Check a vector of labels.
+    """Check a vector of names or integers.
 
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,)
-        Names or integers.
-    estimator_name : str
-        Used in the error if `y` is missing.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,)
-
-    Raises
-    ------
-    ValueError
-        For missing, one-hot, continuous or two-dimensional labels.
+    Raise a ValueError for missing, one-hot, continuous or two-dimensional labels.
     """
     if y is None:
         raise ValueError(
@@ -342,23 +286,10 @@ def check_labels(y, *, estimator_name):
 
 
 def encode_labels(y, classes=None):
-    """Encode labels as indices of the sorted classes.
+    """Return the sorted classes, and the place of each label in them.
 
-    Parameters
-    ----------
-    y : ndarray of shape (n_samples,)
-    classes : ndarray of shape (n_classes,), sorted, or None
-        None takes those found in `y`.
-
-    Returns
-    -------
-    classes : ndarray of shape (n_classes,)
-    codes : ndarray of shape (n_samples,), dtype int64
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two classes, or `y` holds others than `classes`.
+    Where `classes` is None, they are those found in `y`. Raise a ValueError if there are fewer than
+    two classes, or `y` holds others than `classes`.
     """
     name = "y" if classes is None else "classes"
     classes = np.unique(y) if classes is None else classes
@@ -377,24 +308,11 @@ def encode_labels(y, classes=None):
 
 
 def check_soft_labels(y_proba, codes, classes):
-    """Check the probabilities to train on.
+    """Check the probabilities to train on, of shape (n_samples, n_classes), if there are any.
 
-    Parameters
-    ----------
-    y_proba : array-like or data frame of shape (n_samples, n_classes), or None
-        The columns of a data frame are matched by their names.
-    codes : ndarray of shape (n_samples,), dtype int
-        Place of each label in `classes`.
-    classes : ndarray of shape (n_classes,)
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_classes), dtype float, or None
-
-    Raises
-    ------
-    ValueError
-        If they are not probabilities, or clearly belong to other images or classes.
+    The columns of a data frame are matched by their names; `codes` are the places of the labels in
+    `classes`. Raise a ValueError if they are not probabilities, or clearly belong to other images
+    or classes.
     """
     if y_proba is None:
         return None
@@ -434,21 +352,9 @@ def check_soft_labels(y_proba, codes, classes):
 
 
 def weigh(images, codes, classes, sample_weight, class_weight):
-    """Multiply the weights of images by those of their classes.
+    """Multiply the weights of images by those of their classes; return None if there are neither.
 
-    Parameters
-    ----------
-    images : ndarray of shape (n_samples, ...)
-    codes : ndarray of shape (n_samples,), dtype int
-    classes : ndarray of shape (n_classes,)
-    sample_weight : array-like of shape (n_samples,) or None
-    class_weight : dict, "balanced" or None
-        "balanced" ignores images of weight zero.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,), dtype float64, or None
-        None if there are no weights.
+    "balanced" ignores images of weight zero.
     """
     if sample_weight is None and class_weight is None:
         return None
@@ -484,27 +390,10 @@ def _check_class_weight(class_weight):
 
 
 def split_rows(codes, classes, fraction, *, weights, seed):
-    """Hold out a stratified part of the images for validation.
+    """Return the rows to train on, and a stratified part held out for validation.
 
-    Parameters
-    ----------
-    codes : ndarray of shape (n_samples,), dtype int
-    classes : ndarray of shape (n_classes,)
-    fraction : float or None
-        Fraction of the images, above 0 and below 1; None holds nothing out.
-    weights : ndarray of shape (n_samples,) or None
-        Images of weight zero are in neither part.
-    seed : int
-
-    Returns
-    -------
-    training : ndarray of int
-    validation : ndarray of int or None
-
-    Raises
-    ------
-    ValueError
-        If a class is too small to be in both parts.
+    `fraction` is above 0 and below 1; None holds nothing out. Images of weight zero are in neither
+    part. Raise a ValueError if a class is too small to be in both.
     """
     rows = np.arange(len(codes)) if weights is None else np.flatnonzero(weights)
     if fraction is None:

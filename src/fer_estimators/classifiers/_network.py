@@ -78,10 +78,7 @@ class NetworkState:
     def _sample_answer(self) -> NDArray[Any]:
         """Return the probabilities for one fixed image, which identify the network.
 
-        Raises
-        ------
-        ValueError
-            If the network needs too much memory, or does not return probabilities.
+        Raise a ValueError if the network needs too much memory, or does not return probabilities.
         """
         large = _find_large_output(self.model_)
         if large:
@@ -99,10 +96,7 @@ class NetworkState:
     def _network_weights(self) -> dict[str, NDArray[Any]]:
         """Return the weights by name, in the order of the network.
 
-        Raises
-        ------
-        ValueError
-            If `model_` is not the network that :meth:`fit` built.
+        Raise a ValueError if `model_` is not the network that :meth:`fit` built.
         """
         network = self.model_
         if _describe_weights(network) != self._built:
@@ -118,21 +112,10 @@ class NetworkState:
         return [layer.trainable for layer in flatten_layers(self.model_)]
 
     def _restore_network(self, weights: Mapping[str, NDArray[Any]], trainable: list[bool]) -> Self:
-        """Build the network again and set its weights.
+        """Build the network again and set its weights, of which those of float32 may be float16.
 
         For a named architecture, no memory is allocated before the weights are known to match.
-
-        Parameters
-        ----------
-        weights : mapping of str to ndarray
-            As :meth:`_network_weights` returns them; those of float32 may be float16.
-        trainable : list of bool
-            As :meth:`_trainable_layers` returns it.
-
-        Raises
-        ------
-        ValueError
-            If they do not match the network that the parameters describe.
+        Raise a ValueError if they do not match the network that the parameters describe.
         """
         self.device_ = same_device_here(self.device_)
         # Parameters may have been set since the network was built.
@@ -151,10 +134,8 @@ class NetworkState:
     def _network_in_single_precision(self) -> keras.Model:
         """Return `model_` itself, or one that computes in float32 with the same weights.
 
-        Raises
-        ------
-        ValueError
-            If `model_` computes in another precision and is not the network that :meth:`fit` built.
+        Raise a ValueError if `model_` computes in another precision and is not the network that
+        :meth:`fit` built.
         """
         if all(layer.compute_dtype == "float32" for layer in flatten_layers(self.model_)):
             return self.model_
@@ -286,24 +267,9 @@ def check_network(
 ) -> keras.Model:
     """Check what an architecture returned, and that its output does not depend on how it is called.
 
-    Parameters
-    ----------
-    network : object
-        Expected to be a keras.Model.
-    image_shape : tuple of int
-        ``(height, width, channels)``, pixels.
-    n_classes : int
-
-    Returns
-    -------
-    keras.Model
-        The network, or a functional model around one of another kind.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is not a model, does not return one number for each class, changes images at random
-        by default, or has weights that are not finite.
+    Return the network, or a functional model around one of another kind. Raise a TypeError if it is
+    not a model, and a ValueError if it does not return one number for each class, changes images at
+    random by default, or has weights that are not finite.
     """
     if not isinstance(network, keras.Model):
         raise TypeError(

@@ -74,23 +74,11 @@ SCHEDULES = {"constant": _constant, "cosine": _Cosine}
 
 
 def make_optimizer(optimizer, learning_rate, schedule, n_steps):
-    """Create a new optimizer for one phase of training.
+    """Create a new optimizer for one phase of training, of `n_steps` batches.
 
-    Parameters
-    ----------
-    optimizer : str, callable or keras.optimizers.Optimizer
-        A name, a function of the learning rate, or an instance, whose configuration, its
-        learning rate included, is copied.
-    learning_rate : float
-        Highest learning rate.
-    schedule : str or callable
-        A name, or a function of the learning rate and the number of steps.
-    n_steps : int
-        Number of batches in the whole phase.
-
-    Returns
-    -------
-    keras.optimizers.Optimizer
+    An instance is copied with its configuration, its learning rate included; a function takes the
+    learning rate. A schedule is a name, or a function of the highest learning rate and the number
+    of steps.
     """
     if isinstance(optimizer, keras.optimizers.Optimizer):
         # The configuration does not include the exclusions from weight decay.
@@ -101,16 +89,7 @@ def make_optimizer(optimizer, learning_rate, schedule, n_steps):
 
 
 def averages_weights(optimizer):
-    """Tell whether an optimizer keeps an exponential moving average (Keras' ``use_ema``).
-
-    Parameters
-    ----------
-    optimizer : keras.optimizers.Optimizer
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether an optimizer keeps an exponential moving average (Keras' ``use_ema``)."""
     # In half precision, Keras wraps it in an optimizer that scales the loss.
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     return bool(getattr(optimizer, "use_ema", False))
@@ -119,15 +98,8 @@ def averages_weights(optimizer):
 def take_average(model, batches):
     """Set the averaged weights, and estimate the statistics of batch normalisation for them.
 
-    The statistics of the last weights are wrong for the average, and can make it the worse
-    network.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Compiled with an optimizer that averages weights.
-    batches : ImageBatches
-        Training batches, at least one.
+    The statistics of the last weights are wrong for the average, and can make it the worse network.
+    The model was compiled with an optimizer that averages; there is at least one batch.
     """
     model.optimizer.finalize_variable_values(model.trainable_variables)
     # Use the same order whether or not training was interrupted.

@@ -69,21 +69,13 @@ class _BatchClassifier(KerasClassifier):
 
 
 def train(model, data, *, validation_data, callbacks, epochs, initial_epoch, verbose):
-    """Train a compiled model for one phase.
+    """Train a compiled model in place for one phase, after `initial_epoch` epochs that came before.
 
-    Parameters
-    ----------
-    model : keras.Model
-        Trained in place.
-    data, validation_data : dataset that ``keras.Model.fit`` takes
-        Batches of images, one-hot classes and, perhaps, weights; `validation_data` may be None.
-    callbacks : list of keras.callbacks.Callback
-    epochs, initial_epoch : int
-        Number of epochs, and how many came before.
-    verbose : int
-        As in ``keras.Model.fit``; a bar is shown in a terminal only, elsewhere a line an epoch.
+    The datasets are what ``keras.Model.fit`` takes; `validation_data` may be None. If `verbose` is
+    1, a terminal shows a bar; elsewhere, there is a line for each epoch.
     """
-    if verbose == 1 and not _is_terminal(sys.stdout):
+    in_terminal = hasattr(sys.stdout, "isatty") and sys.stdout.isatty()
+    if verbose == 1 and not in_terminal:
         # A bar is moved by backspaces, which stay in notebooks and files.
         verbose = 2
     wrapper = _BatchClassifier(model=model, callbacks=callbacks, verbose=verbose)
@@ -94,7 +86,3 @@ def train(model, data, *, validation_data, callbacks, epochs, initial_epoch, ver
         initial_epoch=initial_epoch,
         validation_data=validation_data,
     )
-
-
-def _is_terminal(stream):
-    return hasattr(stream, "isatty") and stream.isatty()

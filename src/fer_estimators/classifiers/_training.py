@@ -35,19 +35,10 @@ def _as_it_is(network):
 class Phase:
     """A part of the training with one optimizer.
 
-    Parameters
-    ----------
-    epochs : int
-        Maximum number of epochs.
-    learning_rate : float
-        Highest learning rate.
-    schedule : str or callable
-        See the parameter `learning_rate_schedule` of the classifiers.
-    prepare : callable, default=_as_it_is
-        Called with the network before the phase begins, to freeze or unfreeze layers.
-    averages : bool, default=True
-        Whether the phase ends with averaged weights if the optimizer averages. In a series of short
-        phases, each starting from the average of the last one, the weights would hardly change.
+    `epochs` is a maximum, `learning_rate` the highest, and `prepare` is called with the network
+    before the phase begins, to freeze or unfreeze layers. `averages` tells whether the phase ends
+    with averaged weights if the optimizer averages: in a series of short phases, each starting from
+    the average of the last one, the weights would hardly change.
     """
 
     epochs: int
@@ -63,25 +54,18 @@ class Rule:
 
     optimizer: Any
     label_smoothing: float
-    callbacks: Sequence[keras.callbacks.Callback] = ()
-    verbose: int = 0
+    callbacks: Sequence[keras.callbacks.Callback]
+    verbose: int
 
 
 @dataclass
 class Trainer:
     """Train a network with random changes of the images.
 
-    The augmentation belongs to an outer model that is used in training only. The network itself is
-    never compiled, and its predictions do not depend on how it is called.
-
-    Parameters
-    ----------
-    network : keras.Model
-        From pixels to probabilities; trained in place.
-    augmentation : str, callable or None
-        See the parameter of the classifiers.
-    signature : str, default=None
-        A later call uses this optimizer again if its signature is the same.
+    The augmentation belongs to an outer model that is used in training only. The network itself,
+    from pixels to probabilities, is never compiled, and its predictions do not depend on how it is
+    called. :meth:`partial_fit` uses a trainer, and with it the optimizer, again if its signature is
+    the same.
     """
 
     network: keras.Model
@@ -98,27 +82,9 @@ class Trainer:
         """Train the network in place.
 
         The first phase continues with the optimizer of an earlier call, if there is one.
-
-        Parameters
-        ----------
-        phases : sequence of Phase
-        rule : Rule
-        batches, validation : ImageBatches
-            `validation` may be None.
-        progress : Progress
-            The state of the training; records each epoch.
-
-        Returns
-        -------
-        Interruption
-
-        Raises
-        ------
-        TrainingDivergedError
-            If the loss is not finite before the first epoch is over.
-        ValueError
-            If the optimizer averages weights, but `patience` keeps those of one epoch, or a
-            callback cannot work with the optimizer.
+        `validation` may be None. Raise a TrainingDivergedError if the loss is not finite before the
+        first epoch is over, and a ValueError if the optimizer averages weights, but `patience`
+        keeps those of one epoch, or a callback cannot work with the optimizer.
         """
         best, interruption = progress.best, Interruption()
         shuffle = keras.callbacks.LambdaCallback(
@@ -221,16 +187,7 @@ def _check_averaging(optimizer, patience):
 def compile_training(
     model: keras.Model, optimizer: keras.optimizers.Optimizer, label_smoothing: float
 ) -> None:
-    """Compile a network for training with weighted images.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Includes the augmentation.
-    optimizer : keras.optimizers.Optimizer
-        A new optimizer.
-    label_smoothing : float in [0, 1)
-    """
+    """Compile a model, which includes the augmentation, for training with weighted images."""
     dtype = model.output.dtype
     get_backend().compile_training(
         model,
