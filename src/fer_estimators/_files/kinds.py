@@ -4,6 +4,7 @@ import hashlib
 import os
 
 from fer_estimators._files.reading import open_stream
+from fer_estimators.exceptions import ModelFileError
 
 # What often stands in the place of a file that was not downloaded.
 _STAND_INS = {
@@ -57,3 +58,14 @@ def file_digest(path):
 def describe_bytes(path):
     """Return a file's size and digest, to compare with those of the published file."""
     return f"{os.path.getsize(path):,} bytes, SHA-256 {file_digest(path)}"
+
+
+def check_published(path, digest):
+    """Refuse a file of this package that is missing, or differs from what was published."""
+    if not path.exists() or file_digest(path) != digest:
+        found = describe_bytes(path) if path.exists() else "missing"
+        raise ModelFileError(
+            f"{str(path)!r} is not the file that was published: it is {found}, but SHA-256 "
+            f"{digest} is expected. Install it again: `pip install --force-reinstall "
+            "--no-deps fer-estimators`."
+        )

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from fer_estimators._files.kinds import describe_bytes, file_digest
+from fer_estimators._files.kinds import check_published
 from fer_estimators._messages import suggest
-from fer_estimators.exceptions import ModelFileError
 from fer_estimators.pretrained import PRETRAINED
 
 _FOLDER = Path(__file__).parent
@@ -31,11 +30,5 @@ def find_shipped(name: str) -> Path:
             + advice
         )
     path = _FOLDER / f"{name}.tflite"
-    if not path.exists() or file_digest(path) != SHIPPED[name]:
-        found = describe_bytes(path) if path.exists() else "missing"
-        raise ModelFileError(
-            f"{str(path)!r} is not the file that was published: it is {found}, but SHA-256 "
-            f"{SHIPPED[name]} is expected. Install it again: `pip install --force-reinstall "
-            "--no-deps fer-estimators`."
-        )
+    check_published(path, SHIPPED[name])
     return path

@@ -7,9 +7,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_estimators._files.kinds import describe_bytes, file_digest
+from fer_estimators._files.kinds import check_published
 from fer_estimators._messages import suggest
-from fer_estimators.exceptions import ModelFileError
 
 if TYPE_CHECKING:
     from fer_estimators.classifiers import CNNClassifier
@@ -76,13 +75,7 @@ def load_pretrained(name: str) -> CNNClassifier:
     from fer_estimators.persistence import load
 
     path = _find(name, ".fer")
-    if not path.exists() or file_digest(path) != PRETRAINED[name]:
-        found = describe_bytes(path) if path.exists() else "missing"
-        raise ModelFileError(
-            f"{str(path)!r} is not the file that was published: it is {found}, but SHA-256 "
-            f"{PRETRAINED[name]} is expected. Install it again: `pip install --force-reinstall "
-            "--no-deps fer-estimators`."
-        )
+    check_published(path, PRETRAINED[name])
     return load(path)
 
 
