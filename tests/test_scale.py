@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import MinMaxScaler, Normalizer, StandardScaler
 
-from fer_estimators import make_faces
+from fer_estimators import ImageResizer, make_faces
 from fer_estimators._scale import check_scale, find_blank
 from fer_estimators.images import resize_images
 
@@ -49,7 +49,11 @@ def test_what_a_scaler_leaves_above_255_by_rounding_is_taken(fit_tiny, pixels):
     rows = MinMaxScaler((0, 255)).fit_transform(pixels.reshape(40, -1))
     rows[0, 0] = 255.00000000000006
     rows[0, 1] = -1e-14
-    fit_tiny(rows.reshape(pixels.shape))
+    images = rows.reshape(pixels.shape)
+    fit_tiny(images)
+    np.testing.assert_array_equal(
+        ImageResizer(8).fit_transform(images), ImageResizer(8).fit_transform(np.rint(images))
+    )
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "float32"])

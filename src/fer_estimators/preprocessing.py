@@ -15,6 +15,7 @@ from fer_estimators._files.reading import open_stream
 from fer_estimators._files.stack import Stack, decode_many, refuse_filling
 from fer_estimators._image_transformer import ImageTransformer
 from fer_estimators._messages import name_some, shorten
+from fer_estimators._scale import refuse_other_than_pixels
 from fer_estimators.exceptions import ImageReadError
 from fer_estimators.images import (
     as_numeric_array,
@@ -264,13 +265,7 @@ class ImageResizer(ImageTransformer):
         images = check_input_images(self, X, image_shape=self.image_shape, reset=reset)
         images = np.asarray(images)
         # Smaller images than 8 x 8 may hold any numbers elsewhere, but here become uint8.
-        low, high = images.min(), images.max()
-        if low < 0 or high > 255:
-            raise ValueError(
-                f"Negative values in data passed to ImageResizer, or values above 255: X ranges "
-                f"from {low} to {high}, but pixels are expected in 0..255. Resize before any "
-                "standardisation."
-            )
+        refuse_other_than_pixels(images)
         return images
 
     def __sklearn_tags__(self) -> Tags:
