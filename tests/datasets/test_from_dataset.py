@@ -107,6 +107,20 @@ def test_labels_of_other_images_are_refused(few):
         from_dataset(pairs)
 
 
+@pytest.mark.parametrize("attribute", ["images", "labels"])
+def test_pairs_of_which_targets_knows_nothing_are_refused(few, attribute):
+    class Changed(Pairs):
+        def __getitem__(self, index):
+            if attribute == "images":
+                return super().__getitem__(13 - index)
+            image, code = super().__getitem__(index)
+            return image, min(code, 5)
+
+    X, y = from_dataset(Changed(*few))
+    with pytest.raises(DatasetError, match=r"image \d+ has the label \d, but \d in `targets`"):
+        TINY.fit(X, y)
+
+
 def test_two_classes_in_a_single_column_stay_two(few):
     class Batches(keras.utils.PyDataset):
         class_names = ("calm", "tense")

@@ -90,21 +90,32 @@ def from_dataset(dataset: Any) -> tuple[ImageSequence | NDArray[Any], NDArray[An
 
 
 class IndexedImages(ImageSequence):
-    """Images of a data set that is indexed by number; `part` is their column or place in a pair."""
+    """Images of a data set that is indexed by number; `part` is their column or place in a pair.
 
-    def __init__(self, dataset, n_images, part):
-        self._dataset, self._part = dataset, part
+    The labels of pairs are compared with `labels`, if they were taken from elsewhere.
+    """
+
+    def __init__(self, dataset, n_images, part, labels=None):
+        self._dataset, self._part, self._labels = dataset, part, labels
         first = _as_pixels(dataset[0][part])
         super().__init__(np.arange(n_images), first.shape, first.dtype)
 
     def _read(self, items):
-        images = [_as_pixels(self._dataset[int(item)][self._part]) for item in items]
+        entries = [self._dataset[int(item)] for item in items]
+        images = [_as_pixels(entry[self._part]) for entry in entries]
         for item, image in zip(items, images, strict=True):
             if image.shape != self._image_shape or image.dtype != self.dtype:
                 raise DatasetError(
                     f"image {item} has shape {image.shape} and dtype {image.dtype}, and the first "
                     f"one {self._image_shape} and {self.dtype}, but one shape and one dtype are "
                     "expected. Resize or convert them in the data set."
+                )
+        for item, entry in zip(items, entries, strict=True):
+            if self._labels is not None and not np.array_equal(entry[1], self._labels[item]):
+                raise DatasetError(
+                    f"image {item} has the label {entry[1]!r}, but {self._labels[item]!r} in "
+                    "`targets`, from which y was taken. Set `targets` to the labels of the pairs, "
+                    "or to None."
                 )
         return np.stack(images)
 
@@ -151,7 +162,8 @@ def _from_pairs(dataset):
     labels = _number_rows(_as_array(labels))
     if may_change and not np.array_equal(labels, () if known is None else np.asarray(known)):
         names = None  # They are those of the numbers before the change.
-    return IndexedImages(dataset, len(labels), 0), _name_labels(labels, names)
+    images = IndexedImages(dataset, len(labels), 0, labels=None if may_change else known)
+    return images, _name_labels(labels, names)
 
 
 def _from_batches(dataset, batches: Iterable):
