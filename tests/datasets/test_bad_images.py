@@ -129,6 +129,18 @@ def test_compressed_text_bomb_is_refused():
         decode(png_header(8, 8, text))
 
 
+def test_16_bit_levels_are_rounded_to_the_nearest(fakes):
+    levels = np.array([[0, 128, 129, 257 + 128, 257 + 129, 65_407, 65_535]], dtype=np.uint16)
+    decoded = decode(fakes.encode(Image.fromarray(levels), "PNG"))
+    assert pixels(decoded).tolist() == [0, 0, 1, 1, 2, 255, 255]
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGB", "RGBA"])
+def test_bmp_keeps_its_pixels(fakes, mode):
+    decoded = decode(fakes.encode(Image.fromarray(RAMP).convert(mode), "BMP"))
+    np.testing.assert_array_equal(pixels(decoded), RAMP)
+
+
 def test_16_bit_png_keeps_its_grey_levels(fakes):
     deep = Image.fromarray(RAMP.astype(np.uint16) * 257)
     decoded = decode(fakes.encode(deep, "PNG"))
