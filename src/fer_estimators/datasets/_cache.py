@@ -29,7 +29,7 @@ _MAGIC = b"fer-estimators cache 1\n"
 _MAX_HEADER_BYTES = 2**30
 
 
-def through_cache(folder, path, key, load, *, follow_links=False):
+def through_cache(folder, path, key, load, *, follow_links):
     """Return what `load()` returns, a `Loaded`, from the cache in `folder` where it holds it.
 
     `folder` is made if absent; None turns the cache off. `path` is the set, and `key` everything

@@ -133,7 +133,8 @@ def make_faces(
     images = np.empty((n_samples, image_size, image_size), dtype=np.uint8)
     for start in range(0, n_samples, _CHUNK):
         chunk = slice(start, start + _CHUNK)
-        images[chunk] = _draw_chunk(codes[chunk], image_size, noise, rng)
+        traits = draw_traits(codes[chunk], rng)
+        images[chunk] = _light(draw_faces(traits, image_size), traits, noise, rng)
     data, target = images.reshape(n_samples, -1), np.array(EMOTIONS)[codes]
     if return_X_y:
         return data, target
@@ -204,11 +205,6 @@ def _draw_codes(n_samples, shares, rng):
     remainder = n_samples * shares - counts + 1e-6 * rng.uniform(size=len(shares))
     counts[np.argsort(-remainder)[:missing]] += 1
     return rng.permutation(np.repeat(np.arange(len(shares)), counts))
-
-
-def _draw_chunk(codes, image_size, noise, rng):
-    traits = draw_traits(codes, rng)
-    return _light(draw_faces(traits, image_size), traits, noise, rng)
 
 
 def _light(images, traits, noise, rng):

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
 
-from fer_estimators._messages import suggest
 from fer_estimators.datasets._emotions import EMOTIONS
 from fer_estimators.datasets._fer_plus import TIES, use_votes
-from fer_estimators.datasets._label_sets import EIGHT_EMOTIONS
+from fer_estimators.datasets._label_sets import EIGHT_EMOTIONS, refuse_other_emotions
 from fer_estimators.datasets._layout import Layout
 from fer_estimators.datasets._loading import load, read_description, read_set, to_bunch
 from fer_estimators.datasets._options import (
@@ -26,7 +25,7 @@ from fer_estimators.datasets._options import (
     refuse_with_lazy,
 )
 from fer_estimators.datasets._votes_table import read_votes
-from fer_estimators.exceptions import BadImageWarning, LabelError
+from fer_estimators.exceptions import BadImageWarning
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
@@ -246,12 +245,7 @@ def load_fer2013(
 def _check_votes(fer_plus, classes):
     """Return the table of votes, and the emotions that were asked for."""
     emotions = classes or EIGHT_EMOTIONS
-    unknown = [name for name in emotions if name not in EIGHT_EMOTIONS]
-    if unknown:
-        raise LabelError(
-            f"classes names {unknown[0]!r}, but FER+ has {list(EIGHT_EMOTIONS)}."
-            + suggest(unknown[0], EIGHT_EMOTIONS)
-        )
+    refuse_other_emotions(emotions, EIGHT_EMOTIONS, "FER+")
     path = check_path(fer_plus, "FER+'s fer2013new.csv, or a table of votes by file")
     return read_votes(path), emotions
 

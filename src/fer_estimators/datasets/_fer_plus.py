@@ -212,12 +212,15 @@ def _ending(path, depth):
 
 def _check_agreement(labels, votes, positions, table):
     """Refuse votes that have no more to do with the labels than chance gives."""
+    # Imported here: scikit-learn takes most of the time that importing the loaders would take.
+    from sklearn.metrics import cohen_kappa_score
+
     majority = np.array(VOTED_EMOTIONS)[votes[:, :_N_EMOTIONS].argmax(axis=1)]
     order = np.argsort(positions)
     if len(order) < _FEWEST_TO_JUDGE or len(np.unique(labels)) < len(EMOTIONS):
         return
     for block in np.array_split(order, max(1, len(order) // _ROWS_IN_A_BLOCK)):
-        kappa = _kappa(labels[block], majority[block])
+        kappa = cohen_kappa_score(labels[block], majority[block])
         if kappa < _LEAST_KAPPA:
             raise DatasetError(
                 f"the votes of {table.name!r} do not belong to these images: in a block of "
@@ -225,9 +228,3 @@ def _check_agreement(labels, votes, positions, table):
                 f"kappa {kappa:.2f}; 0.54 where FER2013 and FER+ are joined as published). One of "
                 "the two is in another order, or of another set."
             )
-
-
-def _kappa(labels, majority):
-    """Return Cohen's kappa: agreement beyond chance as a share of what chance leaves."""
-    by_chance = sum((labels == name).mean() * (majority == name).mean() for name in EMOTIONS)
-    return ((labels == majority).mean() - by_chance) / (1 - by_chance)

@@ -5,7 +5,7 @@ names the set.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fer_estimators._messages import suggest
@@ -273,6 +273,18 @@ def look_up_labels(labels: str | LabelSet | None) -> LabelSet | None:
             + suggest(name, LABEL_SETS)
         )
     return LABEL_SETS[name]
+
+
+def refuse_other_emotions(
+    classes: Iterable[str] | None, emotions: Sequence[str], title: str
+) -> None:
+    """Raise LabelError if a class that was asked for is not an emotion of a set."""
+    unknown = [name for name in classes or () if name not in emotions]
+    if unknown:
+        raise LabelError(
+            f"classes names {unknown[0]!r}, but {title} has {list(emotions)}."
+            + suggest(unknown[0], emotions)
+        )
 
 
 def sets_with_folders(names: Iterable[str]) -> list[str]:

@@ -8,9 +8,9 @@ import zipfile
 import zlib
 from collections import Counter
 
-from fer_estimators._messages import name_some, suggest
+from fer_estimators._messages import name_some
 from fer_estimators.datasets._emotions import describe_codes, parse_emotion, parse_split
-from fer_estimators.datasets._label_sets import EIGHT_EMOTIONS
+from fer_estimators.datasets._label_sets import EIGHT_EMOTIONS, refuse_other_emotions
 from fer_estimators.datasets._layout import (
     NO_SPLIT,
     Item,
@@ -18,7 +18,7 @@ from fer_estimators.datasets._layout import (
     rank_split,
     warn_about_missing,
 )
-from fer_estimators.exceptions import BadImageWarning, DatasetError, LabelError
+from fer_estimators.exceptions import DatasetError, LabelError
 
 # RAF-DB's lists name the photos, of which the aligned faces are other files.
 _ALIGNED = "_aligned"
@@ -34,7 +34,7 @@ def arrange_labelled(source, labels, options, report):
     """
     if not source.paths:
         raise DatasetError(f"{source.name!r} has 0 images; expected {labels.title}.")
-    _check_classes(labels, options)
+    refuse_other_emotions(options.classes, labels.emotions, labels.title)
     listed = _read_lists(source, labels, report)
     folders_tell = all(_code_of_folder(path, labels) for path in source.paths)
     paths = _without_photos(source.paths, report)
@@ -57,7 +57,7 @@ def arrange_labelled(source, labels, options, report):
         shown = ", ".join(options.classes or labels.emotions)
         raise DatasetError(f"none of the {len(items):,} images of {source.name!r} shows {shown}.")
     check_splits((item.split for item in wanted), options, source)
-    wanted = [item for item in wanted if options.splits is None or item.split in options.splits]
+    wanted = [item for item in wanted if options.wants(item.split)]
     warn_about_missing(options.classes or (), {item.label for item in wanted}, source, report)
     wanted.sort(key=lambda i: (rank_split(i.split), EIGHT_EMOTIONS.index(i.label), i.path))
     return wanted
@@ -205,13 +205,8 @@ def _settle_faults(faults, labels, options, report):
             f"{len(faults):,} images have no label of {labels.title}: {named}. Known: "
             f"{describe_codes(labels.codes)}. Remove or rename them, or pass on_error='skip'."
         )
-    for path, reason in faults:
-        report.add(path, reason, "skipped")
-    report.warn(
-        f"skipped {len(faults):,} images without a label of {labels.title}, listed in `report`: "
-        f"{named}",
-        category=BadImageWarning,
-    )
+    what = f"{len(faults):,} images without a label of {labels.title}"
+    report.skip(faults, f"{what}, listed in `report`: {named}")
 
 
 def _is_wanted(item, options, report):
@@ -222,12 +217,3 @@ def _is_wanted(item, options, report):
         report.add(item.path, "class not asked for", "ignored")
         return False
     return True
-
-
-def _check_classes(labels, options):
-    unknown = [name for name in options.classes or () if name not in labels.emotions]
-    if unknown:
-        raise LabelError(
-            f"classes names {unknown[0]!r}, but {labels.title} has {list(labels.emotions)}."
-            + suggest(unknown[0], labels.emotions)
-        )

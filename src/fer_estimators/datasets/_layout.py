@@ -84,13 +84,10 @@ def arrange(source, layout, options, report):
     _check_nested(places, layout, source)
     items = _split_items(places, splits, source, layout, options, report)
     check_splits((split for _, split, _ in items), options, source)
-    wanted = [
-        (place, split, path)
-        for place, split, path in items
-        if options.splits is None or split in options.splits
-    ]
+    wanted = [item for item in items if options.wants(item[1])]
     _warn_about_empty(source, prefix, places, splits, options, report)
-    _warn_about_missing(source, wanted, layout, report)
+    expected = layout.classes or (EMOTIONS if layout.emotions else ())
+    warn_about_missing(expected, {place.label for place, _, _ in wanted}, source, report)
     _warn_about_aliases(wanted, report)
     return _in_order(wanted, layout)
 
@@ -185,15 +182,10 @@ def _describe(source):
 
 
 def _check_labels(places, layout, options, source):
-    unasked = [
-        place
-        for place in places.values()
-        if options.splits is not None and place.split and place.split not in options.splits
-    ]
+    asked = [p for p in places.values() if not p.split or options.wants(p.split)]
     if layout.emotions:
-        asked = (p.folder for p in places.values() if p not in unasked)
-        check_numbered_folders((folder.rpartition("/")[2] for folder in asked), source.name)
-    unknown = sorted({p.folder for p in places.values() if p.label is None and p not in unasked})
+        check_numbered_folders((p.folder.rpartition("/")[2] for p in asked), source.name)
+    unknown = sorted(p.folder for p in asked if p.label is None)
     if unknown and layout.classes is None:
         hint = suggest(unknown[0].rpartition("/")[2], EMOTIONS)
         raise LabelError(
@@ -201,8 +193,8 @@ def _check_labels(places, layout, options, source):
             f"{describe_emotions()}, in any case, also as '0_angry'. To load a choice of "
             "folders, name them in classes=[...]."
         )
-    found = {place.label for place in places.values()}
-    absent = [n for n in layout.classes or () if n not in found and not _is_emotion(n, layout)]
+    allowed = {place.label for place in places.values()}.union(EMOTIONS if layout.emotions else ())
+    absent = [name for name in layout.classes or () if name not in allowed]
     if absent:
         names = sorted({folder.rpartition("/")[2] for folder in places})
         raise LabelError(
@@ -234,10 +226,6 @@ def _contradicts(folder, place, labels, layout):
     # Numbers and two letters stand for many things, such as people.
     label = layout.label_of(folder) if len(folder) > 2 else None
     return label is not None and label != place.label and label in labels
-
-
-def _is_emotion(name, layout):
-    return layout.emotions and name in EMOTIONS
 
 
 def _split_items(places, splits, source, layout, options, report):
@@ -289,16 +277,11 @@ def _warn_about_empty(source, prefix, places, splits, options, report):
     empty = []
     for folder in sorted(source.folders - places.keys()):
         parts = folder[len(prefix) :].split("/")
-        asked = not splits or options.splits is None or splits.get(parts[0]) in options.splits
+        asked = not splits or options.wants(splits.get(parts[0]))
         if folder.startswith(prefix) and len(parts) == (2 if splits else 1) and asked:
             empty.append(folder)
     if empty:
         report.warn(f"class folder without images: {name_some(empty)}")
-
-
-def _warn_about_missing(source, wanted, layout, report):
-    expected = layout.classes or (EMOTIONS if layout.emotions else ())
-    warn_about_missing(expected, {place.label for place, _, _ in wanted}, source, report)
 
 
 def warn_about_missing(expected, found, source, report):

@@ -81,7 +81,7 @@ def read_set(path, options, layout):
     if kind != "folder":
         _refuse_lazy(options, path, kind)
     if kind == "table":
-        loaded = _read_table_file(path, options, layout, report)
+        loaded = _read_table(open_stream, path, path, options, layout, report)
     else:
         loaded = _read_source(path, kind, options, layout, report)
     _warn_about_duplicates(loaded)
@@ -96,11 +96,8 @@ def _read_source(path, kind, options, layout, report):
     with source:
         table = None if source.paths or not layout.reads_tables else _choose_table(source)
         if table is not None:
-            _refuse_verify(options, path)
             _refuse_lazy(options, path, "table")
-            with source.open(table) as stream:
-                name = os.path.basename(table)
-                return read_table(stream, name, options, report, codes=layout.table_codes)
+            return _read_table(source.open, table, path, options, layout, report)
         if layout.labels:
             items = arrange_labelled(source, layout.labels, options, report)
         else:
@@ -145,18 +142,14 @@ def _choose_table(source):
     return tables[0] if tables else None
 
 
-def _read_table_file(path, options, layout, report):
-    _refuse_verify(options, path)
-    with open_stream(path) as stream:
-        name = os.path.basename(path)
-        return read_table(stream, name, options, report, codes=layout.table_codes)
-
-
-def _refuse_verify(options, path):
+def _read_table(open_file, table, path, options, layout, report):
     if options.verify:
         raise DatasetError(
             f"verify={options.verify!r} compares image files, but {path!r} is a csv table"
         )
+    with open_file(table) as stream:
+        name = os.path.basename(table)
+        return read_table(stream, name, options, report, codes=layout.table_codes)
 
 
 def _refuse_lazy(options, path, kind):

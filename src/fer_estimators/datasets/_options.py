@@ -34,6 +34,10 @@ class Options:
         shown = (self.splits, self.classes, self.image_size, self.color)
         return (*shown, self.on_error, self.follow_links, self.verify)
 
+    def wants(self, split):
+        """Tell whether a split was asked for."""
+        return self.splits is None or split in self.splits
+
 
 def check_options(
     *, split, classes, image_size, color, on_error, follow_links, verify, n_jobs, lazy, emotions

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -58,6 +58,12 @@ class LoadReport:
         """Say something else about a file than before."""
         self.entries = [entry for entry in self.entries if entry.path != path]
         self.add(path, reason, action)
+
+    def skip(self, faults: Iterable[tuple[str, str]], what: str) -> None:
+        """Add a line for each path and reason, and keep one warning about all of them."""
+        for path, reason in faults:
+            self.add(path, reason, "skipped")
+        self.warn(f"skipped {what}", category=BadImageWarning)
 
     def warn(self, message: str, *, category: type[Warning] = UserWarning) -> None:
         """Keep a warning until `emit`, so that a set read from the cache warns alike."""

@@ -81,7 +81,7 @@ def _is_system_path(path):
 class FolderSource(_Source):
     """A folder and what is under it; links are not followed out of it unless asked."""
 
-    def __init__(self, root, report, *, follow_links=False):
+    def __init__(self, root, report, *, follow_links):
         super().__init__(os.path.basename(os.path.abspath(root)), report)
         self._root = os.fspath(root)
         self._real_root = os.path.realpath(root)

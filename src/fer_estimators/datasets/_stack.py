@@ -7,7 +7,7 @@ import zlib
 from fer_estimators._files.stack import Stack, decode_many, refuse_filling
 from fer_estimators._messages import name_some
 from fer_estimators.datasets._sources import is_image_name
-from fer_estimators.exceptions import BadImageWarning, DatasetError, ImageReadError
+from fer_estimators.exceptions import DatasetError, ImageReadError
 
 #: Name of the manifest that ``verify="sha256"`` reads, at the root of the set.
 MANIFEST = "SHA256SUMS"
@@ -58,12 +58,7 @@ def _settle_faults(faults, n_paths, kept, on_error, report):
     if on_error == "raise" or not kept:
         advice = "" if on_error == "skip" else " Repair or remove them, or pass on_error='skip'."
         raise ImageReadError(f"{len(faults)} of {n_paths} images cannot be read: {named}.{advice}")
-    for path, reason in faults:
-        report.add(path, reason, "skipped")
-    report.warn(
-        f"skipped {len(faults)} of {n_paths} images, listed in `report`: {named}",
-        category=BadImageWarning,
-    )
+    report.skip(faults, f"{len(faults)} of {n_paths} images, listed in `report`: {named}")
 
 
 def _read_manifest(source):

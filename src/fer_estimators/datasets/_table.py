@@ -20,7 +20,7 @@ from fer_estimators.datasets._emotions import (
 )
 from fer_estimators.datasets._layout import NO_SPLIT
 from fer_estimators.datasets._report import Loaded
-from fer_estimators.exceptions import BadImageWarning, DatasetError, LabelError, UnsafeArchiveError
+from fer_estimators.exceptions import DatasetError, LabelError, UnsafeArchiveError
 
 #: Height and width of the images in the table, in pixels.
 SIZE = (48, 48)
@@ -43,7 +43,7 @@ class _RowError(Exception):
         self.of_label = of_label
 
 
-def read_table(stream, name, options, report, *, codes=None):
+def read_table(stream, name, options, report, *, codes):
     """Read the images of the asked splits from the binary stream of a csv table, plain or gzip.
 
     `name` is what messages, the report and the file names (``"fer2013.csv:17"``) call it; `codes`
@@ -86,7 +86,7 @@ class _Rows:
         try:
             fields = self._fields(line)
             split = self._split_of(fields, number)
-            if split is None or not self._is_asked(split):
+            if split is None or not self._options.wants(split):
                 return
             emotion = _parse_emotion_field(fields[self._columns["emotion"]], self._parse)
             if self._options.classes is None or emotion in self._options.classes:
@@ -111,9 +111,6 @@ class _Rows:
         else:
             self._passed[split] = self._passed.get(split, 0) + 1
         return split
-
-    def _is_asked(self, split):
-        return self._options.splits is None or split in self._options.splits
 
     def _add(self, number, split, emotion, pixels):
         if self._size != SIZE:
@@ -147,11 +144,9 @@ class _Rows:
                 + (f"Known emotions: {self._known}. " if only_labels else "")
                 + "Repair or remove them, or pass on_error='skip'."
             )
-        for number, error, _ in faults:
-            report.add(f"{self._name}:{number}", error, "skipped")
-        report.warn(
-            f"skipped {len(faults)} rows of {self._name!r}, listed in `report`: {named}",
-            category=BadImageWarning,
+        report.skip(
+            ((f"{self._name}:{number}", error) for number, error, _ in faults),
+            f"{len(faults)} rows of {self._name!r}, listed in `report`: {named}",
         )
 
     def _check_found(self, report):

@@ -92,17 +92,13 @@ def _arrange(name, columns, lines, votes):
     rows = None
     if "row" in columns:
         texts = column("row")
-        if not all(map(_is_count, texts)) or _repeats(texts):
+        if not all(map(_is_count, texts)) or len(set(texts)) < len(texts):
             raise DatasetError(
                 f"{name!r} has a column 'row' that does not hold the rows of fer2013.csv, counted "
                 "from 0, each once; repair it or remove the column."
             )
         rows = np.array(texts, dtype=np.int64)
     return VotesTable(name, votes, rows, files, None)
-
-
-def _repeats(values):
-    return len(set(values)) < len(values)
 
 
 def _read_csv(path, name):
