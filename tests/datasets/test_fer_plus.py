@@ -176,6 +176,17 @@ def test_votes_for_files_that_were_moved_to_another_split_are_joined(tmp_path, f
     assert load_fer2013(folder, fer_plus=table).target.tolist() == list(EMOTIONS)
 
 
+def test_files_may_be_named_in_the_order_of_their_folders(tmp_path, fakes, monkeypatch):
+    monkeypatch.setattr("fer_estimators.datasets._fer_plus._ROWS_IN_A_BLOCK", 20)
+    files = [f"train/{emotion}/{n}.jpg" for emotion in sorted(EMOTIONS) for n in range(20)]
+    image = fakes.encode(fakes.draw([0]))
+    folder = fakes.folder(tmp_path / "fer", dict.fromkeys(files, image))
+    votes_of = {path: votes_for(path.split("/")[1]) for path in files}
+    votes_of |= {path: votes_for("neutral") for path in files if path.endswith("/7.jpg")}
+    table = write_votes_by_file(tmp_path, votes_of)
+    assert len(load_fer2013(folder, fer_plus=table).target) == 140
+
+
 def test_files_that_are_named_twice_are_refused(two_tables, tmp_path):
     lines = [f"{file},{','.join(map(str, votes_for('sad')))}" for file in ("b", "a", "b")]
     table = tmp_path / "twice.csv"

@@ -34,7 +34,7 @@ def use_votes(bunch, table, *, n_rows, ties, emotions):
     positions = _join(bunch, table, n_rows)
     joined = positions >= 0
     votes = np.where(joined[:, None], table.votes[positions], 0)
-    _check_agreement(bunch.target[joined], votes[joined], positions[joined], table)
+    _check_agreement(bunch.target[joined], votes[joined], positions[joined], table, n_rows)
     target, reasons = _choose(votes, bunch.target, ties, emotions)
     for name, reason in zip(bunch.filenames, reasons, strict=True):
         if reason:
@@ -210,7 +210,7 @@ def _ending(path, depth):
     return "/".join(path.split("/")[-depth:])
 
 
-def _check_agreement(labels, votes, positions, table):
+def _check_agreement(labels, votes, positions, table, n_rows):
     """Refuse votes that have no more to do with the labels than chance gives."""
     # Imported here: scikit-learn takes most of the time that importing the loaders would take.
     from sklearn.metrics import cohen_kappa_score
@@ -219,7 +219,9 @@ def _check_agreement(labels, votes, positions, table):
     order = np.argsort(positions)
     if len(order) < _FEWEST_TO_JUDGE or len(np.unique(labels)) < len(EMOTIONS):
         return
-    for block in np.array_split(order, max(1, len(order) // _ROWS_IN_A_BLOCK)):
+    # Names of files cannot shift, and in the order of folders, a block would be of one emotion.
+    n_blocks = 1 if n_rows is None else max(1, len(order) // _ROWS_IN_A_BLOCK)
+    for block in np.array_split(order, n_blocks):
         kappa = cohen_kappa_score(labels[block], majority[block])
         if kappa < _LEAST_KAPPA:
             raise DatasetError(
