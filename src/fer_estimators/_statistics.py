@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 # Quantile of the standard normal distribution for two-sided 95 % intervals.
 _Z95 = 1.959963984540054
+_N_BINS = 15
 
 
 def wilson_interval(share: float, n: float) -> tuple[float, float]:
@@ -95,9 +96,8 @@ def expected_calibration_error(
     confidence: NDArray[np.floating],
     *,
     sample_weight: ArrayLike | None = None,
-    n_bins: int = 15,
 ) -> float:
-    """Compute the expected calibration error over equal-width bins.
+    """Compute the expected calibration error over 15 bins of equal width.
 
     The mean distance between `confidence`, the probability of the most probable class, and
     `correct`, whether that class is the true one or the share of the votes for it, weighted by the
@@ -109,8 +109,8 @@ def expected_calibration_error(
        networks", ICML 2017.
     """
     weights = np.ones(len(correct)) if sample_weight is None else np.asarray(sample_weight)
-    bins = np.clip(np.ceil(confidence * n_bins).astype(int) - 1, 0, n_bins - 1)
-    surplus = np.bincount(bins, weights * (correct - confidence), minlength=n_bins)
+    bins = np.clip(np.ceil(confidence * _N_BINS).astype(int) - 1, 0, _N_BINS - 1)
+    surplus = np.bincount(bins, weights * (correct - confidence), minlength=_N_BINS)
     return float(np.abs(surplus).sum() / weights.sum())
 
 

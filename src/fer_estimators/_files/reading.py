@@ -11,17 +11,14 @@ _FOLDER = _READ_ONLY | getattr(os, "O_DIRECTORY", 0)
 _CAN_STEP = os.open in os.supports_dir_fd
 
 
-def open_regular(
-    path: str | os.PathLike[str], *, follow_links: bool = True, folder: int | None = None
-) -> tuple[int, int]:
+def open_regular(path: str | os.PathLike[str], *, folder: int | None = None) -> tuple[int, int]:
     """Open a regular file, and nothing else, without waiting for anyone; return it and its size.
 
     The file is a plain descriptor, to be closed by the caller: for small files a file object costs
-    as much as reading them. Links in the folders above `path` are followed in any case; it starts
-    from the folder with the descriptor `folder`. Raises OSError also for a folder, a pipe, a
-    device or another special file.
+    as much as reading them. With the descriptor of a `folder`, `path` starts there and may not be a
+    link. Raises OSError also for a folder, a pipe, a device or another special file.
     """
-    flags = _READ_ONLY if follow_links else _READ_ONLY | _NO_LINK
+    flags = _READ_ONLY if folder is None else _READ_ONLY | _NO_LINK
     descriptor = os.open(path, flags, dir_fd=folder)
     state = os.fstat(descriptor)
     if not stat.S_ISREG(state.st_mode):
@@ -30,9 +27,9 @@ def open_regular(
     return descriptor, state.st_size
 
 
-def open_stream(path, *, follow_links=True, folder=None):
-    """Open a regular file as a buffered binary stream; arguments as for `open_regular`."""
-    descriptor, _ = open_regular(path, follow_links=follow_links, folder=folder)
+def open_stream(path):
+    """Open a regular file as a buffered binary stream."""
+    descriptor, _ = open_regular(path)
     return os.fdopen(descriptor, "rb")
 
 
@@ -54,7 +51,7 @@ class Tree:
     they stand.
     """
 
-    def __init__(self, root, *, follow_links=False):
+    def __init__(self, root, *, follow_links):
         self._root = os.fspath(root)
         self._follow = follow_links or not _CAN_STEP
         self._folder, self._descriptor = None, None
@@ -66,7 +63,7 @@ class Tree:
         folder, _, name = path.rpartition("/")
         if folder != self._folder:
             self._enter(folder)
-        return open_regular(name, follow_links=False, folder=self._descriptor)
+        return open_regular(name, folder=self._descriptor)
 
     def _enter(self, folder):
         self.close()

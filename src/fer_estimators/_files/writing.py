@@ -16,20 +16,20 @@ _TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp")
 
 
 @contextmanager
-def written_whole(path: str | os.PathLike[str], *, prefix: str = ".") -> Iterator[BinaryIO]:
+def written_whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a file that takes the place of `path` once it is whole and on the disk.
 
     Readers see the old file or the new one. After an error the old one is still there, and nothing
-    else; a killed process leaves a file in the same folder whose name begins with `prefix`. A file
-    that is replaced keeps its permissions, a new one gets those that the umask leaves, and a link
-    still points at the file that is written.
+    else; a killed process leaves a hidden temporary file in the same folder. A file that is
+    replaced keeps its permissions, a new one gets those that the umask leaves, and a link still
+    points at the file that is written.
 
     Raises OSError, before anything is written, if `path` is empty, a folder, a pipe, a device or
     another special file; PermissionError if it is a file that may not be written.
     """
     path, mode = check_writable(path)
     folder = os.path.dirname(path)
-    temporary = os.path.join(folder, f"{prefix}{secrets.token_hex(8)}.tmp")
+    temporary = os.path.join(folder, f".{secrets.token_hex(8)}.tmp")
     try:
         with os.fdopen(os.open(temporary, _NEW, 0o666), "wb") as file:
             if mode is not None:
