@@ -16,19 +16,8 @@ from fer_estimators._messages import find_alike, warn
 def check_labels(y: ArrayLike) -> NDArray[Any]:
     """Check labels and return them in one dimension; a column gets scikit-learn's warning.
 
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,) or (n_samples, 1)
-
-    Returns
-    -------
-    ndarray of shape (n_samples,)
-
-    Raises
-    ------
-    ValueError
-        If `y` has another shape, a label is missing (None, NaN, pandas.NA or masked), labels are
-        bytes, fractions, or of several kinds, which NumPy would make one: ``[1, "1"]``.
+    Raises ValueError if `y` has another shape, a label is missing (None, NaN, pandas.NA or masked),
+    or labels are bytes, fractions, or of several kinds, which NumPy would make one: ``[1, "1"]``.
     """
     refuse_masked(y=y)
     y = y if hasattr(y, "ndim") or isinstance(y, (list, tuple)) else np.asarray(y)
@@ -39,17 +28,22 @@ def check_labels(y: ArrayLike) -> NDArray[Any]:
             "of y to (n_samples, ), for example using ravel().",
             DataConversionWarning,
         )
+    labels, as_written = column_or_1d(y), np.ravel(as_objects(y))
+    if as_written.dtype.kind in "OSM":
+        _refuse_gaps_and_mixtures(as_written)
     if not hasattr(y, "dtype"):
-        as_written = np.asarray(y, dtype=object)
-        if as_written.ndim == 1:
-            _refuse_gaps_and_mixtures(as_written)
-            y = as_plain(as_written.tolist())
-    labels = column_or_1d(y)
-    if labels.dtype.kind in "OSM":
-        _refuse_gaps_and_mixtures(labels)
+        labels = np.array(as_plain(as_written.tolist()))
     assert_all_finite(labels, input_name="y")
     check_classification_targets(labels)
     return labels
+
+
+def as_objects(values: ArrayLike) -> NDArray[Any]:
+    """Return an array of typed values as it is, and of anything else an array of objects.
+
+    NumPy would make text of NaN and of numbers that stand beside names.
+    """
+    return np.asarray(values) if hasattr(values, "dtype") else np.asarray(values, dtype=object)
 
 
 def sort_classes(classes: ArrayLike) -> NDArray[Any]:

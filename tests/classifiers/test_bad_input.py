@@ -203,6 +203,12 @@ def test_labels_of_several_kinds_are_refused(cnn, faces, container, other):
         cnn().fit(faces.images, container(labels))
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
+def test_labels_of_several_kinds_are_refused_in_a_column(cnn, faces):
+    with pytest.raises(ValueError, match=r"y mixes labels of several kinds .*y\[1\] = "):
+        cnn().fit(faces.images, [[1], ["1"]] * 70)
+
+
 @pytest.mark.parametrize("bring", [pd.Series, list, lambda images: np.array(images, dtype=object)])
 def test_crops_of_several_sizes_are_converted(cnn, faces, bring):
     clf = cnn(handle_other_shapes="convert").fit(faces.images, faces.target)

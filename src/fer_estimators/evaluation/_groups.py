@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fer_estimators._labels import refuse_masked
+from fer_estimators._labels import as_objects, refuse_masked
 from fer_estimators._statistics import gap_interval, score_accuracy
-from fer_estimators.evaluation._labels import as_objects, find_missing, of_one_kind
+from fer_estimators.evaluation._labels import find_missing, of_one_kind
 
 
 def describe_groups(

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 
-from fer_estimators._labels import as_plain, is_missing, kind_of, refuse_masked
+from fer_estimators._labels import as_objects, as_plain, is_missing, kind_of, refuse_masked
 from fer_estimators._messages import find_alike, suggest, warn
 from fer_estimators._probabilities import (
     as_ordered_columns,
@@ -43,16 +43,6 @@ def check_labels(values, name):
             f"{missing[0]}, expected a label for each face. Leave these faces out."
         )
     return of_one_kind(labels, name)
-
-
-def as_objects(values):
-    """Return an array of typed values as it is, and of anything else an array of objects.
-
-    NumPy would make text of NaN and of numbers that stand beside names.
-    """
-    if hasattr(values, "dtype"):
-        return np.asarray(values)
-    return np.asarray(values, dtype=object)
 
 
 def find_missing(array):
