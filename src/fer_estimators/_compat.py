@@ -5,7 +5,7 @@ A release that moves one of them breaks this module alone. Nothing here imports 
 
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
-from sklearn.utils._repr_html.estimator import _VisualBlock
+from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
 from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _estimator_has as estimator_has
@@ -17,31 +17,19 @@ __all__ = [
     "Interval",
     "RealNotInt",
     "StrOptions",
+    "VisualBlock",
     "check_method_params",
     "check_sample_weight",
     "data_adapter_class",
     "estimator_has",
     "fix_seed",
     "flatten_layers",
-    "inner_visual_block",
     "is_fitted",
     "leave_gradients_unreduced",
     "num_samples",
     "replace_seed_source",
     "safe_indexing",
 ]
-
-
-def inner_visual_block(wrapper):
-    """Show the classifier in `wrapper.estimator` in notebooks: the fitted one once there is one.
-
-    scikit-learn gives it the colour of the wrapper. One that was fitted before the wrapper, such
-    as a frozen or a pretrained one, would be taken for unfitted, so its title says so.
-    """
-    inner = getattr(wrapper, "estimator_", wrapper.estimator)
-    fitted_before = is_fitted(inner) and not is_fitted(wrapper)
-    name = f"estimator: {type(inner).__name__}{' (fitted)' * fitted_before}"
-    return _VisualBlock("parallel", [inner], names=[name], name_details=[str(inner)])
 
 
 def data_adapter_class():

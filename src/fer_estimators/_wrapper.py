@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils import Tags, get_tags
 
-from fer_estimators._compat import inner_visual_block
+from fer_estimators._compat import VisualBlock, is_fitted
 
 
 class ClassifierWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -30,7 +30,15 @@ class ClassifierWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 setattr(self, name, getattr(fitted, name))
 
     def _sk_visual_block_(self):
-        return inner_visual_block(self)
+        """Show the classifier inside in notebooks: the fitted one once there is one.
+
+        scikit-learn gives it the colour of the wrapper. One that was fitted before the wrapper,
+        such as a frozen or a pretrained one, would be taken for unfitted, so its title says so.
+        """
+        inner = getattr(self, "estimator_", self.estimator)
+        fitted_before = is_fitted(inner) and not is_fitted(self)
+        name = f"estimator: {type(inner).__name__}{' (fitted)' * fitted_before}"
+        return VisualBlock("parallel", [inner], names=[name], name_details=[str(inner)])
 
     def __sklearn_tags__(self) -> Tags:
         """Describe the classifier to scikit-learn: it takes what the wrapped one takes."""
