@@ -121,7 +121,8 @@ class _Describer:
         if isinstance(value, types.BuiltinFunctionType):
             return self._describe_builtin(value)
         if isinstance(value, types.CodeType):
-            return self._describe_code(value)
+            # Names of files and numbers of lines are left out.
+            return f"code {self.describe([value.co_code, value.co_names, value.co_consts])}"
         if isinstance(value, type):
             return self._describe_class(value)
         return self._describe_instance(value)
@@ -159,10 +160,6 @@ class _Describer:
         # The module of a function that is not a method.
         owner = function.__self__ if function.__module__ is None else None
         return f"{self._name(function)} {self.describe(owner)}"
-
-    def _describe_code(self, code):
-        # Names of files and numbers of lines are left out.
-        return f"code {self.describe([code.co_code, code.co_names, code.co_consts])}"
 
     def _describe_class(self, cls):
         libraries, own = [], {}

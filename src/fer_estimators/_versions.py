@@ -44,7 +44,8 @@ def show_versions() -> None:
     Keras:
     ...
     """
-    parts = {"System": _system(), "Python packages": _packages(), "Keras": _keras()}
+    packages = {name: _version(name) for name in _PACKAGES}
+    parts = {"System": _system(), "Python packages": packages, "Keras": _keras()}
     for title, lines in parts.items():
         print(f"{title}:")
         for name, value in lines.items():
@@ -69,10 +70,6 @@ def _bfloat16():
     except OSError:
         return f"not known on {sys.platform}"
     return ", ".join(name for name in _BFLOAT16 if name in words) or "no instructions for it"
-
-
-def _packages():
-    return {name: _version(name) for name in _PACKAGES}
 
 
 def _version(name):

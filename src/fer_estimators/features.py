@@ -234,7 +234,8 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """
         check_is_fitted(self)
         self._validate_params()  # batch_size may have been set after `fit`
-        images = self._check_like_fitted(X)
+        images = check_input_images(self, X, image_shape=self.image_shape_, reset=False)
+        check_image_shape(images, self.image_shape_, estimator=self)
         compute = check_memory(self.memory).cache(_compute_features, ignore=["images", "network"])
         content = images
         if self.memory is not None and isinstance(images, LazyImages):
@@ -262,11 +263,6 @@ class BackboneFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """
         are_images = input_features is not None and len(input_features) == 1
         return super().get_feature_names_out(None if are_images else input_features)
-
-    def _check_like_fitted(self, X):
-        images = check_input_images(self, X, image_shape=self.image_shape_, reset=False)
-        check_image_shape(images, self.image_shape_, estimator=self)
-        return images
 
     def _stream(self, images):
         """Run the network on one batch after the other."""

@@ -284,7 +284,8 @@ def view_as_images(X: ArrayLike, image_shape: tuple[int, ...] | None = None) -> 
         If the shape or the range of values is not that of images.
     """
     _refuse_empty(X.shape)
-    _check_range(X)
+    if X.size >= SMALLEST_IMAGE * len(X):
+        refuse_other_than_pixels(X)
     if X.ndim == 2:
         return X.reshape((len(X), *_resolve_image_shape(image_shape, X.shape)))
     images = X[..., np.newaxis] if X.ndim == 3 else X
@@ -329,11 +330,6 @@ def _view_lazily(X, image_shape):
     if math.prod(images.shape[1:]) >= SMALLEST_IMAGE:
         images.check_pixels()
     return images
-
-
-def _check_range(X):
-    if X.size >= SMALLEST_IMAGE * len(X):
-        refuse_other_than_pixels(X)
 
 
 def _resolve_image_shape(image_shape, flat_shape):

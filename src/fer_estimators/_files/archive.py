@@ -80,7 +80,9 @@ class Archive:
         # Fresh strings: the old ones lie among the records and would hold their memory.
         names = "\0".join([member.filename for member in members])
         # Names that zipfile takes from an extra field, and not from where they stand first.
-        self._renamed = {m.filename: m.orig_filename for m in members if _is_renamed(m)}
+        self._renamed = {
+            m.filename: m.orig_filename for m in members if m.filename != m.orig_filename
+        }
         del members, numbers
         self.names = names.split("\0") if names else []
         self._rows = {name: row for row, name in enumerate(self.names)}
@@ -126,10 +128,6 @@ class Archive:
     def close(self):
         """Close the archive."""
         self._file.close()
-
-
-def _is_renamed(member):
-    return member.filename != member.orig_filename
 
 
 def _list_members(path, file):
