@@ -68,7 +68,7 @@ def check_scale(images: NDArray[Any]) -> None:
     """
     if math.prod(images.shape[1:]) < SMALLEST_IMAGE:
         return
-    rows = _find_rescaled(images) if images.dtype.kind == "f" else _find_cut_off(images)
+    rows = _find_rescaled(images) if images.dtype.kind == "f" else _find_rows(images, _is_cut_off)
     if len(rows):
         first = images[rows[0]]
         raise ValueError(
@@ -79,23 +79,21 @@ def check_scale(images: NDArray[Any]) -> None:
         )
 
 
-def _parts(images):
-    return (images[rows] for rows in row_slices(images))
+def _find_rows(images, judge):
+    """Return the rows of the images that `judge` finds, part by part."""
+    found = [judge(images[rows]) for rows in row_slices(images)]
+    return np.flatnonzero(np.concatenate([np.empty(0, dtype=bool), *found]))
 
 
-def _find_cut_off(images):
-    """Find the images of whole numbers that are 0 and 1 alone."""
-    rows, start = [], 0
-    for part in _parts(images):
-        dark = np.flatnonzero(part.reshape(len(part), -1).max(axis=1) == 1)
-        rows += [start + row for row in dark if part[row].min() == 0]
-        start += len(part)
-    return rows
+def _is_cut_off(images):
+    """Tell which images of whole numbers are 0 and 1 alone."""
+    flat = images.reshape(len(images), -1)
+    return (flat.max(axis=1) == 1) & (flat.min(axis=1) == 0)
 
 
 def _find_rescaled(images):
     """Find the images of numbers with fractions that stand on another scale."""
-    parts = [_judge_scale(part) for part in _parts(images)]
+    parts = [_judge_scale(images[rows]) for rows in row_slices(images)]
     if not parts:
         return []
     rescaled, doubtful, of_one_level = (
@@ -155,8 +153,7 @@ def find_blank(images: NDArray[Any]) -> NDArray[np.intp]:
     """
     if math.prod(images.shape[1:]) < SMALLEST_IMAGE:
         return np.empty(0, dtype=np.intp)
-    found = [_has_low_contrast(part) for part in _parts(images)]
-    return np.flatnonzero(np.concatenate(found)) if found else np.empty(0, dtype=np.intp)
+    return _find_rows(images, _has_low_contrast)
 
 
 def _has_low_contrast(images):

@@ -145,7 +145,7 @@ class ImageReader(ImageTransformer):
         self._validate_params()
         refuse_filling()
         sources = _as_sources(X)
-        names = _name_sources(sources)
+        names = [f"X[{i}]" if isinstance(s, bytes) else s for i, s in enumerate(sources)]
         root = "" if self.root is None else os.path.expanduser(os.fspath(self.root))
         results = decode_many(
             ((_read(source, root), name) for source, name in zip(sources, names, strict=True)),
@@ -302,10 +302,6 @@ def _as_sources(X):
             "images that are arrays already need no ImageReader."
         )
     return [s if isinstance(s, bytes) else os.fspath(s) for s in sources]
-
-
-def _name_sources(sources):
-    return [f"X[{i}]" if isinstance(s, bytes) else s for i, s in enumerate(sources)]
 
 
 def _read(source, root):
