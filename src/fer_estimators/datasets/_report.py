@@ -109,11 +109,9 @@ class LoadReport:
     def __str__(self) -> str:
         if not self.entries:
             return "nothing was skipped, ignored or converted"
-        first = self._first_of_each()
         return "\n".join(
-            f"{count} {action}: {reason} ({printable(first[action, reason])}"
-            f"{', ...' if count > 1 else ''})"
-            for (action, reason), count in self.counts().items()
+            f"{count} {action}: {reason} ({path}{', ...' if count > 1 else ''})"
+            for count, action, reason, path in self._kinds()
         )
 
     def __repr__(self) -> str:
@@ -125,20 +123,21 @@ class LoadReport:
         """Return a table for notebooks: how many files of each kind, and one of them."""
         if not self.entries:
             return f"<p>{escape(str(self))}</p>"
-        first = self._first_of_each()
         rows = "".join(
-            f"<tr><td>{count:,}</td><td>{escape(action)}</td><td>{escape(printable(reason))}</td>"
-            f"<td>{escape(printable(first[action, reason]))}</td></tr>"
-            for (action, reason), count in self.counts().items()
+            f"<tr><td>{count:,}</td><td>{escape(action)}</td><td>{escape(reason)}</td>"
+            f"<td>{escape(path)}</td></tr>"
+            for count, action, reason, path in self._kinds()
         )
         heads = "".join(f"<th>{name}</th>" for name in ("files", "action", "reason", "such as"))
         return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
 
-    def _first_of_each(self):
+    def _kinds(self):
+        """Yield the number of entries, action, reason and first path of each kind of entry."""
         first = {}
         for entry in self.entries:
             first.setdefault((entry.action, entry.reason), entry.path)
-        return first
+        for (action, reason), count in self.counts().items():
+            yield count, action, printable(reason), printable(first[action, reason])
 
 
 @dataclass
