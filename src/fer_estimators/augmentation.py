@@ -150,15 +150,8 @@ def standard_augmentation() -> keras.Sequential:
     >>> [layer.name for layer in standard_augmentation().layers]
     ['flip', 'affine', 'contrast', 'brightness']
     """
-    return keras.Sequential(
-        [
-            layers.RandomFlip("horizontal", name="flip"),
-            RandomAffine(shift=0.08, rotation=10 / 360, zoom=0.1, name="affine"),
-            layers.RandomContrast(0.3, value_range=(0, 255), name="contrast"),
-            layers.RandomBrightness(0.1, value_range=(0, 255), name="brightness"),
-        ],
-        name="standard_augmentation",
-    )
+    changes = _make_changes(shift=0.08, rotation=10 / 360, zoom=0.1, contrast=0.3, brightness=0.1)
+    return keras.Sequential(changes, name="standard_augmentation")
 
 
 def strong_augmentation() -> keras.Sequential:
@@ -205,16 +198,18 @@ def wide_augmentation() -> keras.Sequential:
 
 
 def _far_augmentation(name, *, rotation, zoom, erased):
-    return keras.Sequential(
-        [
-            layers.RandomFlip("horizontal", name="flip"),
-            RandomAffine(shift=0.1, rotation=rotation, zoom=zoom, name="affine"),
-            layers.RandomContrast(0.4, value_range=(0, 255), name="contrast"),
-            layers.RandomBrightness(0.15, value_range=(0, 255), name="brightness"),
-            layers.RandomErasing((0.5, 0.5), scale=(0.02, erased), fill_value=128, name="erasing"),
-        ],
-        name=name,
-    )
+    changes = _make_changes(shift=0.1, rotation=rotation, zoom=zoom, contrast=0.4, brightness=0.15)
+    erasing = layers.RandomErasing((0.5, 0.5), scale=(0.02, erased), fill_value=128, name="erasing")
+    return keras.Sequential([*changes, erasing], name=name)
+
+
+def _make_changes(*, shift, rotation, zoom, contrast, brightness):
+    return [
+        layers.RandomFlip("horizontal", name="flip"),
+        RandomAffine(shift=shift, rotation=rotation, zoom=zoom, name="affine"),
+        layers.RandomContrast(contrast, value_range=(0, 255), name="contrast"),
+        layers.RandomBrightness(brightness, value_range=(0, 255), name="brightness"),
+    ]
 
 
 def study_augmentation() -> keras.Sequential:
