@@ -86,6 +86,7 @@ def test_hidden_pixels_stay_hidden():
         (GREY / 255, ValueError, r"Pass photo \* 255"),
         (GREY * 2.0, ValueError, "from 0.0 to 460.0"),
         (GREY.astype(np.uint16), ValueError, "dtype uint16"),
+        (np.dstack([RGB * 1.0, np.ones_like(GREY)]), ValueError, "alpha channel of at most 1"),
     ],
 )
 def test_what_is_not_a_photo_is_refused(photo, error, message):

@@ -22,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from fer_estimators import AbstainingClassifier, ResumableClassifier
+from fer_estimators._scale import check_scale
 from fer_estimators.exceptions import BadImageWarning, ImageReadError, NoFaceError
 from fer_estimators.faces import EmotionRecognizer, Face, Recognition
 
@@ -185,6 +186,22 @@ def test_a_file_that_is_nearly_black_shows_no_face(recognizer, tmp_path):
     Image.fromarray(TWO_FACES // 128).save(path)
     assert len(recognizer.recognize(path)) == 0
     assert len(recognizer.recognize_files([path])[0]) == 0
+
+
+@pytest.mark.parametrize("image_shape", [(8, 8), (8, 8, 3)])
+def test_a_face_in_the_dark_is_not_taken_for_another_scale(image_shape):
+    class Images:
+        classes_ = np.array(["happy", "sad"])
+        image_shape_ = image_shape
+
+        def predict_proba(self, X):
+            check_scale(X)
+            return np.full((len(X), 2), 0.5)
+
+    recognizer = EmotionRecognizer(Images(), lambda photo: [(0, 0, 8, 8), (40, 8, 8, 8)])
+    photo = np.full((24, 64), 200, dtype=np.uint8)
+    photo[:, :32] = np.arange(32) % 2
+    assert len(recognizer.recognize(photo)) == 2
 
 
 def test_not_sure_comes_through(classifier):

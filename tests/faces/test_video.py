@@ -364,6 +364,13 @@ def test_milliseconds_are_asked_about(recognizer):
     assert len(caught) == 1
 
 
+def test_frames_of_one_time_are_announced(recognizer):
+    frames = [(0.0, frame) for frame in moving(3)]
+    with pytest.warns(UserWarning, match=r"Frame 1 has the time of the one before") as caught:
+        list(recognizer.recognize_video(frames))
+    assert len(caught) == 1
+
+
 @pytest.mark.parametrize("content", ["some text\n" * 50, "ffconcat version 1.0\nfile clip.mp4\n"])
 def test_text_and_lists_of_files_are_not_videos(recognizer, clip, content):
     path = clip.with_name("list.txt")

@@ -63,7 +63,7 @@ class CropClassifier:
         if len(crops) == 0:
             return np.empty((0, len(classes)))
         name = f"predict_proba of {_show(self.classifier)}"
-        proba = self.classifier.predict_proba(self._as_input(crops))
+        proba = self.classifier.predict_proba(self._as_input(_without_ones(crops)))
         proba = np.asarray(as_ordered_columns(proba, np.asarray(classes), name=name), dtype=float)
         expected = (len(crops), len(classes))
         # Neither is NaN.
@@ -116,6 +116,12 @@ class CropClassifier:
                 f"the highest of its probabilities is that of {decided!r}. The recognizer uses the "
                 "probabilities, so a threshold of predict is not applied."
             )
+
+
+def _without_ones(crops):
+    """Make crops black that hold 0 and 1 alone, which look like pixels on another scale."""
+    nearly_black = crops.max(axis=tuple(range(1, crops.ndim)), keepdims=True) == 1
+    return np.where(nearly_black, np.uint8(0), crops)
 
 
 def _load_shipped(name):

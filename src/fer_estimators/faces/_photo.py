@@ -164,6 +164,11 @@ def _read_array(photo, may_be_black):
         pixels = _to_uint8(pixels)
     pixels = pixels.reshape(*pixels.shape[:2], -1)
     if pixels.shape[-1] == 4:
+        if pixels[..., 3].max() == 1:
+            raise ValueError(
+                "photo has an alpha channel of at most 1, which would make it black, but 0..255 is "
+                "expected, where 255 is opaque. Multiply it by 255, or pass photo[..., :3]."
+            )
         return _without_alpha(pixels)
     return np.broadcast_to(pixels, (*pixels.shape[:2], 3)) if pixels.shape[-1] == 1 else pixels
 

@@ -104,7 +104,7 @@ class FrameStream:
 
     def __iter__(self) -> Iterator[TimedFrame]:
         """Yield seconds and pixels."""
-        before, is_slow, is_scale_known = -np.inf, False, False
+        before, is_warned, is_scale_known = -np.inf, False, False
         for number, frame in enumerate(self._frames):
             time, pixels = self._split(frame, number)
             if not before <= time < np.inf:
@@ -112,13 +112,8 @@ class FrameStream:
                     f"Frame {number} has the time {time!r}, after {before!r}, but seconds that do "
                     "not decrease are expected."
                 )
-            if not is_slow and number and time - before > _LONG_STEP:
-                is_slow = True
-                warn(
-                    f"Frame {number} comes {time - before:g} seconds after the one before, so that "
-                    "probabilities are not smoothed. If the times are milliseconds (as OpenCV's "
-                    "CAP_PROP_POS_MSEC), divide them by 1000."
-                )
+            if number and not is_warned:
+                is_warned = _warn_of_step(number, time - before)
             before = time
             try:
                 pixels = read_own_photo(pixels, may_be_black=True)
@@ -146,6 +141,23 @@ class FrameStream:
 
     def close(self) -> None:
         """Leave the frames open: who made them may go on reading, and closes them."""
+
+
+def _warn_of_step(number, step):
+    """Warn of times between two frames for which smoothing is not meant; tell whether it did."""
+    if step == 0:
+        warn(
+            f"Frame {number} has the time of the one before, so that it does not change smoothed "
+            "probabilities, and no new face is looked for. Pass times that increase, or frames "
+            "alone and fps=."
+        )
+    elif step > _LONG_STEP:
+        warn(
+            f"Frame {number} comes {step:g} seconds after the one before, so that "
+            "probabilities are not smoothed. If the times are milliseconds (as OpenCV's "
+            "CAP_PROP_POS_MSEC), divide them by 1000."
+        )
+    return step == 0 or step > _LONG_STEP
 
 
 def _warn_of_darkness(pixels, number):
