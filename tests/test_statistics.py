@@ -34,6 +34,8 @@ def test_effective_size_of_equal_weights_is_their_number():
     assert effective_size(np.full(9, 0.3)) == pytest.approx(9)
     assert effective_size(np.array([1.0, 0, 0])) == 1
     assert effective_size(np.zeros(3)) == 0
+    assert effective_size(np.full(9, 1e-200)) == pytest.approx(9)
+    assert effective_size(np.full(9, 1e200)) == pytest.approx(9)
 
 
 def test_calibration_error_is_the_mean_distance_of_confidence_and_accuracy():

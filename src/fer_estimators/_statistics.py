@@ -87,8 +87,11 @@ def gap_interval(
 
 def effective_size(weights: NDArray[np.float64]) -> float:
     """Return how many equally weighted samples carry as much as these (Kish, 1965)."""
-    squares = np.sum(np.square(weights))
-    return float(np.sum(weights) ** 2 / squares) if squares > 0 else 0.0
+    largest = weights.max(initial=0)
+    if largest == 0:
+        return 0.0
+    weights = weights / largest  # squares of very small or large numbers are 0 or infinite
+    return float(np.sum(weights) ** 2 / np.sum(np.square(weights)))
 
 
 def expected_calibration_error(

@@ -242,6 +242,16 @@ def test_groups_may_be_dates(dtype):
     assert [score["n_samples"] for score in report["groups"]["slices"].values()] == [1, 1]
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_a_factor_of_all_weights_changes_no_score(labels, proba, scale):
+    weights = np.random.RandomState(2).uniform(0.1, 3, size=200)
+    expected, found = (
+        classification_report(*labels, y_proba=proba, sample_weight=each, output="dict")["summary"]
+        for each in (weights, weights * scale)
+    )
+    assert found == pytest.approx(expected)
+
+
 def test_sample_weights_reach_every_number(labels, proba):
     weights = np.random.RandomState(2).uniform(0.1, 3, size=200)
     groups = np.where(np.arange(200) % 2, "odd", "even")

@@ -364,6 +364,8 @@ def _kappa(
     present = weights > 0
     if len(np.union1d(true[present], predicted[present])) < 2:
         return float("nan")
+    # It multiplies sums of weights, which may leave the range of numbers.
+    weights = weights / weights.max()
     return float(metrics.cohen_kappa_score(true, predicted, sample_weight=weights))
 
 
