@@ -42,7 +42,7 @@ _WRITTEN_IN_C = (
 
 
 def describe(value: Any, *, versions: bool = False) -> str:
-    """Describe a value by its content, alike in every process of one version of Python.
+    """Describe a value by its content, the same in every process of one version of Python.
 
     Functions are identified by their code, constants, defaults, closures and the global names that
     they refer to, classes by their attributes, other objects by what pickle keeps of them or by
@@ -277,7 +277,7 @@ def _names_not_decayed(optimizer):
 
 
 def _find_state(value):
-    """Return what makes an object what it is: what pickle would keep, or its attributes."""
+    """Return what pickle would keep of an object, or its attributes; TypeError without either."""
     if hasattr(value, "get_config"):
         # Keras numbers the names of its objects within a process.
         config = {k: v for k, v in value.get_config().items() if k != "name"}

@@ -8,7 +8,7 @@ from fer_estimators._messages import warn
 def make_frame(data, *, index=None, columns=None):
     """Build a pandas DataFrame from what ``pandas.DataFrame`` takes.
 
-    pandas is imported here and nowhere else in the package: ImportError if it is not installed.
+    pandas is imported here and nowhere else in the package; raise an ImportError if it is missing.
     """
     try:
         import pandas

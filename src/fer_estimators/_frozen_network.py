@@ -31,8 +31,8 @@ class Recipe:
 
     `content` is a digest of what the backbone computes: its functions may change under their
     names, those of a library with its version. `weights` is "imagenet", the SHA-256 digest of a
-    weights file, or None for random ones, which `seed` seeds and which depend on `software`,
-    Keras' backend and version. Where that file was, `weights_path`, is not part of the identity.
+    weights file, or None for random ones, which depend on `seed` and on `software`, the backend and
+    version of Keras. `weights_path`, where that file was, is not part of the identity.
     `image_size` (height, width) is the size to which the graph resizes images of `input_shape`
     (height, width, channels); `layer` None stands for the last layer.
     """

@@ -32,7 +32,7 @@ def check_labels(y: ArrayLike) -> NDArray[Any]:
     if as_written.dtype.kind in "OSM":
         _refuse_gaps_and_mixtures(as_written)
     if not hasattr(y, "dtype"):
-        labels = np.array(as_plain(as_written.tolist()))
+        labels = np.array(as_plain_text(as_written.tolist()))
     assert_all_finite(labels, input_name="y")
     check_classification_targets(labels)
     return labels
@@ -51,13 +51,16 @@ def sort_classes(classes: ArrayLike) -> NDArray[Any]:
 
     Raises ValueError if a class is missing (None, NaN), or they are bytes or of several kinds.
     """
-    classes = classes if hasattr(classes, "dtype") else as_plain(list(classes))
+    classes = classes if hasattr(classes, "dtype") else as_plain_text(list(classes))
     _refuse_gaps_and_mixtures(np.ravel(np.asarray(classes, dtype=object)), "classes")
     return np.unique(classes)
 
 
-def as_plain(labels: Iterable[Any]) -> list[Any]:
-    """Return labels with text as ``str``: NumPy cuts ``"Emotion.SAD"``, a member that is "sad"."""
+def as_plain_text(labels: Iterable[Any]) -> list[Any]:
+    """Return labels, with members of an enumeration of text as the ``str`` that they equal.
+
+    NumPy would store ``"Emotion.SAD"``, cut to the length of the value "sad".
+    """
     return [str.__str__(label) if isinstance(label, str) else label for label in labels]
 
 

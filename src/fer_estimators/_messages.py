@@ -45,8 +45,9 @@ def find_alike(names):
 def look_up(choice, registry, *, parameter, other="a callable"):
     """Return the entry of `registry` that `choice` names, or `choice` itself if it is callable.
 
-    The errors name the argument `parameter`, and `other` as what may be passed in place of a name:
-    ValueError for an unknown name, TypeError for what is neither a string nor callable.
+    Raise a ValueError for an unknown name, which suggests the closest one, and a TypeError for a
+    choice that is neither a string nor callable. `parameter` is the argument's name in these
+    errors, and `other` what may be passed instead of a name.
     """
     if isinstance(choice, str):
         if choice in registry:

@@ -112,8 +112,8 @@ def find_permutation(codes: NDArray[np.integer], y_proba: NDArray[Any]) -> list[
 def are_unrelated(codes: NDArray[np.integer], y_proba: NDArray[Any]) -> bool:
     """Tell whether probabilities say no more of the labels than chance, as those of other rows.
 
-    `codes` are the columns of the samples' labels. False for less than 50 samples, and where all
-    have the same probabilities.
+    `codes` are the columns of the samples' labels. Return False for fewer than 50 samples, and
+    where all have the same probabilities.
     """
     surplus = y_proba[np.arange(len(codes)), codes] - y_proba.mean(axis=0)[codes]
     error = surplus.std() / sqrt(len(codes))

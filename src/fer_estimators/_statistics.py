@@ -72,7 +72,8 @@ def gap_interval(
 ) -> tuple[float, float]:
     """Compute the 95 % interval of the difference of two independent shares.
 
-    Each is given as (share, low, high), with its Wilson interval: method 10 of [1]_.
+    Each is given with its Wilson interval, as (share, low, high). Returns the bounds of
+    ``first - second``, -1 to 1, after method 10 of [1]_.
 
     References
     ----------
@@ -102,9 +103,9 @@ def expected_calibration_error(
 ) -> float:
     """Compute the expected calibration error over 15 bins of equal width.
 
-    The mean distance between `confidence`, the probability of the most probable class, and
-    `correct`, whether that class is the true one or the share of the votes for it, weighted by the
-    bins' sizes. Each bin holds its upper edge.
+    `confidence` is the probability of the most probable class, and `correct` tells whether that
+    class is the true one, or is the share of the votes for it. The error is the mean distance
+    between the two in each bin, weighted by the bins' sizes, 0 to 1. Each bin holds its upper edge.
 
     References
     ----------
@@ -124,9 +125,9 @@ def selective_accuracy(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.floating]]:
     """Compute accuracy and coverage for each threshold from which on faces are answered.
 
-    `correct` and `confidence` are those of the most probable class; weights are above 0. Returns
-    coverage, ascending up to 1, the accuracy among the answered, and the lowest confidence that is
-    answered, descending: each distinct one.
+    `correct` and `confidence` are those of the most probable class; weights are above 0. Each
+    distinct confidence is a threshold. Returns the coverage (ascending up to 1), the accuracy among
+    the answered faces, and the threshold (descending).
     """
     weights = np.ones(len(correct)) if weights is None else weights
     order = np.argsort(-confidence, kind="stable")

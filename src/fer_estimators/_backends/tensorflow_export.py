@@ -68,10 +68,11 @@ def to_litert(
 ) -> bytes:
     """Convert a network that :func:`trace` returned to LiteRT.
 
-    `quantize` is the precision of the weights, "float16", "int8" or None. On `representative`
-    images of shape (1, height, width, channels), the ranges of what is between the layers are
-    measured, to compute with int8 of fixed ranges; None measures them again in each call. Raise a
-    ValueError, which names the layer, if the network holds an operation that LiteRT does not have.
+    `quantize` is the precision of the weights, "float16", "int8" or None. `representative` images
+    of shape (1, height, width, channels) serve to measure the ranges of the values between the
+    layers, which are then fixed, so that the network computes in int8; with None, the ranges are
+    measured in each call. Raise a ValueError, which names the layer, if the network holds an
+    operation that LiteRT does not have.
     """
     frozen = convert_variables_to_constants_v2(function.get_concrete_function())
     with quiet():
@@ -146,7 +147,10 @@ def to_saved_model(function: Callable, model: keras.Model, folder: str | os.Path
 
 
 def run_saved_model(folder: str | os.PathLike[str]) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    """Load what :func:`to_saved_model` wrote: from pixels of any number type to probabilities."""
+    """Load what :func:`to_saved_model` wrote.
+
+    Return a function from pixels of any number type to probabilities.
+    """
     loaded = tf.saved_model.load(os.fspath(folder))
     serve = loaded.signatures["serving_default"]
     # The signature lives as long as what was loaded.

@@ -50,8 +50,8 @@ def compile_step(
 ) -> Callable[[Iterator[tuple[Any, ...]]], dict[str, Any]]:
     """Compile a step on the next of some batches: one graph for batches of every size.
 
-    `step` is ``train_step`` or ``test_step`` of a compiled model; what it returns are the metrics'
-    values. `jit_compile` compiles with XLA.
+    `step` is ``train_step`` or ``test_step`` of a compiled model. Return a function that takes an
+    iterator of batches and returns the values of the metrics. `jit_compile` compiles with XLA.
     """
     compiled = {}
 

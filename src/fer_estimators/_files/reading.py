@@ -12,11 +12,12 @@ _CAN_STEP = os.open in os.supports_dir_fd
 
 
 def open_regular(path: str | os.PathLike[str], *, folder: int | None = None) -> tuple[int, int]:
-    """Open a regular file, and nothing else, without waiting for anyone; return it and its size.
+    """Open a regular file, and nothing else, without waiting for anyone.
 
-    The file is a plain descriptor, to be closed by the caller: for small files a file object costs
-    as much as reading them. With the descriptor of a `folder`, `path` starts there and may not be a
-    link. Raises OSError also for a folder, a pipe, a device or another special file.
+    Returns a plain descriptor, which the caller closes, and the size in bytes: for small files, a
+    file object costs as much as reading them. With the descriptor of a `folder`, `path` starts
+    there and may not be a link. Raises OSError if the file cannot be opened, or is a folder, a
+    pipe, a device or another special file.
     """
     flags = _READ_ONLY if folder is None else _READ_ONLY | _NO_LINK
     descriptor = os.open(path, flags, dir_fd=folder)
@@ -34,7 +35,7 @@ def open_stream(path):
 
 
 def read_regular(path: str | os.PathLike[str], *, limit: int) -> bytes:
-    """Read a whole regular file of at most `limit` bytes; OSError (EFBIG) if it is larger."""
+    """Read a whole regular file; raise an OSError (EFBIG) if it is larger than `limit` bytes."""
     with open_stream(path) as file:
         content: bytes = file.read(limit + 1)
     if len(content) > limit:
@@ -46,9 +47,9 @@ class Tree:
     """Open files below the folder `root`, step by step, so that no link leads out of it.
 
     A path is only a name: between listing and reading, any part of it may have become a link.
-    `root` itself may be one. The folder of the last file stays open, as the next file mostly lies
-    in it. Where the system cannot open files relative to a folder (Windows), paths are opened as
-    they stand.
+    `root` itself may be a link. The folder of the last file stays open, as the next file mostly
+    lies in it. Where the system cannot open files relative to a folder (Windows), paths are opened
+    as they stand.
     """
 
     def __init__(self, root, *, follow_links):

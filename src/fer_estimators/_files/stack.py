@@ -66,11 +66,12 @@ def _chunks(files):
 
 
 class Stack:
-    """Images of one size in one array, and what became of each file, of which `decode_many` told.
+    """Images of one size in one array, and what became of each file.
 
-    `kept` lists the positions of the files that were read, `faults` the position and error of the
-    others, `notes` the position of an image and what was done to it. Raises DatasetError if the
-    pixels would take more than 16 GiB, were all images as large as the first.
+    `results` are those of `decode_many`, and `names` those of the files, for messages. `kept` lists
+    the positions of the files that were read, `faults` the position and error of the others,
+    `notes` the position of an image and what was done to it. Raises DatasetError if the pixels
+    would take more than 16 GiB, were all images as large as the first.
     """
 
     def __init__(self, results, names, *, color):

@@ -66,6 +66,9 @@ def write_weights(
 ) -> None:
     """Write arrays and JSON into one file, whole or not at all.
 
+    An existing file is replaced; ``~`` in `path` stands for the home folder. `kind` is what
+    :func:`read_weights` must ask for.
+
     Raises TypeError if an array is not of booleans, integers, float16, bfloat16, float32 or
     float64, or `metadata` is not what :func:`json.dumps` takes; ValueError if :func:`read_weights`
     would refuse the file for its size; OSError if it cannot be written or is not a regular file.

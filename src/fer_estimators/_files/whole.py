@@ -86,7 +86,7 @@ def choose_filling(block_end):
     """Choose what to put in the place of a JPEG's end marker, by the `block_end` of `find_scan`.
 
     Behind the end marker, libjpeg makes up what is missing; without it, the decoder fails. With the
-    filling, no block ends that lacks more than a few coefficients; None if none is known.
+    filling, no block ends that lacks more than a few coefficients. Return None if none is known.
     """
     return next((f for f in _FILLINGS if block_end and _never_ends(block_end, _bits(f))), None)
 
@@ -174,7 +174,8 @@ def check_jpeg(data, pixels, decode):
 
     Whether all `pixels` came from the data is seen by what they depend on: behind a whole scan, any
     bytes may follow without a change; behind one that lacks its last bytes, none. `decode` takes
-    the bytes of a file and returns its pixels as bytes, or None if it fails.
+    the bytes of a file and returns its pixels as bytes, or None if it fails. Raise an
+    ImageReadError if the file is cut off, with or without an end marker, or has a hole.
     """
     start, end, passes = _find_scans(data)
     if _PROGRESSIVE in data[:start] and not _refine_all(passes):
@@ -241,9 +242,10 @@ _PASSES = (
 
 
 def read_png_stream(data):
-    """Return the packed pixels of a PNG; refuse a cut file, and a broken animation.
+    """Return the packed pixels of a PNG.
 
-    Pillow would warn about such an animation, without a name, and continue.
+    Raise an ImageReadError if the file ends before its last chunk or its animation is broken:
+    Pillow would warn about such an animation, without the name of the file, and continue.
     """
     position, n_animations, stream = 8, 0, []
     while (kind := data[position + 4 : position + 8]) != b"IEND":
@@ -265,7 +267,7 @@ def read_png_stream(data):
 
 
 def check_png_stream(stream, data):
-    """Refuse packed pixels, of `read_png_stream`, that are fewer than the header of a PNG says."""
+    """Raise an ImageReadError if `read_png_stream` gave fewer pixels than the PNG's header says."""
     expected = _png_bytes(data)
     if _unpacked_size(stream, expected) < expected:
         raise ImageReadError("damaged PNG: the pixel stream ends before the image does")

@@ -69,10 +69,11 @@ class _BatchClassifier(KerasClassifier):
 
 
 def train(model, data, *, validation_data, callbacks, epochs, initial_epoch, verbose):
-    """Train a compiled model in place for one phase, after `initial_epoch` epochs that came before.
+    """Train a compiled model in place for one phase.
 
-    The datasets are what ``keras.Model.fit`` takes; `validation_data` may be None. If `verbose` is
-    1, a terminal shows a bar; elsewhere, there is a line for each epoch.
+    The datasets are what ``keras.Model.fit`` takes; `validation_data` may be None. `epochs` counts
+    the `initial_epoch` epochs that came before, too. If `verbose` is 1, a terminal shows a bar;
+    elsewhere, there is a line for each epoch.
     """
     in_terminal = hasattr(sys.stdout, "isatty") and sys.stdout.isatty()
     if verbose == 1 and not in_terminal:

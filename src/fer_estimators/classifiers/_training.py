@@ -35,10 +35,11 @@ def _as_it_is(network):
 class Phase:
     """A part of the training with one optimizer.
 
-    `epochs` is a maximum, `learning_rate` the highest, and `prepare` is called with the network
-    before the phase begins, to freeze or unfreeze layers. `averages` tells whether the phase ends
-    with averaged weights if the optimizer averages: in a series of short phases, each starting from
-    the average of the last one, the weights would hardly change.
+    `epochs` is the maximum number of epochs and `learning_rate` the highest learning rate.
+    `prepare` is called with the network before the phase begins, to freeze or unfreeze layers.
+    `averages` tells whether the phase ends with averaged weights if the optimizer averages: in a
+    series of short phases, each starting from the average of the last one, the weights would hardly
+    change.
     """
 
     epochs: int

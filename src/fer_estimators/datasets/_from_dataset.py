@@ -226,9 +226,9 @@ def _as_pixels(image):
 
 def _as_array(labels):
     """Return labels as an array, of objects where numbers stand among names: NumPy makes text."""
-    from fer_estimators._labels import as_plain
+    from fer_estimators._labels import as_plain_text
 
-    labels = as_plain(labels) if isinstance(labels, (list, tuple)) else labels
+    labels = as_plain_text(labels) if isinstance(labels, (list, tuple)) else labels
     array = np.asarray(labels)
     is_mixed = array.dtype.kind == "U" and not all(isinstance(label, str) for label in labels)
     return np.asarray(labels, dtype=object) if is_mixed else array

@@ -14,7 +14,7 @@ _SIDE, _GAP, LINE, _MARGIN = 1.15, 0.08, 0.20, 0.04
 
 
 def get_axes(ax, figsize):
-    """Return the figure and the axes to draw on; None makes both, of `figsize` in inches."""
+    """Return the figure and the axes to draw on; make both if `ax` is None, `figsize` in inches."""
     import matplotlib.pyplot as plt
 
     if ax is None:
@@ -25,8 +25,8 @@ def get_axes(ax, figsize):
 def get_axes_row(ax, n, figsize):
     """Return the figure and a list of `n` axes side by side.
 
-    None makes them, of `figsize` in inches; a single Axes is divided. Raise a ValueError for a
-    sequence of another length, or a single one that cannot be divided.
+    If `ax` is None, make them, with `figsize` in inches; divide a single Axes. Raise a ValueError
+    for a sequence of another length, or a single Axes that cannot be divided.
     """
     import matplotlib.pyplot as plt
     from matplotlib.axes import Axes

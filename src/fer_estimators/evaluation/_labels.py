@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 
-from fer_estimators._labels import as_objects, as_plain, is_missing, kind_of, refuse_masked
+from fer_estimators._labels import as_objects, as_plain_text, is_missing, kind_of, refuse_masked
 from fer_estimators._messages import find_alike, suggest, warn
 from fer_estimators._probabilities import (
     as_ordered_columns,
@@ -67,7 +67,7 @@ def of_one_kind(array, name):
             f"{name} holds rows such as {nested[0]!r}, expected shape (n_samples,): one value per "
             "face."
         )
-    return np.array(as_plain(values)) if kinds.keys() <= _PLAIN_KINDS else array
+    return np.array(as_plain_text(values)) if kinds.keys() <= _PLAIN_KINDS else array
 
 
 def _comparable_kind(value):
@@ -206,9 +206,10 @@ def check_proba(
 ) -> tuple[NDArray[np.float64], NDArray[Any]]:
     """Check probabilities and find which class each column stands for.
 
-    `classes` None stands for the names of the columns or, in an array, for the sorted labels that
-    occur. The columns are checked against `y_true` and `y_pred`, where they are known, the latter
-    where they are `answered`. Returns the probabilities as float64, and the class of each column.
+    If `classes` is None, the columns' names are the classes or, in an array, the sorted labels that
+    occur. The columns are checked against `y_true` and `y_pred` if these are given; `answered`
+    tells which of `y_pred` are answers, and None that all are. Return the probabilities as float64,
+    and the class of each column.
     """
     n_samples = len(y_pred if y_true is None else y_true)
     answered = np.ones(n_samples, dtype=bool) if answered is None else answered

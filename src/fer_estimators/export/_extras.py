@@ -50,7 +50,7 @@ def choose_format(
 
 
 def require(format: str, *, write: bool = False) -> None:
-    """Raise an ImportError, with the command that installs what is missing, before work begins."""
+    """Raise an ImportError before work begins if a package to run or `write` a file is missing."""
     packages = _RUN[format] | (_WRITE[format] if write else {})
     missing = [package for package, module in packages.items() if find_spec(module) is None]
     if not missing:

@@ -158,7 +158,7 @@ class LiteRTNetwork:
         self.n_classes = int(self._model.outputs[0]["shape"][1])
 
     def __call__(self, batch: NDArray[Any]) -> NDArray[np.float32]:
-        """Compute the outputs (n, n_classes) of images (n, height, width, channels)."""
+        """Compute the outputs (n, n_classes) of pixels in 0..255 (n, height, width, channels)."""
         try:
             return self._model(batch)
         except (ValueError, RuntimeError, MemoryError) as error:

@@ -226,7 +226,7 @@ class ONNXNetwork:
         self.n_classes = outputs[0].shape[1]
 
     def __call__(self, batch: NDArray[Any]) -> NDArray[np.float32]:
-        """Compute the outputs (n, n_classes) of images (n, height, width, channels)."""
+        """Compute the outputs (n, n_classes) of pixels in 0..255 (n, height, width, channels)."""
         try:
             return self._session.run(None, {self._input: np.asarray(batch, np.float32)})[0]
         except Exception as error:

@@ -40,8 +40,8 @@ _N_NUMBERS = 17
 def build_blazeface() -> keras.Model:
     """Build BlazeFace (short range) without weights.
 
-    From RGB pixels in 0..255, of shape (n, height, width, 3) where height and width are multiples
-    of 16, to an array of shape (n, n_anchors, 17): the logit of the score; x and y of the box's
+    It maps RGB pixels in 0..255, of shape (n, height, width, 3) with sides that are multiples of
+    16, to an array of shape (n, n_anchors, 17): the logit of the score; x and y of the box's
     centre, its width and height; x and y of six points. All but the logit are in pixels; positions
     are relative to the anchor, whose place `anchor_centres` gives.
     """

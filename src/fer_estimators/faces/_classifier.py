@@ -34,9 +34,9 @@ class EmotionClassifier(Protocol):
 class CropClassifier:
     """Classify crops of faces with any fitted classifier.
 
-    A name is one of :func:`~fer_estimators.pretrained.load_pretrained`, None "ferplus-compact";
-    without Keras, the exported network of that name. `image_shape` is needed if the classifier has
-    no `image_shape_`: height and width (and channels), pixels.
+    A name is one of :func:`~fer_estimators.pretrained.load_pretrained`, and None stands for
+    "ferplus-compact"; without Keras, the exported network of that name is taken. `image_shape`,
+    height and width (and channels) in pixels, is needed if the classifier has no `image_shape_`.
     """
 
     def __init__(self, classifier, image_shape=None):

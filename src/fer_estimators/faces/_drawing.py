@@ -28,7 +28,7 @@ _LONGEST_SIDE = 4096
 def annotate(
     photo: NDArray[np.uint8], faces: Sequence[RecognizedFace], *, min_side: int = 0
 ) -> NDArray[np.uint8]:
-    """Draw faces into a copy of an RGB photo, of shape (height, width, 3).
+    """Draw faces into a copy of an RGB photo, of shape (height, width, 3), dtype uint8.
 
     A photo whose shorter side has fewer pixels than `min_side` is enlarged, to 4,096 pixels on the
     longer side at most.

@@ -67,7 +67,7 @@ def _detect_near(region, min_score):
 def find_near(
     frame: NDArray[np.uint8], face: Face, detect: Callable[[NDArray[Any]], Sequence[Face]]
 ) -> Face | None:
-    """Look in an RGB frame, with `detect`, for a face around its place in an earlier one."""
+    """Look for a face around its place in an earlier frame; return None if it is not there."""
     left, top, width, height = face.box
     side = _REGION * max(width, height)
     start = np.array([left + width / 2 - side / 2, top + height / 2 - side / 2])

@@ -18,8 +18,8 @@ def merge_candidates(
     """Average the candidates of each face, weighted by score (weighted non-maximum suppression).
 
     `numbers` has a row for each candidate: left, top, width, height, and any further numbers that
-    are to be averaged. `min_score` is what the best candidate of a face has at least. Return rows
-    for each face, by falling score, and the highest score of its candidates.
+    are to be averaged. `min_score` is what the best candidate of a face has at least. Return a
+    row for each face, by falling score, and the highest score of its candidates.
     """
     merged, best = [], []
     left = np.argsort(-scores, kind="stable")

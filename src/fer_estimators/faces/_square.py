@@ -13,7 +13,7 @@ from PIL import Image
 
 @dataclass(frozen=True)
 class Square:
-    """A square in a photo, pixels; the angle, in degrees, is clockwise as one sees it."""
+    """A square in a photo, in pixels; the angle, in degrees, is clockwise as one sees it."""
 
     centre: tuple[float, float]
     side: float

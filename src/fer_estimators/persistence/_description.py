@@ -122,11 +122,11 @@ def _describe_requests(clf):
 def make_classifier(
     path: Any, described: dict[str, Any], parameters: dict[str, Any]
 ) -> CNNClassifier | TransferClassifier:
-    """Make the classifier that anybody described, without its network.
+    """Make the classifier that `described` describes, without its network.
 
-    `parameters` are from the user, in place of what was described. Raises ModelFileError if
-    functions are missing that the file at `path` cannot hold, and many other kinds of errors if
-    :func:`describe_classifier` cannot have described it.
+    The description is not to be trusted. `parameters`, from the user, replace those in it. Raises
+    ModelFileError if functions are missing that the file at `path` cannot hold, and many other
+    kinds of errors if :func:`describe_classifier` cannot have described it.
     """
     cls, objects = CLASSES[described["class"]], described["objects"]
     _check_names(set(described["parameters"]) | set(objects), signature(cls).parameters)
@@ -174,7 +174,7 @@ def _set_learned(clf, learned):
 def describe_abstaining(
     abstaining: AbstainingClassifier, described: dict[str, Any]
 ) -> dict[str, Any]:
-    """Describe what stands around a classifier, which is described already.
+    """Describe an AbstainingClassifier, in which `described` is the classifier.
 
     Raises TypeError if a parameter is an object, such as a splitter, and ValueError if
     `abstain_label` was set since :meth:`fit`.
@@ -213,7 +213,7 @@ def _check_abstain_label(abstaining):
 def make_abstaining(
     clf: CNNClassifier | TransferClassifier, described: dict[str, Any]
 ) -> AbstainingClassifier:
-    """Put around a fitted classifier what anybody described."""
+    """Make the AbstainingClassifier around a fitted one that an untrusted file describes."""
     params = described["parameters"]
     _check_names(params, set(signature(AbstainingClassifier).parameters) - {"estimator"})
     learned = {name: decode(value) for name, value in described["learned"].items()}

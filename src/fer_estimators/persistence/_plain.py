@@ -11,7 +11,7 @@ _MAX_ARRAY_BYTES = 2**26
 
 
 def encode(value):
-    """Turn a plain value into what JSON can hold; TypeError for any other value.
+    """Turn a plain value into what JSON can hold; raise a TypeError for any other value.
 
     Plain are None, bool, int, float, str, paths, NumPy scalars and 1-D arrays, and lists, tuples
     and dicts of such values.
@@ -48,7 +48,7 @@ def _encode_array(array):
 
 
 def decode(encoded):
-    """Undo :func:`encode`, of what JSON gave, from anybody.
+    """Undo :func:`encode`, for values from a JSON file that is not to be trusted.
 
     Raises ValueError if :func:`encode` cannot have made it.
     """

@@ -83,7 +83,7 @@ class Place:
         return self._path / _CHECKPOINT if self.writable else None
 
     def load(self, estimator: Any, *, ours: bool) -> Any:
-        """Load the fit; None if there is none, or a damaged one, with a warning.
+        """Load the fit; return None if there is none or, with a warning, if it is damaged.
 
         `estimator` is unfitted, with the same parameters; functions are taken from it. `ours` says
         whether :func:`fer_estimators.load` loads it.
