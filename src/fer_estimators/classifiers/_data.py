@@ -367,8 +367,8 @@ def weigh(images, codes, classes, sample_weight, class_weight):
         weights *= compute_class_weight(class_weight, classes=classes, y=labels)[codes]
     if not weights.any():
         raise ValueError(
-            "Sample weights must contain at least one non-zero number, but all are zero, times "
-            "those of the classes."
+            "Sample weights must contain at least one non-zero number, but all are zero once they "
+            f"are multiplied by those of the classes, class_weight={class_weight!r}."
         )
     # Only ratios count, and float32 ends at 1e-38 and 1e38. A power of two changes no digit.
     return np.ldexp(weights, -np.frexp(weights.max())[1])
