@@ -86,7 +86,7 @@ def _find_rows(images, judge):
 
 
 def _is_cut_off(images):
-    """Tell which images of whole numbers are 0 and 1 alone."""
+    """Tell which images of whole numbers contain only 0 and 1."""
     flat = images.reshape(len(images), -1)
     return (flat.max(axis=1) == 1) & (flat.min(axis=1) == 0)
 

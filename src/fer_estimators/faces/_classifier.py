@@ -119,7 +119,7 @@ class CropClassifier:
 
 
 def _without_ones(crops):
-    """Make crops black that hold 0 and 1 alone, which look like pixels on another scale."""
+    """Blacken crops of only 0 and 1, which would be taken for pixels on another scale."""
     nearly_black = crops.max(axis=tuple(range(1, crops.ndim)), keepdims=True) == 1
     return np.where(nearly_black, np.uint8(0), crops)
 
