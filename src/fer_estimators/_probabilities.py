@@ -1,10 +1,13 @@
 """Checks of rows of probabilities, and of the classes that their columns stand for."""
 
+from collections.abc import Set
 from math import lgamma, log, sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from fer_estimators._messages import shorten
 
 # Chance of refusing columns in the right order, if the probabilities had nothing to do with the
 # labels. Columns that follow their labels are never refused.
@@ -52,6 +55,16 @@ def as_ordered_columns(y_proba: ArrayLike, classes: NDArray[Any], *, name: str) 
             "once and in any order. Rename the columns, or pass an array in that order."
         )
     return np.asarray(y_proba)[:, [received.index(label) for label in expected]]
+
+
+def refuse_sets(**labels: Any) -> None:
+    """Refuse sets where the order of the labels counts: theirs differs from process to process."""
+    for name, values in labels.items():
+        if isinstance(values, Set):
+            raise TypeError(
+                f"{name} is a {type(values).__name__}, {shorten(values)}, which has no order. Pass "
+                "a list of the labels in their order."
+            )
 
 
 def find_improper(y_proba: NDArray[np.floating]) -> NDArray[np.bool_]:

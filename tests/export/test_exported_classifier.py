@@ -88,6 +88,11 @@ def test_images_are_checked_as_by_the_original(exported, fitted, images, message
             clf.predict(images)
 
 
+def test_classes_without_an_order_are_refused(exported):
+    with pytest.raises(TypeError, match=r"classes is a set, .* Pass a list"):
+        ExportedClassifier(exported, classes={"sad", "happy"}).predict(np.zeros((1, 16, 16)))
+
+
 def test_a_pickle_carries_the_content(exported, faces, tmp_path):
     path = tmp_path / "faces"
     path.write_bytes(exported.read_bytes())

@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from fer_estimators._frame import make_frame, warn_of_reordered_rows
 from fer_estimators._messages import suggest
+from fer_estimators._probabilities import refuse_sets
 from fer_estimators._statistics import (
     effective_size,
     expected_calibration_error,
@@ -284,6 +285,7 @@ def _resolve_names(
         _check_known(rows, seen)
     if target_names is None:
         return rows, [str(label) for label in rows.tolist()]
+    refuse_sets(target_names=target_names)
     names = [str(name) for name in target_names]
     if len(names) != len(named):
         raise ValueError(

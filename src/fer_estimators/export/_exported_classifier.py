@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fer_estimators._messages import shorten
 from fer_estimators._prediction import ImagePredictor
+from fer_estimators._probabilities import refuse_sets
 from fer_estimators.export._facts import as_plain
 from fer_estimators.export._network_file import OpenedNetwork, read_network_file
 from fer_estimators.export._shipped import find_shipped
@@ -256,6 +257,7 @@ class ExportedClassifier(ImagePredictor):
             raise TypeError(
                 f"path={shorten(self.path)} is not a path. Pass that of a .tflite or .onnx file."
             )
+        refuse_sets(classes=self.classes)
         return os.fspath(self.path), as_plain(self.classes), self.n_jobs
 
     def _check_is_fitted(self) -> None:
