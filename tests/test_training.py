@@ -169,13 +169,14 @@ def test_what_another_teacher_said_is_not_taken(tmp_path):
     teachers = [tmp_path / "one.fer", tmp_path / "other.fer"]
     for teacher in teachers:
         teacher.write_bytes(teacher.name.encode())
-    names = {from_votes.name_taught(teacher, n) for teacher in teachers for n in (10, 20)}
-    assert len(names) == 4
+    cases = [(teacher, n, tta) for teacher in teachers for n in (10, 20) for tta in (None, "flip")]
+    names = {from_votes.name_taught(*case) for case in cases}
+    assert len(names) == 8
     teachers[1].rename(teachers[0])
-    assert from_votes.name_taught(teachers[0], 10) in names
+    assert from_votes.name_taught(teachers[0], 10, None) in names
 
 
-def test_a_pupil_sees_the_views_that_its_teacher_saw(voted, fer2013, votes, tmp_path):
+def test_a_pupil_sees_the_views_that_its_teachers_saw(voted, fer2013, votes, tmp_path):
     start, teacher = tmp_path / "start.fer", tmp_path / "teacher.fer"
     for clf, path in zip(voted, (start, teacher), strict=True):
         fer_estimators.save(clf, path)
@@ -185,14 +186,22 @@ def test_a_pupil_sees_the_views_that_its_teacher_saw(voted, fer2013, votes, tmp_
         from_votes.main(
             [
                 *("fer2013-compact", fer2013, votes, "--start", str(start), "--views", "2"),
-                *("--teacher", str(teacher), "--epochs", "2", "--output", str(tmp_path)),
+                *(
+                    "--teacher",
+                    str(teacher),
+                    str(start),
+                    "--epochs",
+                    "2",
+                    "--output",
+                    str(tmp_path),
+                ),
             ]
         )
-    views, (taught,) = np.load(tmp_path / "views-0-2.npy"), tmp_path.glob("taught-*")
+    views, taught = np.load(tmp_path / "views-0-2.npy"), list(tmp_path.glob("taught-*"))
     images = fer_estimators.load_fer2013(fer2013, split="train").images
     assert views.shape == (2 * len(images), *images.shape[1:])
     assert not (views == np.tile(images, (2, 1, 1))).all(axis=(1, 2)).any()
-    assert np.load(taught).shape[0] == len(views)
+    assert [len(np.load(path)) for path in taught] == [len(views)] * 2
     assert len(json.loads((tmp_path / "curves.json").read_text())["loss"]) == 2
 
 

@@ -81,7 +81,7 @@ def main(arguments=None):
         tta = None if arguments.views else "flip"
         taught = [
             once(
-                arguments.output / name_taught(teacher, len(images)),
+                arguments.output / name_taught(teacher, len(images), tta),
                 lambda teacher=teacher: ask(teacher, images, tta),
             )
             for teacher in arguments.teacher
@@ -111,9 +111,9 @@ def main(arguments=None):
         print(classification_report(val.target, y_pred, y_proba=y_proba, zero_division=0))
 
 
-def name_taught(teacher, n_images):
-    """Name the file of a teacher's predictions after the teacher and the images."""
-    return f"taught-{file_digest(teacher)[:12]}-{n_images}.npy"
+def name_taught(teacher, n_images, tta):
+    """Name the file of a teacher's predictions after the teacher, the images and the views."""
+    return f"taught-{file_digest(teacher)[:12]}-{n_images}-{tta}.npy"
 
 
 def ask(teacher, images, tta):
