@@ -186,15 +186,8 @@ def test_a_pupil_sees_the_views_that_its_teachers_saw(voted, fer2013, votes, tmp
         from_votes.main(
             [
                 *("fer2013-compact", fer2013, votes, "--start", str(start), "--views", "2"),
-                *(
-                    "--teacher",
-                    str(teacher),
-                    str(start),
-                    "--epochs",
-                    "2",
-                    "--output",
-                    str(tmp_path),
-                ),
+                *("--teacher", str(teacher), str(start)),
+                *("--epochs", "2", "--output", str(tmp_path)),
             ]
         )
     views, taught = np.load(tmp_path / "views-0-2.npy"), list(tmp_path.glob("taught-*"))
