@@ -72,6 +72,13 @@ def test_labels_that_may_count_from_one_are_reported(few):
         from_dataset(pairs)
 
 
+def test_repeated_names_of_classes_are_refused(few):
+    pairs = Pairs(*few)
+    pairs.classes = ["happy", *pairs.classes[1:]]
+    with pytest.raises(DatasetError, match=r"repeats names of classes, .* Rename them"):
+        from_dataset(pairs)
+
+
 def test_labels_that_the_data_set_changes_are_those_of_its_pairs(few):
     class Changed(Pairs):
         target_transform = staticmethod(lambda code: code + 100)

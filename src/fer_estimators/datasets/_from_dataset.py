@@ -269,6 +269,11 @@ def _name_labels(labels, names):
             f"dataset has labels from {labels.min()} to {labels.max()}, but only {len(names)} "
             f"classes: {shorten(list(names))}. Drop the images without a label."
         )
+    if len(set(names)) < len(names):
+        raise DatasetError(
+            f"dataset repeats names of classes, which would become one: {shorten(list(names))}. "
+            "Rename them in the data set."
+        )
     if len(names) > 2 and labels.min() == 1 and labels.max() == len(names) - 1:
         warn(
             f"dataset has labels from 1 to {labels.max()}, and none of class 0, {names[0]!r}. If "
