@@ -212,13 +212,13 @@ def _ending(path, depth):
 
 def _check_agreement(labels, votes, positions, table, n_rows):
     """Refuse votes that have no more to do with the labels than chance gives."""
+    if len(labels) < _FEWEST_TO_JUDGE or len(np.unique(labels)) < len(EMOTIONS):
+        return
     # Imported here: scikit-learn takes most of the time that importing the loaders would take.
     from sklearn.metrics import cohen_kappa_score
 
     majority = np.array(VOTED_EMOTIONS)[votes[:, :_N_EMOTIONS].argmax(axis=1)]
     order = np.argsort(positions)
-    if len(order) < _FEWEST_TO_JUDGE or len(np.unique(labels)) < len(EMOTIONS):
-        return
     # Names of files cannot shift, and in the order of folders, a block would be of one emotion.
     n_blocks = 1 if n_rows is None else max(1, len(order) // _ROWS_IN_A_BLOCK)
     for block in np.array_split(order, n_blocks):
