@@ -45,7 +45,7 @@ def find_alike(names):
 def look_up(choice, registry, *, parameter, other="a callable"):
     """Return the entry of `registry` that `choice` names, or `choice` itself if it is callable.
 
-    Raise a ValueError for an unknown name, which suggests the closest one, and a TypeError for a
+    Raises ValueError for an unknown name, which suggests the closest one, and TypeError for a
     choice that is neither a string nor callable. `parameter` is the argument's name in these
     errors, and `other` what may be passed instead of a name.
     """

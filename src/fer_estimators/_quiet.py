@@ -30,7 +30,7 @@ def import_keras() -> None:
     """Import Keras, silently where this is what imports TensorFlow.
 
     Where TensorFlow is imported already, or the user asked for its messages with
-    ``TF_CPP_MIN_LOG_LEVEL=0``, it is left alone. Raise an ImportError if Keras is missing.
+    ``TF_CPP_MIN_LOG_LEVEL=0``, it is left alone. Raises ImportError if Keras is missing.
     """
     if find_spec("keras") is None:
         raise ImportError(

@@ -30,7 +30,7 @@ def average_over_views(infer, batch, tta):
 
     "flip" views the image and its mirror image; "crops" views those two, and the same of the image
     shifted by a twenty-fourth of its side towards each corner, ten in all [1]_; None views the
-    image alone. Raise a ValueError for another `tta`.
+    image alone. Raises ValueError for another `tta`.
 
     References
     ----------

@@ -19,9 +19,9 @@ Device = Literal["cpu", "gpu"]
 def resolve_device(device: Literal["auto", "cpu", "gpu"]) -> Device:
     """Turn the ``device`` parameter into the kind of device that is used.
 
-    "auto" takes a GPU where the backend sees one. Raise a ValueError for an unknown device, if a
+    "auto" takes a GPU where the backend sees one. Raises ValueError for an unknown device, if a
     GPU is requested and the backend sees none, or if Keras is set to images with their channels
-    first, and a RuntimeError in a fork of a process whose backend had started to compute.
+    first, and RuntimeError in a fork of a process whose backend had started to compute.
     """
     if device not in ("auto", "cpu", "gpu"):
         raise ValueError(f"device={device!r} is unknown; expected 'auto', 'cpu' or 'gpu'.")
@@ -48,7 +48,7 @@ def resolve_device(device: Literal["auto", "cpu", "gpu"]) -> Device:
 
 
 def same_device_here(device: Device) -> Device:
-    """Return the device for a network of another machine: the CPU where there is no GPU."""
+    """Return the device for a network that was saved elsewhere: the CPU if there is no GPU here."""
     return resolve_device("auto" if device == "gpu" else "cpu")
 
 

@@ -71,7 +71,7 @@ def to_litert(
     `quantize` is the precision of the weights, "float16", "int8" or None. `representative` images
     of shape (1, height, width, channels) serve to measure the ranges of the values between the
     layers, which are then fixed, so that the network computes in int8; with None, the ranges are
-    measured in each call. Raise a ValueError, which names the layer, if the network holds an
+    measured in each call. Raises ValueError, which names the layer, if the network holds an
     operation that LiteRT does not have.
     """
     frozen = convert_variables_to_constants_v2(function.get_concrete_function())
@@ -93,7 +93,7 @@ def to_litert(
 def to_onnx(function: Callable):
     """Convert a network that :func:`trace` returned to an ``onnx.ModelProto``.
 
-    Raise a ValueError, which names the layer, if it holds an operation that ONNX does not have.
+    Raises ValueError, which names the layer, if it holds an operation that ONNX does not have.
     """
     import onnx
     import tf2onnx
@@ -130,8 +130,8 @@ def _name_operations(frozen, error, target):
 def to_saved_model(function: Callable, model: keras.Model, folder: str | os.PathLike[str]) -> None:
     """Write a traced network as TensorFlow's SavedModel.
 
-    `model` is the network in it, which holds the weights. Raise a ValueError, which names the
-    layer, if the network calls Python functions, which only this process has, and an OSError if the
+    `model` is the network in it, which holds the weights. Raises ValueError, which names the
+    layer, if the network calls Python functions, which only this process has, and OSError if the
     disk is full or cannot be written.
     """
     signature = function.get_concrete_function()

@@ -23,8 +23,8 @@ MAX_STACK_BYTES = 16 * 2**30
 def decode_many(files, *, color, image_size, n_jobs):
     """Decode files in order, in `n_jobs` processes; None means this one.
 
-    Each file is given as its content, or an OSError that says why there is none, and its name.
-    Yields a Decoded for each, or an OSError where there is no content or it cannot be decoded.
+    Each entry of `files` is a pair: the content of a file, or the OSError that reading it raised,
+    and its name. Return a Decoded for each file, or the OSError that says why there is none.
     """
     decode_one = partial(_decode_if_read, color=color, image_size=image_size)
     if n_jobs in (None, 1):

@@ -244,7 +244,7 @@ _PASSES = (
 def read_png_stream(data):
     """Return the packed pixels of a PNG.
 
-    Raise an ImageReadError if the file ends before its last chunk or its animation is broken:
+    Raises ImageReadError if the file ends before its last chunk or its animation is broken:
     Pillow would warn about such an animation, without the name of the file, and continue.
     """
     position, n_animations, stream = 8, 0, []

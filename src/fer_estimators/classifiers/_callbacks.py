@@ -205,7 +205,7 @@ _SETS_THE_RATE = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceL
 def check_callbacks(callbacks, optimizer):
     """Refuse callbacks that could not work, before the first batch.
 
-    Raise a TypeError if one is not a Keras callback, and a ValueError if one sets the learning
+    Raises TypeError if one is not a Keras callback, and ValueError if one sets the learning
     rate, but the optimizer follows a schedule.
     """
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)

@@ -59,8 +59,8 @@ def open_checkpoint(folder, described):
     """Open the checkpoint in a folder for one training run, and keep other processes out.
 
     The folder is created if it does not exist; `described` is the fingerprint of the training run.
-    Raise a CheckpointError if another process uses the folder, or the file is damaged or belongs to
-    another training run, and an OSError if the folder cannot be written.
+    Raises CheckpointError if another process uses the folder, or the file is damaged or belongs to
+    another training run, and OSError if the folder cannot be written.
     """
     folder = Path(folder).expanduser()
     with ExitStack() as stack:
@@ -81,7 +81,7 @@ class Checkpoint:
 
     The caller locks the folder; `described` is the fingerprint of the training run. `state` holds
     plain values as last written, None at first, and `arrays` lists of weights and other variables.
-    Raise a CheckpointError if the existing file is damaged or belongs to another training run.
+    Raises CheckpointError if the existing file is damaged or belongs to another training run.
     """
 
     def __init__(self, folder, described):
@@ -99,7 +99,7 @@ class Checkpoint:
     def restore(self, name, variables):
         """Assign one list of arrays to variables, and release the list.
 
-        Raise a CheckpointError if their number or shapes differ from what was written.
+        Raises CheckpointError if their number or shapes differ from what was written.
         """
         values = self.arrays.pop(name, [])
         if [tuple(v.shape) for v in variables] != [v.shape for v in values]:
@@ -113,7 +113,7 @@ class Checkpoint:
     def write(self, state, arrays):
         """Replace the content of the folder by plain values and lists of arrays, both by name.
 
-        Raise an OSError if the first checkpoint cannot be written. If a later one fails, there is a
+        Raises OSError if the first checkpoint cannot be written. If a later one fails, there is a
         warning, training continues, and the last valid checkpoint is kept.
         """
         numbered = {

@@ -77,8 +77,8 @@ class TrainingData:
     def batches(self, *, fraction, batch_size, dtype, seed):
         """Return the batches for training, and those for validation or None.
 
-        `fraction` of the images, or None, is held out if there is no validation set. `dtype` is
-        that of targets and weights; the seed is that of the split and of the order of each epoch.
+        Without a validation set, `fraction` of the images is held out; None holds out none. Targets
+        and weights have `dtype`. The seed determines the split and the order of each epoch.
         """
         if self.validation is not None:
             fraction = None
@@ -267,7 +267,7 @@ def _check_validation(estimator, validation, image_shape, classes):
 def check_labels(y, *, estimator_name):
     """Check a vector of names or integers.
 
-    Raise a ValueError for missing, one-hot, continuous or two-dimensional labels.
+    Raises ValueError for missing, one-hot, continuous or two-dimensional labels.
     """
     if y is None:
         raise ValueError(
@@ -288,7 +288,7 @@ def check_labels(y, *, estimator_name):
 def encode_labels(y, classes=None):
     """Return the sorted classes, and the place of each label in them.
 
-    Where `classes` is None, they are those found in `y`. Raise a ValueError if there are fewer than
+    Where `classes` is None, they are those found in `y`. Raises ValueError if there are fewer than
     two classes, or `y` holds others than `classes`.
     """
     name = "y" if classes is None else "classes"
@@ -311,7 +311,7 @@ def check_soft_labels(y_proba, codes, classes):
     """Check the probabilities to train on, of shape (n_samples, n_classes), if there are any.
 
     The columns of a data frame are matched by their names; `codes` are the places of the labels in
-    `classes`. Raise a ValueError if they are not probabilities, or clearly belong to other images
+    `classes`. Raises ValueError if they are not probabilities, or clearly belong to other images
     or classes.
     """
     if y_proba is None:
@@ -393,7 +393,7 @@ def split_rows(codes, classes, fraction, *, weights, seed):
     """Return the rows to train on, and a stratified part held out for validation.
 
     `fraction` is above 0 and below 1; None holds nothing out. Images of weight zero are in neither
-    part. Raise a ValueError if a class is too small to be in both.
+    part. Raises ValueError if a class is too small to be in both.
     """
     rows = np.arange(len(codes)) if weights is None else np.flatnonzero(weights)
     if fraction is None:

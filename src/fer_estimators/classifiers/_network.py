@@ -78,7 +78,7 @@ class NetworkState:
     def _sample_answer(self) -> NDArray[Any]:
         """Return the probabilities for one fixed image, which identify the network.
 
-        Raise a ValueError if the network needs too much memory, or does not return probabilities.
+        Raises ValueError if the network needs too much memory, or does not return probabilities.
         """
         large = _find_large_output(self.model_)
         if large:
@@ -96,7 +96,7 @@ class NetworkState:
     def _network_weights(self) -> dict[str, NDArray[Any]]:
         """Return the weights by name, in the order of the network.
 
-        Raise a ValueError if `model_` is not the network that :meth:`fit` built.
+        Raises ValueError if `model_` is not the network that :meth:`fit` built.
         """
         network = self.model_
         if _describe_weights(network) != self._built:
@@ -115,7 +115,7 @@ class NetworkState:
         """Build the network again and set its weights, of which those of float32 may be float16.
 
         For a named architecture, no memory is allocated before the weights are known to match.
-        Raise a ValueError if they do not match the network that the parameters describe.
+        Raises ValueError if they do not match the network that the parameters describe.
         """
         self.device_ = same_device_here(self.device_)
         # Parameters may have been set since the network was built.
@@ -134,7 +134,7 @@ class NetworkState:
     def _network_in_single_precision(self) -> keras.Model:
         """Return `model_` itself, or one that computes in float32 with the same weights.
 
-        Raise a ValueError if `model_` computes in another precision and is not the network that
+        Raises ValueError if `model_` computes in another precision and is not the network that
         :meth:`fit` built.
         """
         if all(layer.compute_dtype == "float32" for layer in flatten_layers(self.model_)):
@@ -267,8 +267,8 @@ def check_network(
 ) -> keras.Model:
     """Check what an architecture returned, and that its output does not depend on how it is called.
 
-    Return the network, or a functional model around one of another kind. Raise a TypeError if it is
-    not a model, and a ValueError if it does not return one number for each class, changes images at
+    Return the network, or a functional model around one of another kind. Raises TypeError if it is
+    not a model, and ValueError if it does not return one number for each class, changes images at
     random by default, or has weights that are not finite.
     """
     if not isinstance(network, keras.Model):

@@ -83,8 +83,8 @@ class Trainer:
         """Train the network in place.
 
         The first phase continues with the optimizer of an earlier call, if there is one.
-        `validation` may be None. Raise a TrainingDivergedError if the loss is not finite before the
-        first epoch is over, and a ValueError if the optimizer averages weights, but `patience`
+        `validation` may be None. Raises TrainingDivergedError if the loss is not finite before the
+        first epoch is over, and ValueError if the optimizer averages weights, but `patience`
         keeps those of one epoch, or a callback cannot work with the optimizer.
         """
         best, interruption = progress.best, Interruption()

@@ -25,7 +25,7 @@ def get_axes(ax, figsize):
 def get_axes_row(ax, n, figsize):
     """Return the figure and a list of `n` axes side by side.
 
-    If `ax` is None, make them, with `figsize` in inches; divide a single Axes. Raise a ValueError
+    If `ax` is None, make them, with `figsize` in inches; divide a single Axes. Raises ValueError
     for a sequence of another length, or a single Axes that cannot be divided.
     """
     import matplotlib.pyplot as plt

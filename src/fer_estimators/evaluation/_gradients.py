@@ -27,7 +27,7 @@ def split_at_last_map(network):
     Inception block are none. Networks inside the network, such as a backbone, are looked into.
 
     Return a model from images to the map, of shape (n, rows, columns, n_features), one from the map
-    to the probabilities, and the name of the layer that gives the map. Raise a ValueError if the
+    to the probabilities, and the name of the layer that gives the map. Raises ValueError if the
     network has no convolution, or no such map behind one.
     """
     if not _has_convolution(network):

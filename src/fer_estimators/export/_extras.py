@@ -30,7 +30,7 @@ def choose_format(
 ) -> str:
     """Return the format that is asked for, by itself or by the ending of the path.
 
-    `default` is taken where neither says anything. Raise a ValueError if the format is none of
+    `default` is taken where neither says anything. Raises ValueError if the format is none of
     `formats`, or the path ends as files of another one.
     """
     ending = Path(path).suffix.lower()

@@ -98,7 +98,7 @@ class Facts:
 def parse_facts(text: str | bytes, name: str) -> Facts:
     """Read what :meth:`Facts.to_json` wrote, from anybody; errors show the `name` of the file.
 
-    Raise a ModelFileError if the record is damaged, of a newer version, or states what cannot be.
+    Raises ModelFileError if the record is damaged, of a newer version, or states what cannot be.
     """
     if len(text) > _MAX_JSON_BYTES:
         raise refused(name, f"its record has {len(text):,} bytes; the limit is {_MAX_JSON_BYTES:,}")

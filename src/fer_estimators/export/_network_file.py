@@ -34,7 +34,7 @@ class NetworkFile:
     def start(self, n_threads: int) -> _litert.LiteRTNetwork | _onnx.ONNXNetwork:
         """Return what maps pixels (n, height, width, channels) to probabilities.
 
-        Raise a ModelFileError if it cannot be run, or is not what it says of itself.
+        Raises ModelFileError if it cannot be run, or is not what it says of itself.
         """
         kinds: dict[str, type[_litert.LiteRTNetwork] | type[_onnx.ONNXNetwork]]
         kinds = {"litert": _litert.LiteRTNetwork, "onnx": _onnx.ONNXNetwork}
@@ -55,8 +55,8 @@ class NetworkFile:
 def read_network_file(path: str | os.PathLike[str]) -> NetworkFile:
     """Read a LiteRT or ONNX file, and refuse what should not be run.
 
-    Raise a FileNotFoundError if there is no such file, an ImportError if the package that runs
-    files of its kind is not installed, and a ModelFileError if it is of another kind, damaged,
+    Raises FileNotFoundError if there is no such file, ImportError if the package that runs
+    files of its kind is not installed, and ModelFileError if it is of another kind, damaged,
     newer than this library, or refused.
     """
     path = Path(path)
@@ -106,8 +106,8 @@ class OpenedNetwork:
     """A file, what it says, and what runs it; safe to use from several threads.
 
     `classes` are the labels in the order of the outputs, of a file that does not contain them;
-    `facts` has them sorted, as the columns of the probabilities are. Raise a ModelFileError if the
-    file cannot be run, or is not what it says of itself, and a ValueError if `classes` are missing,
+    `facts` has them sorted, as the columns of the probabilities are. Raises ModelFileError if the
+    file cannot be run, or is not what it says of itself, and ValueError if `classes` are missing,
     wrong in number, or differ from those in the file.
     """
 

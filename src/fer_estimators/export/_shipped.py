@@ -18,7 +18,7 @@ SHIPPED = {
 def find_shipped(name: str) -> Path:
     """Return the path of a shipped file, and check that it is the one that was published.
 
-    Raise a ValueError, which suggests the nearest one, if there is none of this name, and a
+    Raises ValueError, which suggests the nearest one, if there is none of this name, and
     ModelFileError if the installed file is missing or damaged.
     """
     if name not in SHIPPED:

@@ -46,7 +46,7 @@ class Face:
 def check_face(face: Face, height: int, width: int) -> None:
     """Refuse a face that cannot be in a photo of this size in pixels.
 
-    Raise a TypeError if it is not a Face, and a ValueError if its box lies outside the photo, is
+    Raises TypeError if it is not a Face, and ValueError if its box lies outside the photo, is
     empty, or is far larger than the photo, or if its score or landmarks are invalid.
     """
     if not isinstance(face, Face):

@@ -27,8 +27,8 @@ _MIN_STEP = 90
 class VideoWriter:
     """Write frames with their times; the file takes its place when it is closed.
 
-    `rate` is the usual number of frames a second. Raise a ValueError if the path does not end in
-    .mp4, .mov, .mkv or .webm, and a FileNotFoundError if there is no such folder.
+    `rate` is the usual number of frames a second. Raises ValueError if the path does not end in
+    .mp4, .mov, .mkv or .webm, and FileNotFoundError if there is no such folder.
     """
 
     def __init__(self, path: str | os.PathLike[str], rate: float):
