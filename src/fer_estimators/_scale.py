@@ -57,16 +57,16 @@ def refuse_other_than_pixels(X: NDArray[Any], *, first_row: int = 0) -> None:
         )
 
 
-def check_scale(images: NDArray[Any]) -> None:
+def check_scale(images: NDArray[Any], *, smallest: int = SMALLEST_IMAGE) -> None:
     """Refuse images whose pixels stand on another scale than 0..255, each for itself.
 
     Three signs are looked for: fractions in an image that is darker than any photograph (0..1, or
     divided by a standard deviation), fractions that are all multiples of one step below 1 (256
     levels times a factor), and integers of which none is above 1 (a scale of 0..1 cut off). A step
-    of a half, a third and so on counts only if all images have it. Images of less than 8 x 8
-    pixels, and those of one level, are let through.
+    of a half, a third and so on counts only if all images have it. Images of less than
+    `smallest` values, and those of one level, are let through.
     """
-    if math.prod(images.shape[1:]) < SMALLEST_IMAGE:
+    if math.prod(images.shape[1:]) < smallest:
         return
     rows = _find_rescaled(images) if images.dtype.kind == "f" else _find_rows(images, _is_cut_off)
     if len(rows):
@@ -77,6 +77,15 @@ def check_scale(images: NDArray[Any]) -> None:
             f"look {_describe_scale(first)}. Pass the pixels as they were (scaling is a layer of "
             "the network)."
         )
+
+
+def refuse_unfit_for_rounding(images: NDArray[Any]) -> None:
+    """Refuse images that would not survive as uint8: not pixels, or on another scale.
+
+    Unlike :func:`check_scale`, this judges small images, too, unless they are rows of a table.
+    """
+    refuse_other_than_pixels(images)
+    check_scale(images, smallest=SMALLEST_IMAGE if 1 in images.shape[1:3] else 0)
 
 
 def _find_rows(images, judge):

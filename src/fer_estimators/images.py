@@ -17,7 +17,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from fer_estimators._files.resizing import RESIZE_FILTER, height_and_width
 from fer_estimators._lazy import LazyImages, is_lazy
-from fer_estimators._scale import SMALLEST_IMAGE, check_scale, refuse_other_than_pixels
+from fer_estimators._scale import (
+    SMALLEST_IMAGE,
+    check_scale,
+    refuse_other_than_pixels,
+    refuse_unfit_for_rounding,
+)
 
 
 def describe_shape(shape: Sequence[int]) -> str:
@@ -418,8 +423,7 @@ def resize_images(X: ArrayLike, image_size: int | tuple[int, int]) -> NDArray[np
     from PIL import Image
 
     images = check_image_array(X)
-    refuse_other_than_pixels(images)
-    check_scale(images)
+    refuse_unfit_for_rounding(images)
     height, width = height_and_width(image_size)
     resized = np.empty((len(images), height, width, images.shape[-1]), dtype=np.uint8)
     for target, image in zip(resized, images, strict=True):

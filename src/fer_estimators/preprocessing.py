@@ -15,7 +15,7 @@ from fer_estimators._files.reading import open_stream
 from fer_estimators._files.stack import Stack, decode_many, refuse_filling
 from fer_estimators._image_transformer import ImageTransformer
 from fer_estimators._messages import name_some, shorten
-from fer_estimators._scale import refuse_other_than_pixels
+from fer_estimators._scale import refuse_unfit_for_rounding
 from fer_estimators.exceptions import ImageReadError
 from fer_estimators.images import (
     as_numeric_array,
@@ -264,8 +264,7 @@ class ImageResizer(ImageTransformer):
     def _check_pixels(self, X, *, reset):
         images = check_input_images(self, X, image_shape=self.image_shape, reset=reset)
         images = np.asarray(images)
-        # Smaller images than 8 x 8 may hold any numbers elsewhere, but here become uint8.
-        refuse_other_than_pixels(images)
+        refuse_unfit_for_rounding(images)
         return images
 
     def __sklearn_tags__(self) -> Tags:
