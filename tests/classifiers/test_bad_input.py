@@ -98,6 +98,11 @@ def test_an_optimizer_of_another_kind_is_refused(cnn, faces):
         cnn(optimizer=3).fit(faces.images, faces.target)
 
 
+def test_callbacks_of_another_kind_are_refused(cnn, faces):
+    with pytest.raises(TypeError, match="callbacks holds 1 of type int, but instances of keras"):
+        cnn(callbacks=[1]).fit(faces.images, faces.target)
+
+
 @pytest.mark.parametrize("shape", [(16, -1, -1), (0, 16), (16,), (5, -1), (16, 15), "16"])
 def test_bad_image_shapes_are_refused(cnn, faces, shape):
     with pytest.raises(ValueError, match="image_shape"):

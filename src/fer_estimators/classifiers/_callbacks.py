@@ -202,22 +202,23 @@ def _values(variables):
 _SETS_THE_RATE = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
 
 
-def check_callbacks(callbacks, optimizer):
-    """Refuse callbacks that could not work, before the first batch.
-
-    Raises TypeError if one is not a Keras callback, and ValueError if one sets the learning
-    rate, but the optimizer follows a schedule.
-    """
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    scheduled = isinstance(
-        optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule
-    )
+def check_kinds(callbacks):
+    """Raise TypeError if one is not a Keras callback."""
     for callback in callbacks:
         if not isinstance(callback, keras.callbacks.Callback):
             raise TypeError(
                 f"callbacks holds {callback!r} of type {type(callback).__name__}, but instances of "
                 "keras.callbacks.Callback are expected."
             )
+
+
+def refuse_second_schedule(callbacks, optimizer):
+    """Raise ValueError if a callback sets the learning rate, but the optimizer has a schedule."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    scheduled = isinstance(
+        optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule
+    )
+    for callback in callbacks:
         if scheduled and isinstance(callback, _SETS_THE_RATE):
             raise ValueError(
                 f"callbacks holds a {type(callback).__name__}, which sets the learning rate, but "

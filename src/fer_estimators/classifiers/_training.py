@@ -19,8 +19,9 @@ from fer_estimators.classifiers._callbacks import (
     KeepBestWeights,
     LogLearningRate,
     Progress,
-    check_callbacks,
+    check_kinds,
     left_copyable,
+    refuse_second_schedule,
 )
 from fer_estimators.classifiers._optimizers import averages_weights, make_optimizer, take_average
 from fer_estimators.classifiers._scikeras import train
@@ -87,6 +88,7 @@ class Trainer:
         first epoch is over, and ValueError if the optimizer averages weights, but `patience`
         keeps those of one epoch, or a callback cannot work with the optimizer.
         """
+        check_kinds(rule.callbacks)
         best, interruption = progress.best, Interruption()
         shuffle = keras.callbacks.LambdaCallback(
             on_epoch_begin=lambda epoch, logs: batches.set_epoch(epoch)
@@ -122,7 +124,7 @@ class Trainer:
             optimizer = make_optimizer(rule.optimizer, phase.learning_rate, phase.schedule, n_steps)
             compile_training(self.model, optimizer, rule.label_smoothing)
         _check_averaging(self.model.optimizer, progress.best.patience)
-        check_callbacks(rule.callbacks, self.model.optimizer)
+        refuse_second_schedule(rule.callbacks, self.model.optimizer)
         epochs = progress.begin_phase(self.model, number, phase.epochs)
         if epochs:
             train(
