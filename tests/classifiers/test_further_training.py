@@ -107,6 +107,19 @@ def test_a_parameter_of_the_network_that_has_no_effect_is_reported(cnn, faces):
             train(faces.images, faces.target)
 
 
+def test_other_first_weights_have_no_effect_on_a_warm_start_which_is_reported(transfer, faces):
+    clf = transfer(warm_start=True).fit(faces.images, faces.target)
+    with pytest.warns(UserWarning, match=r"weights='imagenet' .*built with None.*no effect"):
+        clf.set_params(weights="imagenet").fit(faces.images, faces.target)
+
+
+def test_a_parameter_that_nobody_can_compare_counts_as_changed(cnn, faces):
+    clf = cnn(warm_start=True).fit(faces.images, faces.target)
+    clf.set_params(architecture=partial(build_tiny, dropout=(0.5 for _ in "1")))
+    with pytest.warns(UserWarning, match=r"architecture=functools.partial.*has no effect"):
+        clf.fit(faces.images, faces.target)
+
+
 def test_a_copy_can_go_on_training(make, faces):
     clf = make(warm_start=True).fit(faces.images, faces.target)
     copied = pickle.loads(pickle.dumps(clf)).fit(faces.images, faces.target)

@@ -4,6 +4,7 @@ import errno
 import os
 import resource
 import stat
+from functools import partial
 
 import keras
 import numpy as np
@@ -71,6 +72,10 @@ def test_abstaining_classifier_of_others_is_not_saved(faces, fitted, tmp_path):
         ({"architecture": "compact"}, "architecture='compact' .*was built with 'tiny'"),
         ({"architecture": build_tiny}, "architecture=<function build_tiny"),
         ({"dtype_policy": "mixed_bfloat16"}, "dtype_policy='mixed_bfloat16'"),
+        (
+            {"architecture": partial(build_tiny, dropout=(0.5 for _ in "1"))},
+            "architecture=functools",
+        ),
     ],
 )
 def test_parameters_of_another_network_are_refused(params, named, tmp_path, like):

@@ -334,8 +334,8 @@ default=None
             )
         if warm and (changed := self._changes_since_built()):
             warn(
-                f"{', '.join(changed)} was set after fit, and has no effect: training continues "
-                "with the network as it is. For another network, fit a clone."
+                f"{', '.join(changed.values())} was set after fit, and has no effect: training "
+                "continues with the network as it is. For another network, fit a clone."
             )
 
     def _checkpoint(self, folder, data, warm):

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from inspect import signature
+from os import PathLike
 from typing import Any, Self
 
 import keras
@@ -32,8 +33,8 @@ from fer_estimators._probabilities import check_probabilities
 
 # Attributes that belong to the network in this process: neither pickled nor saved.
 REBUILT = ("_compiled", "_trainer")
-# Parameters that determine the network.
-_NETWORK_PARAMETERS = ("architecture", "backbone", "head", "image_size", "dtype_policy")
+# Parameters that determine the network, and the weights with which it begins.
+_NETWORK_PARAMETERS = ("architecture", "backbone", "weights", "head", "image_size", "dtype_policy")
 _VERSION = "_fer_estimators_version"
 #: Largest output of one layer for one image, in numbers: 512 MiB in float32. VGG16 on images of
 #: 1024 pixels needs half of it.
@@ -67,13 +68,13 @@ class NetworkState:
         # By attributes: a subclass may show fewer parameters.
         return {name: getattr(self, name) for name in _NETWORK_PARAMETERS if hasattr(self, name)}
 
-    def _changes_since_built(self) -> list[str]:
-        """Describe the parameters that were set after fit and no longer describe the network."""
-        return [
-            f"{name}={getattr(self, name)!r:.60} (the network was built with {value!r:.60})"
+    def _changes_since_built(self) -> dict[str, str]:
+        """Describe, by name, the parameters with which the network was not built."""
+        return {
+            name: f"{name}={getattr(self, name)!r:.60} (the network was built with {value!r:.60})"
             for name, value in self._built_with.items()
-            if getattr(self, name) != value and describe(getattr(self, name)) != describe(value)
-        ]
+            if getattr(self, name) != value and not _are_alike(getattr(self, name), value)
+        }
 
     def _sample_answer(self) -> NDArray[Any]:
         """Return the probabilities for one fixed image, which identify the network.
@@ -198,11 +199,18 @@ class NetworkState:
             self._restore_network(*network)
 
 
+def _are_alike(value, other):
+    try:
+        return describe(value) == describe(other)
+    except TypeError:  # nobody can tell
+        return False
+
+
 def _refuse(batch):
     refuse_broken_fork()
 
 
-_PLAIN = (str, int, float, tuple, list, type(None))
+_PLAIN = (str, int, float, tuple, list, PathLike, type(None))
 
 
 def _fill_in(cls, state, written_by):

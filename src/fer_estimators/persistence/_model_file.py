@@ -252,10 +252,14 @@ def _explain_type(clf, inner):
 
 def _check_parameters(clf):
     """Refuse if `load` would build another network than the one that was fitted."""
-    if changed := clf._changes_since_built():
+    changed = clf._changes_since_built()
+    # Training replaced the first weights, and `load` does not read them.
+    changed.pop("weights", None)
+    if changed:
         raise ValueError(
-            f"{', '.join(changed)} was set after fit, so the parameters no longer describe model_, "
-            "and `load` would build another network. Set the old value again, or fit again."
+            f"{', '.join(changed.values())} was set after fit, so the parameters no longer "
+            "describe model_, and `load` would build another network. Set the old value again, or "
+            "fit again."
         )
 
 
