@@ -85,6 +85,22 @@ def test_parameters_of_another_network_are_refused(params, named, tmp_path, like
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("learned", "message"),
+    [
+        ({"classes_": np.array(list("gfedcba"))}, r"(?s)classes_=.*changed after fit.*refuse"),
+        ({"classes_": np.array(list("abcde"))}, r"(?s)classes_=.*model_ has 7 outputs"),
+        ({"image_shape_": [16, 16, 1]}, r"image_shape_=\[16, 16, 1\] was changed after fit"),
+        ({"best_epoch_": 9}, r"best_epoch_=9 was changed after fit"),
+    ],
+)
+def test_what_load_would_refuse_is_refused(learned, message, tmp_path, like):
+    clf = like()
+    vars(clf).update(learned)
+    with pytest.raises(ValueError, match=message):
+        save(clf, tmp_path / "model.fer")
+
+
 def test_parameters_of_training_may_change_after_fit(tmp_path, like):
     save(like().set_params(epochs=7, tta="flip"), tmp_path / "model.fer")
     assert load(tmp_path / "model.fer").epochs == 7

@@ -67,7 +67,8 @@ _CHOSEN = ("threshold_", "coverage_", "accuracy_")
 def describe_classifier(clf: CNNClassifier | TransferClassifier) -> dict[str, Any]:
     """Describe a fitted classifier, without its weights, as what JSON can hold.
 
-    Raises TypeError if it has attributes that :meth:`fit` does not set, or not as plain values.
+    Raises TypeError if it has attributes that :meth:`fit` does not set, or not as plain values, and
+    ValueError if one was changed since so that :func:`make_classifier` would refuse it.
     """
     params = clf.get_params(deep=False)
     learned = {
@@ -85,6 +86,7 @@ def describe_classifier(clf: CNNClassifier | TransferClassifier) -> dict[str, An
             "numbers as labels, or keep the classifier with joblib, whose files run code when "
             "they are loaded."
         )
+    _check_learned(clf, values)
     plain, objects = _split(params)
     return {
         "class": type(clf).__name__,
@@ -94,6 +96,21 @@ def describe_classifier(clf: CNNClassifier | TransferClassifier) -> dict[str, An
         "requests": _describe_requests(clf),
         "trainable": clf._trainable_layers(),
     }
+
+
+def _check_learned(clf, encoded):
+    for name, value in encoded.items():
+        if not _LEARNED[name](decode(value), clf):
+            raise ValueError(
+                f"{name}={getattr(clf, name)!r:.80} was changed after fit, so that `load` would "
+                "refuse the file. Set the old value again, or fit again."
+            )
+    n_outputs = clf.model_.output_shape[-1]
+    if len(clf.classes_) != n_outputs:
+        raise ValueError(
+            f"classes_={clf.classes_!r:.80} was changed after fit: model_ has {n_outputs} outputs, "
+            "one for each class. Set the old classes again, or fit again."
+        )
 
 
 def _split(params):

@@ -62,7 +62,8 @@ def save(
         If `clf` is not fitted.
     ValueError
         If the network could not be built again from the parameters: one of them was set since
-        :meth:`fit`, or `model_` was replaced; if `abstain_label` was set since; if a weight is NaN
+        :meth:`fit`, or `model_` was replaced; if `abstain_label` was set since, or `classes_` and
+        the like changed so that `load` would refuse them; if a weight is NaN
         or infinite, or too large for float16.
     OSError
         If the file cannot be written.
