@@ -17,7 +17,8 @@ def check_labels(y: ArrayLike) -> NDArray[Any]:
     """Check labels and return them in one dimension; a column gets scikit-learn's warning.
 
     Raises ValueError if `y` has another shape, a label is missing (None, NaN, pandas.NA or masked),
-    or labels are bytes, fractions, or of several kinds, which NumPy would make one: ``[1, "1"]``.
+    or labels are bytes, fractions, objects such as members of an enumeration, or of several kinds,
+    which NumPy would make one: ``[1, "1"]``.
     """
     refuse_masked(y=y)
     y = y if hasattr(y, "ndim") or isinstance(y, (list, tuple)) else np.asarray(y)
@@ -49,7 +50,8 @@ def as_objects(values: ArrayLike) -> NDArray[Any]:
 def sort_classes(classes: ArrayLike) -> NDArray[Any]:
     """Check the ``classes`` of a first call to ``partial_fit``, and sort them.
 
-    Raises ValueError if a class is missing (None, NaN), or they are bytes or of several kinds.
+    Raises ValueError if a class is missing (None, NaN), or they are bytes, other objects or of
+    several kinds.
     """
     classes = classes if hasattr(classes, "dtype") else as_plain_text(list(classes))
     _refuse_gaps_and_mixtures(np.ravel(np.asarray(classes, dtype=object)), "classes")
@@ -83,6 +85,17 @@ def _refuse_gaps_and_mixtures(labels, name="y"):
         raise ValueError(
             f"{name} mixes labels of several kinds ({' and '.join(first_of)}): {shown}. Write all "
             "of them in one way."
+        )
+    refuse_objects(labels, name)
+
+
+def refuse_objects(labels: NDArray[Any], name: str) -> None:
+    """Refuse labels of one kind that are neither names nor numbers, and cannot be sorted."""
+    if labels.dtype.kind == "O" and len(labels) and kind_of(labels[0]) == type(labels[0]).__name__:
+        raise ValueError(
+            f"Unknown label type: {name}[0] = {labels[0]!r} has type {type(labels[0]).__name__}, "
+            "but names or whole numbers are expected. Pass names, such as "
+            f"[label.name for label in {name}] for the members of an enumeration."
         )
 
 

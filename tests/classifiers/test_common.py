@@ -247,6 +247,18 @@ def test_members_of_an_enumeration_are_the_text_that_they_equal(cnn, faces, cont
     assert further.classes_.tolist() == ["happy", "sad", "surprise"]
 
 
+def test_members_of_other_enumerations_are_refused(cnn, faces):
+    members = Enum("Emotion", faces.target_names.tolist())
+    labels = [members[name] for name in faces.target]
+    message = r"\[0\] = <Emotion.*has type Emotion, but names.*\[label.name for label in"
+    with pytest.raises(ValueError, match=message):
+        cnn().fit(faces.images, labels)
+    with pytest.raises(ValueError, match=message):
+        cnn().partial_fit(faces.images, labels, classes=members)
+    with pytest.raises(ValueError, match=message):
+        classification_report(labels, labels)
+
+
 def test_balanced_classes_count_alike(cnn, faces):
     rows = np.flatnonzero((faces.target == "happy") | (faces.target == "sad"))
     keep = np.r_[rows[faces.target[rows] == "happy"], rows[faces.target[rows] == "sad"][:5]]

@@ -8,7 +8,14 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 
-from fer_estimators._labels import as_objects, as_plain_text, is_missing, kind_of, refuse_masked
+from fer_estimators._labels import (
+    as_objects,
+    as_plain_text,
+    is_missing,
+    kind_of,
+    refuse_masked,
+    refuse_objects,
+)
 from fer_estimators._messages import find_alike, suggest, warn
 from fer_estimators._probabilities import (
     as_ordered_columns,
@@ -42,7 +49,9 @@ def check_labels(values, name):
             f"{name} has {len(missing)} missing labels (None or NaN), the first at index "
             f"{missing[0]}, expected a label for each face. Leave these faces out."
         )
-    return of_one_kind(labels, name)
+    labels = of_one_kind(labels, name)
+    refuse_objects(labels, name)
+    return labels
 
 
 def find_missing(array):
