@@ -32,7 +32,8 @@ def check_labels(y: ArrayLike) -> NDArray[Any]:
     labels, as_written = column_or_1d(y), np.ravel(as_objects(y))
     if as_written.dtype.kind in "OSM":
         _refuse_gaps_and_mixtures(as_written)
-    if not hasattr(y, "dtype"):
+    # scikit-learn makes fractions of pandas' Int64 and boolean.
+    if not hasattr(y, "dtype") or (labels.dtype.kind == "f" and as_written.dtype.kind != "f"):
         labels = np.array(as_plain_text(as_written.tolist()))
     assert_all_finite(labels, input_name="y")
     check_classification_targets(labels)

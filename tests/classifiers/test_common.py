@@ -259,6 +259,12 @@ def test_members_of_other_enumerations_are_refused(cnn, faces):
         classification_report(labels, labels)
 
 
+@pytest.mark.parametrize("dtype", ["Int64", "boolean"])
+def test_labels_in_nullable_columns_of_pandas_keep_their_kind(cnn, faces, dtype):
+    labels = pd.Series(faces.target == "happy").astype(dtype)
+    assert cnn().fit(faces.images, labels).classes_.dtype.kind == {"Int64": "i"}.get(dtype, "b")
+
+
 def test_balanced_classes_count_alike(cnn, faces):
     rows = np.flatnonzero((faces.target == "happy") | (faces.target == "sad"))
     keep = np.r_[rows[faces.target[rows] == "happy"], rows[faces.target[rows] == "sad"][:5]]
