@@ -115,7 +115,7 @@ def test_faults_are_named_with_their_line(run, content, message):
 
 def test_a_missing_file_is_said(run, capsys):
     assert _command.main(["report", "missing.csv"]) == 1
-    assert "missing.csv" in capsys.readouterr().err
+    assert capsys.readouterr().err.startswith("fer-estimators: 'missing.csv': ")
 
 
 def test_help_names_the_columns(run, capsys):

@@ -306,6 +306,9 @@ def _shorten(name, length=28):
 
 
 def _say(message):
+    if isinstance(message, OSError) and message.filename is not None and message.strerror:
+        # Not what Python makes of it, which begins with a number.
+        message = f"{message.filename!r}: {message.strerror}"
     print(f"fer-estimators: {message}", file=sys.stderr)
 
 
