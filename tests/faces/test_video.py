@@ -8,7 +8,7 @@ import pytest
 
 from fer_estimators import EmotionTimelineDisplay
 from fer_estimators.exceptions import VideoError
-from fer_estimators.faces import EmotionRecognizer, Recognition, _video_reading
+from fer_estimators.faces import EmotionRecognizer, FaceDetector, Recognition, _video_reading
 from fer_estimators.faces._video_writing import VideoWriter
 
 from .conftest import BRIGHT, DARK, draw, find_squares
@@ -57,6 +57,19 @@ def test_frames_may_come_with_their_times(recognizer):
     times = [0.0, 0.1, 0.5]
     pairs = zip(times, moving(3), strict=True)
     assert [result.time for result in recognizer.recognize_video(pairs)] == times
+
+
+class OwnDetector(FaceDetector):
+    """A detector that takes over the parameters of the library's, but not its network."""
+
+    def detect(self, photo):
+        return find_squares(photo)
+
+
+def test_a_class_derived_from_the_detector_searches_each_frame(classifier):
+    recognizer = EmotionRecognizer(classifier, OwnDetector(), image_shape=(8, 8))
+    results = list(recognizer.recognize_video(moving(4), fps=10))
+    assert [len(result) for result in results] == [2, 2, 1, 1]
 
 
 def test_frames_are_read_one_at_a_time(recognizer):

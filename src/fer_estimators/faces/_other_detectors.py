@@ -56,7 +56,8 @@ def as_detector(detector: Detector | Callable[[NDArray[Any]], Any] | None = None
     """
     if detector is None:
         return FaceDetector()
-    if isinstance(detector, (FaceDetector, _CheckedDetector)):
+    # A class derived from it may find faces in another way.
+    if type(detector) in (FaceDetector, _CheckedDetector):
         return detector
     if isinstance(detector, type):
         raise TypeError(
