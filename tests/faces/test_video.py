@@ -90,6 +90,7 @@ def test_frames_are_read_one_at_a_time(recognizer):
     [
         ([draw()], {}, ValueError, "no time.*fps=30"),
         ([(1.0, draw()), (0.5, draw())], {}, ValueError, "do not decrease"),
+        ([(1.0, draw())], {"fps": 5}, ValueError, "fps=5.0 is for frames alone, but frame 0 has"),
         ([np.zeros((2, 3, 4, 5))], {"fps": 5}, ValueError, "Frame 0"),
         ([(True, draw())], {"fps": 5}, TypeError, "as OpenCV's `read`.*frame alone"),
         ([draw()], {"fps": 0}, ValueError, "above 0"),

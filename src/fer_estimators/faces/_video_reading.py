@@ -131,6 +131,11 @@ class FrameStream:
                 "it. Yield the frame alone, in RGB: cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)."
             )
         if isinstance(frame, tuple) and len(frame) == 2 and isinstance(frame[0], Real):
+            if self.rate is not None:
+                raise ValueError(
+                    f"fps={self.rate!r} is for frames alone, but frame {number} has the time "
+                    f"{frame[0]!r}. Leave fps out, or yield frames without times."
+                )
             return float(frame[0]), frame[1]
         if self.rate is None:
             raise ValueError(
