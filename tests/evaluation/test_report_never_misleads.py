@@ -183,13 +183,14 @@ def test_columns_are_matched_by_name(predictions, as_frame):
     np.testing.assert_array_equal(curve.accuracy, expected.accuracy)
 
 
-def test_names_of_numbered_classes_are_numbers(as_frame):
-    frame = as_frame([[0.1, 0.9], [0.8, 0.2]], ["1", "0"])
-    assert report([0, 1], [0, 1], y_proba=frame)["summary"]["log_loss"] < 0.2
+@pytest.mark.parametrize("labels", [[0, 1], [False, True]])
+def test_names_of_numbered_classes_are_numbers(as_frame, labels):
+    frame = as_frame([[0.1, 0.9], [0.8, 0.2]], [str(labels[1]), str(labels[0])])
+    assert report(labels, labels, y_proba=frame)["summary"]["log_loss"] < 0.2
     with pytest.raises(
         ValueError, match=r"columns of y_proba are \['a', 'b'\], but the labels are"
     ):
-        report([0, 1], [0, 1], y_proba=as_frame([[0.1, 0.9], [0.8, 0.2]], ["a", "b"]))
+        report(labels, labels, y_proba=as_frame([[0.1, 0.9], [0.8, 0.2]], ["a", "b"]))
 
 
 def test_names_of_other_classes_are_refused(predictions, as_frame):

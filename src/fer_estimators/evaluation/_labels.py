@@ -253,11 +253,13 @@ def _read_names(names: list[Any], seen: NDArray[Any]) -> NDArray[Any]:
     """Return the names of columns as labels of the kind of those that occur."""
     columns = np.array([str(name) for name in names])
     try:
+        if seen.dtype.kind == "b":
+            return np.array([bool(("False", "True").index(column)) for column in columns])
         return columns if seen.dtype.kind not in "iuf" else columns.astype(seen.dtype)
     except ValueError as error:
         raise ValueError(
-            f"The columns of y_proba are {names!r}, but the labels are numbers such as "
-            f"{seen.tolist()[0]!r}. Rename the columns, or pass an array and `classes`."
+            f"The columns of y_proba are {names!r}, but the labels are {kind_of(seen.tolist()[0])} "
+            f"such as {seen.tolist()[0]!r}. Rename the columns, or pass an array and `classes`."
         ) from error
 
 
