@@ -72,6 +72,11 @@ def as_numeric_array(X: Any) -> Any:
             "(n_samples, height, width). Put ImageReader() before this estimator in a pipeline, or "
             "load a folder with `load_image_folder`."
         )
+    if hasattr(X, "columns") and _holds_images(X):
+        raise ValueError(
+            "X is a data frame whose columns hold whole images, but a row of numbers is expected "
+            "for each. Pass the column of the images, as in X['image']."
+        )
     if isinstance(X, (list, tuple)) and len(X):
         X = [_as_pixels(image) for image in X]
         _refuse_ragged(X)
@@ -164,6 +169,12 @@ def _first(X):
     values = X.iloc[:1].to_numpy() if hasattr(X, "iloc") else X
     is_of_objects = getattr(getattr(values, "dtype", None), "kind", "") == "O"
     return values.flat[0] if is_of_objects and values.size else values
+
+
+def _holds_images(table):
+    row = np.asarray(table.iloc[:1] if hasattr(table, "iloc") else table[:1])
+    is_of_objects = row.dtype.kind == "O"
+    return row.ndim > 2 or (is_of_objects and any(np.ndim(v) or _is_picture(v) for v in row.flat))
 
 
 def _is_text(value):

@@ -24,6 +24,10 @@ BAD_IMAGES = {
     "boolean": (lambda X: X > 100, "dtype bool"),
     "complex": (lambda X: X.astype(complex), "[Cc]omplex"),
     "file names": (lambda X: [f"{i}.jpg" for i in range(len(X))], "file names"),
+    "a table": (
+        lambda X: pd.DataFrame({"age": 9, "image": list(X)}),
+        r"Pass the column.*X\['image",
+    ),
     "ragged": (lambda X: [*X[:-1], X[-1][:9]], r"2 different shapes.*image_size"),
     "no images": (lambda X: X[:0], "minimum of 1 is required"),
 }
