@@ -117,6 +117,14 @@ def test_names_of_files_never_make_training_data_of_a_test_folder(tmp_path, fake
     assert given == dict(zip(names, ("test", "test", "val", "test"), strict=True))
 
 
+def test_test_images_in_a_train_folder_are_announced(fer_folder):
+    (fer_folder / "test/sad/PrivateTest_0.jpg").rename(fer_folder / "train/sad/PrivateTest_0.jpg")
+    load_fer2013(fer_folder, split="test")
+    with pytest.warns(UserWarning, match=r"1 images in train folders .*: train/sad/PrivateTest_0"):
+        faces = load_fer2013(fer_folder, split="train")
+    assert "train/sad/PrivateTest_0.jpg" in faces.filenames
+
+
 def test_split_takes_a_tuple_and_keeps_split_order(fer_folder):
     faces = load_fer2013(fer_folder, split=("PrivateTest", "train"))
     assert list(dict.fromkeys(faces.split)) == ["train", "test"]

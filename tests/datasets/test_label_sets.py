@@ -59,6 +59,21 @@ def test_raf_db_is_read_through_its_list(draw_set, name, text):
     assert faces.split.tolist() == ["train", "test"]
 
 
+@pytest.mark.parametrize(
+    ("path", "texts"),
+    [
+        ("DATASET/train/4/test_0001_aligned.jpg", {}),
+        ("train/4/1.jpg", {"test_labels.csv": "image,label\n1.jpg,4\n"}),
+        ("train/test/4/1.jpg", {}),
+    ],
+)
+def test_test_images_in_a_train_folder_are_announced(draw_set, path, texts):
+    folder = draw_set([path, "train/1/train_0002.jpg"], texts)
+    with pytest.warns(UserWarning, match=rf"1 images in train folders .*: {path}"):
+        faces = load_image_folder(folder, labels="raf-db")
+    assert faces.split.tolist() == ["train", "train"]
+
+
 def test_aligned_faces_of_raf_db_are_taken_rather_than_their_photos(draw_set):
     photos = [f"basic/Image/original/{stem}.jpg" for stem in ("train_00001", "test_0002")]
     aligned = [photo.replace("original", "aligned")[:-4] + "_aligned.jpg" for photo in photos]

@@ -17,6 +17,7 @@ from fer_estimators.datasets._layout import (
     check_splits,
     rank_split,
     warn_about_missing,
+    warn_about_test_images,
 )
 from fer_estimators.exceptions import DatasetError, LabelError
 
@@ -39,9 +40,9 @@ def arrange_labelled(source, labels, options, report):
     folders_tell = all(_code_of_folder(path, labels) for path in source.paths)
     paths = _without_photos(source.paths, report)
     n_files = Counter(map(_stem, paths))
-    items, faults = [], []
+    items, faults, misplaced = [], [], []
     for path in paths:
-        told, split = _codes_of(path, labels, listed, folders_tell)
+        told, splits = _codes_of(path, labels, listed, folders_tell)
         emotions = {labels.codes.get(code, code) for code in told}
         if not told:
             faults.append((path, _why_untold(labels, listed)))
@@ -50,7 +51,10 @@ def arrange_labelled(source, labels, options, report):
         elif len(emotions) > 1:
             faults.append((path, f"folder and list contradict each other: {', '.join(told)}"))
         else:
-            items.append(Item(path, split, emotions.pop()))
+            items.append(Item(path, splits[0], emotions.pop()))
+            if splits[0] == "train" and "test" in splits:
+                misplaced.append(path)
+    warn_about_test_images(misplaced, options, report)
     _settle_faults(faults, labels, options, report)
     wanted = [item for item in items if _is_wanted(item, options, report)]
     if items and not wanted:
@@ -76,16 +80,16 @@ def _without_photos(paths, report):
 
 
 def _codes_of(path, labels, listed, folders_tell):
-    """Return all codes that give the emotion of an image, and its split."""
+    """Return all codes that give the emotion of an image, and all splits, the decisive first."""
     stem = _stem(path)
     in_list, split_of_list = listed.get(stem, (None, None))
     told = [_code_of_file(stem, labels), in_list, _code_of_folder(path, labels)]
     if not folders_tell:
         # Numbers of subfolders, as AffectNet has them beside its lists, are not codes.
         told[2] = None
-    splits = [parse_split(part) for part in path.split("/")[:-1]]
-    split = next(filter(None, [*splits, parse_split(stem.partition("_")[0]), split_of_list]), None)
-    return sorted({code for code in told if code is not None}), split or NO_SPLIT
+    splits = [*map(parse_split, path.split("/")[:-1]), parse_split(stem.partition("_")[0])]
+    splits = [split for split in (*splits, split_of_list) if split]
+    return sorted({code for code in told if code is not None}), splits or [NO_SPLIT]
 
 
 def _code_of_folder(path, labels):

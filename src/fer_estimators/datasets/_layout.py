@@ -234,7 +234,7 @@ def _split_items(places, splits, source, layout, options, report):
     # file names tell PublicTest (val) from PrivateTest. A val folder of its own says it better.
     by_name = layout.emotions and "val" not in splits.values()
     own = parse_split(source.name.partition(".")[0]) if layout.emotions else None
-    items, untold = [], 0
+    items, untold, misplaced = [], 0, []
     if own and any(place.label and not place.split for place in places.values()):
         report.add(source.name, f"no split folders: its own name read as split {own!r}", "noted")
     for place in places.values():
@@ -244,12 +244,15 @@ def _split_items(places, splits, source, layout, options, report):
             continue
         for path in place.paths:
             split = place.split or own
-            told = split_of_file_name(path.rpartition("/")[2]) if by_name else None
+            told = split_of_file_name(path.rpartition("/")[2]) if layout.emotions else None
+            if split == "train" and told == "test":
+                misplaced.append(path)
             # A test folder may hold PublicTest too, but names never make it training data.
-            if split is None or (split == "test" and told == "val"):
+            if by_name and (split is None or (split == "test" and told == "val")):
                 split = told
             untold += split is None
             items.append((place, split or ("train" if layout.emotions else NO_SPLIT), path))
+    warn_about_test_images(misplaced, options, report)
     if untold and options.splits is not None:
         raise DatasetError(
             f"{source.name!r}: neither folders (train, val, test) nor file names (Training_, "
@@ -259,6 +262,15 @@ def _split_items(places, splits, source, layout, options, report):
     if untold and layout.emotions:
         report.add(source.name, f"no splits: {untold} images given as 'train'", "noted")
     return items
+
+
+def warn_about_test_images(paths, options, report):
+    """Warn of images in train folders that belong to the test split by their names or a list."""
+    if paths and options.wants("train"):
+        report.warn(
+            f"{len(paths):,} images in train folders are named or listed as test images, and count "
+            f"as train: {name_some(paths)}. Move them if you test on the others"
+        )
 
 
 def check_splits(splits, options, source):
