@@ -191,6 +191,25 @@ def test_folder_and_list_that_contradict_each_other_are_named(draw_set):
         load_image_folder(path, labels="raf-db")
 
 
+@pytest.mark.parametrize(
+    ("labels", "paths"),
+    [
+        ("raf-db", ["happy/1/1.jpg", "sad/1/2.jpg"]),  # Subjects in folders of classes, read as 1.
+        ("raf-db", ["1/4/1.jpg", "2/2/2.jpg"]),
+        ("kdef", ["happy/AF01AFS.JPG"]),
+        ("jaffe", ["sad/KA.AN1.39.png"]),
+    ],
+)
+def test_folders_that_contradict_are_named(draw_set, labels, paths):
+    with pytest.raises(LabelError, match=rf"{paths[0]} \(read as '.*', but a folder says '"):
+        load_image_folder(draw_set(paths), labels=labels)
+
+
+def test_a_number_around_the_whole_set_is_not_a_label(draw_set):
+    faces = load_image_folder(draw_set(["1/train/4/1.jpg", "1/train/2/2.jpg"]), labels="raf-db")
+    assert faces.target.tolist() == ["fear", "happy"]
+
+
 def test_files_of_one_name_do_not_share_the_label_in_a_list(draw_set):
     # The second one stands in no list.
     path = draw_set(["Image/a.jpg", "more/a.jpg"], {"list_patition_label.txt": "Image/a.jpg 1\n"})

@@ -7,6 +7,7 @@ import re
 import zipfile
 import zlib
 from collections import Counter
+from posixpath import commonpath
 
 from fer_estimators._messages import name_some
 from fer_estimators.datasets._emotions import describe_codes, parse_emotion, parse_split
@@ -40,6 +41,9 @@ def arrange_labelled(source, labels, options, report):
     folders_tell = all(_code_of_folder(path, labels) for path in source.paths)
     paths = _without_photos(source.paths, report)
     n_files = Counter(map(_stem, paths))
+    # Folders around the whole set, such as a version number, say nothing of single images.
+    around = commonpath([path.rpartition("/")[0] for path in paths])
+    depth = len(around.split("/")) if around else 0
     items, faults, misplaced = [], [], []
     for path in paths:
         told, splits = _codes_of(path, labels, listed, folders_tell)
@@ -50,6 +54,8 @@ def arrange_labelled(source, labels, options, report):
             faults.append((path, "lists name files alone, and another file has the same name"))
         elif len(emotions) > 1:
             faults.append((path, f"folder and list contradict each other: {', '.join(told)}"))
+        elif other := _emotions_of_folders(path, labels, depth, folders_tell) - emotions:
+            faults.append((path, f"read as {told[0]!r}, but a folder says {min(other)!r}"))
         else:
             items.append(Item(path, splits[0], emotions.pop()))
             if splits[0] == "train" and "test" in splits:
@@ -102,6 +108,19 @@ def _code_of_folder(path, labels):
     has_digits = any(character.isdigit() for character in name)
     emotion = name if name == "contempt" or has_digits else parse_emotion(name)
     return emotion if emotion in labels.emotions else None
+
+
+def _emotions_of_folders(path, labels, depth, folders_tell):
+    """Return the emotions that all folders of an image are named by, their numbers below `depth`.
+
+    Where folders tell nothing, their numbers are not codes.
+    """
+    names = [name.strip().casefold() for name in path.split("/")[:-1]]
+    numbers = names[depth:] if labels.numbered_folders and folders_tell else []
+    found = {labels.codes[name] for name in numbers if name in labels.codes}
+    # Two letters stand for many things, such as people.
+    words = [name for name in names if len(name) > 2 and name.isalpha()]
+    return found | {name if name == "contempt" else parse_emotion(name) for name in words} - {None}
 
 
 def _code_of_file(stem, labels):
