@@ -232,6 +232,23 @@ def test_a_list_that_cannot_be_read_is_named(draw_set, text, error, message):
         load_image_folder(path, labels="raf-db")
 
 
+@pytest.mark.parametrize(
+    ("texts", "error", "message"),
+    [
+        (
+            {"train": "image,label\na.jpg,1\n", "test": "image,label\na.jpg,1\n"},
+            LabelError,
+            "splits",
+        ),
+        ({"train": "image,label,label\na.jpg,1,2\n"}, DatasetError, "repeated columns"),
+    ],
+)
+def test_lists_that_say_two_things_are_refused(draw_set, texts, error, message):
+    path = draw_set(["Image/a.jpg"], {f"{split}_labels.csv": t for split, t in texts.items()})
+    with pytest.raises(error, match=message):
+        load_image_folder(path, labels="raf-db")
+
+
 def test_a_list_that_is_damaged_in_an_archive_is_named(tmp_path, fakes):
     text = b"a.jpg 1\n" * 9
     files = {"Image/a.jpg": fakes.encode(fakes.draw(0)), "list_patition_label.txt": text}

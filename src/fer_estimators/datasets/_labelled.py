@@ -179,11 +179,14 @@ def _add_list(found, rows, split, labels, name):
                 f"{describe_codes(labels.codes)}."
             )
         stem = _stem(file.replace("\\", "/"))
-        if found.setdefault(stem, (code, split))[0] != code:
-            raise LabelError(
-                f"{name!r}, line {number}: {stem!r} has the labels {found[stem][0]!r} and "
-                f"{code!r}. Files in several folders may not have the same name."
-            )
+        before = found.get(stem, (code, split))
+        for what, one, other in zip(("label", "split"), before, (code, split), strict=True):
+            if one != other and None not in (one, other):
+                raise LabelError(
+                    f"{name!r}, line {number}: {stem!r} has the {what}s {one!r} and {other!r}. "
+                    "Files in several folders may not have the same name."
+                )
+        found[stem] = code, before[1] or split
 
 
 def _rows(lines, form, name):
@@ -195,6 +198,8 @@ def _rows(lines, form, name):
     try:
         if by_name:
             header = next(reader, [])
+            if len(set(header).intersection(columns)) < sum(map(header.count, columns)):
+                raise ValueError(f"repeated columns in {header}")
             columns = [header.index(column) for column in columns]
         for number, fields in enumerate(reader, start=2 if by_name else 1):
             if fields:
