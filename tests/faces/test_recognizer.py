@@ -18,7 +18,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from fer_estimators import AbstainingClassifier, ResumableClassifier
@@ -261,6 +261,14 @@ def test_the_size_is_found_inside_of_searches_and_pipelines():
 def test_a_classifier_that_cannot_serve_is_an_error_at_once(make, error, message):
     with pytest.raises(error, match=message):
         EmotionRecognizer(make(), find_squares)
+
+
+def test_a_pipeline_that_flattens_images_gets_images():
+    X = np.repeat(np.linspace(0, 255, 60)[:, None], 64, axis=1).reshape(60, 8, 8)
+    flatten = FunctionTransformer(lambda images: images.reshape(len(images), 64))
+    clf = make_pipeline(flatten, LogisticRegression()).fit(X, ["sad"] * 30 + ["happy"] * 30)
+    dark, bright = EmotionRecognizer(clf, find_squares, image_shape=(8, 8)).recognize(TWO_FACES)
+    assert (dark.emotion, bright.emotion) == ("sad", "happy")
 
 
 def test_rows_of_another_length_are_an_error_at_once(classifier):

@@ -168,7 +168,9 @@ def _choose_shape(classifier, image_shape):
             f"image_shape={image_shape!r}, but {_show(classifier)} was fitted on images of shape "
             f"{describe_shape(known)}. Leave image_shape out."
         )
-    as_rows = known is None and n_features is not None
+    # Of images, scikit-learn takes the height for the number of features.
+    are_images = n_features in (None, shape[0]) and n_features != math.prod(shape)
+    as_rows = known is None and not are_images
     if as_rows and n_features != math.prod(shape):
         raise ValueError(
             f"image_shape={image_shape!r} makes rows of {math.prod(shape)} pixels, but "
