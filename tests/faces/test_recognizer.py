@@ -24,7 +24,7 @@ from sklearn.svm import SVC
 from fer_estimators import AbstainingClassifier, ResumableClassifier
 from fer_estimators._scale import check_scale
 from fer_estimators.exceptions import BadImageWarning, ImageReadError, NoFaceError
-from fer_estimators.faces import EmotionRecognizer, Face, Recognition
+from fer_estimators.faces import EmotionRecognizer, Face, FaceCropper, Recognition
 
 from .conftest import BRIGHT, DARK, draw, find_squares
 
@@ -240,6 +240,14 @@ def test_the_size_is_found_inside_of_searches_and_pipelines():
     y = np.where(np.arange(20) % 2, "happy", "sad")
     search = GridSearchCV(make_pipeline(Images()), {"images__C": [1]}, cv=2).fit(X, y)
     assert EmotionRecognizer(search, find_squares).image_shape_ == (4, 5, 1)
+
+
+def test_a_pipeline_that_cuts_faces_out_of_photos_is_refused(classifier):
+    cropper = FaceCropper(8, detector=lambda photo: [(0, 0, 8, 8)]).fit([TWO_FACES])
+    flatten = FunctionTransformer(lambda images: images.reshape(len(images), 64))
+    pipeline = make_pipeline(cropper, flatten, classifier)
+    with pytest.raises(ValueError, match=r"finds the faces in photos by a FaceCropper"):
+        EmotionRecognizer(FrozenEstimator(pipeline), find_squares, image_shape=(8, 8))
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fer_estimators._messages import warn
 from fer_estimators._probabilities import as_ordered_columns
+from fer_estimators.faces._cropper import FaceCropper
 from fer_estimators.images import describe_shape
 
 # Not even in half precision is a probability further from 0..1.
@@ -149,6 +150,19 @@ def _check_classifier(classifier):
             "classifier with probabilities is expected. Wrap a classifier without them in "
             "sklearn.calibration.CalibratedClassifierCV, or leave it out for the pretrained one."
         )
+    _refuse_cropper(classifier, classifier)
+
+
+def _refuse_cropper(estimator, classifier):
+    """Refuse a pipeline of photos: the face in a crop would be cut out once more."""
+    if isinstance(estimator, FaceCropper):
+        raise ValueError(
+            f"classifier={_show(classifier)} finds the faces in photos by a FaceCropper, but a "
+            "classifier of crops is expected: the recognizer cuts them out. Pass the steps behind "
+            "it, such as pipeline[1:], and its detector as `detector`."
+        )
+    for part in _parts(estimator):
+        _refuse_cropper(part, classifier)
 
 
 def _choose_shape(classifier, image_shape):
