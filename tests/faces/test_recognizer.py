@@ -242,6 +242,16 @@ def test_the_size_is_found_inside_of_searches_and_pipelines():
     assert EmotionRecognizer(search, find_squares).image_shape_ == (4, 5, 1)
 
 
+class KerasModel:
+    """What a recognizer can see of a network of Keras."""
+
+    def fit(self, x, y):
+        return self
+
+    def predict(self, x):
+        return x
+
+
 def test_a_pipeline_that_cuts_faces_out_of_photos_is_refused(classifier):
     cropper = FaceCropper(8, detector=lambda photo: [(0, 0, 8, 8)]).fit([TWO_FACES])
     flatten = FunctionTransformer(lambda images: images.reshape(len(images), 64))
@@ -259,6 +269,7 @@ def test_a_pipeline_that_cuts_faces_out_of_photos_is_refused(classifier):
         (lambda: "fer2013-bas", ValueError, "Did you mean 'fer2013-base'"),
         (lambda: "", ValueError, "''"),
         (lambda: 3, TypeError, "no predict_proba and no classes_"),
+        (KerasModel, TypeError, "classifier=KerasModel has no predict_proba and no classes_"),
         (
             lambda: DummyClassifier().fit(np.zeros((2, 64)), ["a", "b"]),
             ValueError,

@@ -110,7 +110,8 @@ class CropClassifier:
 
     def _compare_decision(self, crop, proba):
         """Warn where `predict` decides by more than the highest probability."""
-        (said,), decided = self.classifier.predict(self._as_input(crop)), self.decide(proba)
+        (said,) = np.asarray(self.classifier.predict(self._as_input(crop))).tolist()
+        decided = self.decide(proba)
         if said != decided:
             warn(
                 f"predict of {_show(self.classifier)} returns {said!r} for a picture of noise, but "
@@ -141,7 +142,7 @@ def _check_classifier(classifier):
             f"classifier={classifier!r} is a class, but a fitted classifier is expected. Fit one: "
             f"{classifier.__name__}(...).fit(X, y)."
         )
-    if hasattr(classifier, "fit"):
+    if hasattr(classifier, "get_params"):  # a Keras model has `fit`, too
         check_is_fitted(classifier)
     missing = [name for name in ("predict_proba", "classes_") if not hasattr(classifier, name)]
     if missing:
