@@ -141,6 +141,12 @@ def test_one_photo_is_not_several(X, error):
         FaceCropper(detector=middle).fit_transform(X)
 
 
+@pytest.mark.parametrize("X", [{"a.png", "b.png"}, {"a.png": 1}, [], iter(["a.png"])])
+def test_photos_without_an_order_or_a_length_are_refused(X):
+    with pytest.raises(ValueError, match=r"X is .*, but photos are expected, at least one: a list"):
+        FaceCropper(detector=middle).fit_transform(X)
+
+
 def test_an_array_that_is_not_a_photo_is_named(photo):
     with pytest.raises(ValueError, match=r"X\[1\]: photo has float values"):
         FaceCropper(detector=middle).transform([photo, photo / 255])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import contextmanager
 from numbers import Integral
 from typing import Literal, Self
@@ -14,7 +14,7 @@ from sklearn.utils import Tags
 
 from fer_estimators._compat import HasMethods, Interval, StrOptions
 from fer_estimators._image_transformer import ImageTransformer
-from fer_estimators._messages import name_some, warn
+from fer_estimators._messages import name_some, shorten, warn
 from fer_estimators.exceptions import ImageReadError
 from fer_estimators.faces._crops import crop_faces, frame
 from fer_estimators.faces._face import Face
@@ -192,10 +192,10 @@ def _as_photos(X):
         )
     if isinstance(X, np.ndarray) and X.ndim == 2 and X.shape[1] == 1:
         X = X[:, 0]
-    if not hasattr(X, "__len__") or not len(X):
+    if not hasattr(X, "__len__") or isinstance(X, (Set, Mapping)) or not len(X):
         raise ValueError(
-            f"X is {X!r}, but photos are expected, at least one: a list of file names, arrays or "
-            "PIL images."
+            f"X is {shorten(X)}, but photos are expected, at least one: a list of file names, "
+            "arrays or PIL images."
         )
     return X
 
