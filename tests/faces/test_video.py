@@ -59,6 +59,13 @@ def test_frames_may_come_with_their_times(recognizer):
     assert [result.time for result in recognizer.recognize_video(pairs)] == times
 
 
+def test_an_iterator_that_was_read_before_is_announced(recognizer):
+    frames = moving(2)
+    assert len(list(recognizer.recognize_video(frames, fps=10))) == 2
+    with pytest.warns(UserWarning, match=r"frames is empty.*read only once"):
+        assert list(recognizer.recognize_video(frames, fps=10)) == []
+
+
 class OwnDetector(FaceDetector):
     """A detector that takes over the parameters of the library's, but not its network."""
 
@@ -95,6 +102,7 @@ def test_frames_are_read_one_at_a_time(recognizer):
         ([(True, draw())], {"fps": 5}, TypeError, "as OpenCV's `read`.*frame alone"),
         ([draw()], {"fps": 0}, ValueError, "above 0"),
         ([draw()], {"fps": 5, "smoothing": -1}, ValueError, "smoothing=-1"),
+        ([draw()], {"fps": 5, "smoothing": True}, ValueError, "smoothing=True, but seconds"),
         ([draw()], {"fps": 5, "search_every": float("nan")}, ValueError, "search_every=nan"),
         (draw(), {}, TypeError, "list"),
         (None, {}, TypeError, "camera number"),

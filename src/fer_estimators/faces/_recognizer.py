@@ -401,7 +401,7 @@ def _raise(error):
 
 def _check_seconds(**values):
     for name, value in values.items():
-        if not isinstance(value, Real) or not 0 <= value < np.inf:
+        if value is True or not isinstance(value, Real) or not 0 <= value < np.inf:
             raise ValueError(f"{name}={value!r}, but seconds are expected, 0 or more.")
 
 

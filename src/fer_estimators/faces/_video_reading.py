@@ -123,6 +123,11 @@ class FrameStream:
                 is_scale_known = True
                 _warn_of_darkness(pixels, number)
             yield time, pixels
+        if before == -np.inf:
+            warn(
+                "The iterable of frames is empty. If it is an iterator, it can be read only once: "
+                "make it again, or pass a list."
+            )
 
     def _split(self, frame, number):
         if isinstance(frame, tuple) and len(frame) == 2 and isinstance(frame[0], (bool, np.bool_)):
