@@ -2,7 +2,7 @@
 
 import pytest
 
-from fer_estimators.datasets import load_fer2013
+from fer_estimators.datasets import load_fer2013, load_image_folder
 from fer_estimators.exceptions import DatasetError, LabelError
 
 
@@ -95,3 +95,9 @@ def test_empty_split_lists_the_splits_there_are(tmp_path, fakes):
 def test_argument_of_wrong_value_or_kind_is_named(fer_folder, argument, error, message):
     with pytest.raises(error, match=message):
         load_fer2013(fer_folder, **argument)
+
+
+def test_classes_in_a_set_are_refused_where_their_order_is_that_of_the_images(fer_folder):
+    assert len(load_fer2013(fer_folder, classes={"happy", "sad"}).target_names) == 2
+    with pytest.raises(TypeError, match="classes is a set, "):
+        load_image_folder(fer_folder, classes={"happy", "sad"})

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fer_estimators._files.resizing import height_and_width
 from fer_estimators._messages import suggest
+from fer_estimators._probabilities import refuse_sets
 from fer_estimators.datasets._emotions import (
     EMOTIONS,
     SPLIT_ALIASES,
@@ -100,6 +101,8 @@ def _check_classes(classes, emotions):
     """Return the asked classes: emotions first in code order, then the others as given."""
     if classes is None:
         return None
+    if not emotions:
+        refuse_sets(classes=classes)
     classes = classes if isinstance(classes, str) else list(classes)
     if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
         raise TypeError(f"classes={classes!r} is not a list of class names")
