@@ -4,6 +4,7 @@ import errno
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from fer_estimators import EmotionTimelineDisplay
@@ -494,8 +495,30 @@ def test_a_timeline_shows_each_face(recognizer):
 
 
 def test_a_timeline_refuses_photos(recognizer):
+    photo = recognizer.recognize(next(moving(2)))
     with pytest.raises(ValueError, match="those of photos"):
-        EmotionTimelineDisplay.from_results([recognizer.recognize(next(moving(2)))])
+        EmotionTimelineDisplay.from_results([photo])
+    with pytest.raises(ValueError, match="those of photos"):
+        EmotionTimelineDisplay.from_frame(photo.frame().assign(time=np.nan, id=np.nan))
+
+
+def test_a_timeline_refuses_several_videos(recognizer):
+    results = list(recognizer.recognize_video(moving(2), fps=10))
+    table = recognizer.recognize_video(moving(2), fps=10).to_frame()
+    later = table.assign(file="b", frame_number=table["frame_number"] + 2)
+    for tables in ([table, table], [table.assign(file="a"), later]):
+        with pytest.raises(ValueError, match=r"faces of several videos.*frame\['file'\] =="):
+            EmotionTimelineDisplay.from_frame(pd.concat(tables))
+    with pytest.raises(ValueError, match="faces of several videos"):
+        EmotionTimelineDisplay.from_results(results * 2)
+
+
+def test_a_timeline_tells_results_from_a_table(recognizer):
+    results = recognizer.recognize_video(moving(2), fps=10)
+    with pytest.raises(TypeError, match=r"VideoRecognition.*Pass results to from_results"):
+        EmotionTimelineDisplay.from_frame(results)
+    with pytest.raises(TypeError, match="Pass it to from_frame"):
+        EmotionTimelineDisplay.from_results(results.to_frame())
 
 
 def test_probabilities_are_smoothed_over_time(classifier):

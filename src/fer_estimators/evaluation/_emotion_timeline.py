@@ -114,21 +114,26 @@ class EmotionTimelineDisplay:
         Raises
         ------
         ValueError
-            If no face is in the results, or they are those of photos.
+            If no face is in the results, or they are those of photos or of several videos.
+        TypeError
+            If `results` is a table.
         """
-        rows = [(one.time, face) for one in results for face in one]
-        if any(time is None for time, _ in rows):
-            raise ValueError(
-                "results are those of photos, which have no time. Pass what recognize_video yields."
-            )
+        if hasattr(results, "columns"):
+            raise TypeError("results is a table. Pass it to from_frame, which draws tables.")
+        # Not the results, which hold the frames.
+        rows = [(one.frame_number, one.time, face) for one in results for face in one]
         _refuse_empty(rows)
-        emotions = list(rows[0][1].probabilities)
+        frames, times, faces = zip(*rows, strict=True)
+        if None in times:
+            raise ValueError(_NO_TIMES)
+        ids = [face.id for face in faces]
+        _refuse_several_videos(frames, ids)
         return cls(
-            np.array([time for time, _ in rows]),
-            np.array([face.id for _, face in rows]),
-            np.array([list(face.probabilities.values()) for _, face in rows]),
-            [face.emotion for _, face in rows],
-            emotions=emotions,
+            np.array(times),
+            np.array(ids),
+            np.array([list(face.probabilities.values()) for face in faces]),
+            [face.emotion for face in faces],
+            emotions=list(faces[0].probabilities),
         ).plot(n_faces=n_faces, ax=ax)
 
     @classmethod
@@ -157,8 +162,15 @@ class EmotionTimelineDisplay:
         Raises
         ------
         ValueError
-            If a column is missing, or there are no rows.
+            If a column is missing, there are no rows, or they are of photos or several videos.
+        TypeError
+            If `frame` is not a table.
         """
+        if not hasattr(frame, "columns"):
+            raise TypeError(
+                f"frame is a {type(frame).__name__}, but a table is expected. Pass results to "
+                "from_results."
+            )
         columns = [name for name in frame.columns if str(name).startswith("p_")]
         missing = [name for name in ("time", "id", "emotion") if name not in frame.columns]
         if missing or not columns:
@@ -167,6 +179,11 @@ class EmotionTimelineDisplay:
                 "Pass what `recognize_video(...).to_frame()` returns."
             )
         _refuse_empty(frame)
+        if frame["time"].isna().any():
+            raise ValueError(_NO_TIMES)
+        # The command `fer-estimators --csv` writes all of its files into one table.
+        number = "frame_number" if "frame_number" in frame.columns else "time"
+        _refuse_several_videos(frame[number], frame["id"], frame.get("file", ()))
         return cls(
             frame["time"].to_numpy(),
             frame["id"].to_numpy(),
@@ -262,6 +279,19 @@ class EmotionTimelineDisplay:
 def _time_between_frames(time):
     times = np.unique(time)
     return np.quantile(np.diff(times), 0.5, method="lower") if len(times) > 1 else 0.04
+
+
+_NO_TIMES = "results are those of photos, which have no time. Pass what recognize_video yields."
+
+
+def _refuse_several_videos(frames, ids, files=()):
+    """Refuse faces of several videos, each of which counts its faces from 1."""
+    seen = list(zip(frames, ids, strict=True))
+    if len(set(files)) > 1 or len(set(seen)) < len(seen):
+        raise ValueError(
+            "These are the faces of several videos, whose numbers stand for different people in "
+            "each. Draw one video, such as frame[frame['file'] == 'a.mp4']."
+        )
 
 
 def _refuse_empty(rows):
