@@ -342,4 +342,4 @@ def test_sequences_that_give_other_than_they_say_are_refused(faces, read):
 @pytest.mark.parametrize("shape", [(0, 16, 16), (5, 16, 16, 4), (5, 3, 16, 16)])
 def test_other_shapes_of_sequences_are_refused(shape):
     with pytest.raises(ValueError, match="shape"):
-        clone(TINY).fit(OnDisk(np.zeros(shape, dtype=np.uint8)), np.zeros(shape[0]))
+        clone(TINY).fit(OnDisk(np.zeros(shape, dtype=np.uint8)), np.zeros(5))

@@ -7,20 +7,54 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import DataConversionWarning
-from sklearn.utils import assert_all_finite, column_or_1d
+from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 
 from fer_estimators._messages import find_alike, warn
 
 
-def check_labels(y: ArrayLike) -> NDArray[Any]:
-    """Check labels and return them in one dimension; a column gets scikit-learn's warning.
+def check_labels(values: ArrayLike, name: str) -> NDArray[Any]:
+    """Check labels, and return them in one dimension.
 
-    Raises ValueError if `y` has another shape, a label is missing (None, NaN, pandas.NA or masked),
-    or labels are bytes, fractions, objects such as members of an enumeration, or of several kinds,
-    which NumPy would make one: ``[1, "1"]``.
+    Raises ValueError as :func:`as_column` does, and if the labels are bytes or objects that are
+    neither names nor numbers, such as members of an enumeration.
     """
-    refuse_masked(y=y)
+    labels = as_column(values, name)
+    _refuse_objects(labels, name)
+    return labels
+
+
+def as_column(values: ArrayLike, name: str) -> NDArray[Any]:
+    """Return what belongs to each sample, a label or a group, in one dimension.
+
+    Raises ValueError if there are no values, they have another shape, one is missing (None, NaN,
+    pandas.NA or masked), or they are of several kinds, which NumPy would make one: ``[1, "1"]``.
+    """
+    refuse_masked(**{name: values})
+    column = as_objects(values)
+    if column.ndim == 2 and column.shape[1] == 1:
+        column = column[:, 0]
+    if column.ndim != 1:
+        raise ValueError(
+            f"{name} has shape {column.shape}, expected (n_samples,): one label for each sample. "
+            "For one-hot rows or probabilities, pass `classes[rows.argmax(axis=1)]`."
+        )
+    if len(column) == 0:
+        raise ValueError(f"{name} is empty (0 labels), expected at least 1.")
+    _refuse_gaps_and_mixtures(column, name)
+    return np.array(as_plain_text(column.tolist())) if column.dtype == object else column
+
+
+def check_target(y: ArrayLike) -> NDArray[Any]:
+    """Check the labels to fit on or to score with; a column gets scikit-learn's warning.
+
+    Raises ValueError if `y` is None, holds fractions or infinity, or as :func:`check_labels` does.
+    """
+    if y is None:
+        raise ValueError(
+            "The classifier requires y to be passed, but the target y is None: pass one label for "
+            "each image."
+        )
     y = y if hasattr(y, "ndim") or isinstance(y, (list, tuple)) else np.asarray(y)
     if np.ndim(y) == 2 and np.shape(y)[1] == 1:
         # scikit-learn's own words, for which its tools look; from there, it would blame this line.
@@ -29,12 +63,10 @@ def check_labels(y: ArrayLike) -> NDArray[Any]:
             "of y to (n_samples, ), for example using ravel().",
             DataConversionWarning,
         )
-    labels, as_written = column_or_1d(y), np.ravel(as_objects(y))
-    if as_written.dtype.kind in "OSM":
-        _refuse_gaps_and_mixtures(as_written)
-    # scikit-learn makes fractions of pandas' Int64 and boolean.
-    if not hasattr(y, "dtype") or (labels.dtype.kind == "f" and as_written.dtype.kind != "f"):
-        labels = np.array(as_plain_text(as_written.tolist()))
+    labels = check_labels(y, "y")
+    if hasattr(y, "dtype") and labels.dtype.kind == "U":
+        # Names stay objects where they came as such.
+        labels = np.asarray(y).ravel()
     assert_all_finite(labels, input_name="y")
     check_classification_targets(labels)
     return labels
@@ -49,14 +81,9 @@ def as_objects(values: ArrayLike) -> NDArray[Any]:
 
 
 def sort_classes(classes: ArrayLike) -> NDArray[Any]:
-    """Check the ``classes`` of a first call to ``partial_fit``, and sort them.
-
-    Raises ValueError if a class is missing (None, NaN), or they are bytes, other objects or of
-    several kinds.
-    """
-    classes = classes if hasattr(classes, "dtype") else as_plain_text(list(classes))
-    _refuse_gaps_and_mixtures(np.ravel(np.asarray(classes, dtype=object)), "classes")
-    return np.unique(classes)
+    """Check the ``classes`` of a first call to ``partial_fit``, perhaps a set, and sort them."""
+    classes = classes if hasattr(classes, "dtype") else list(classes)
+    return np.unique(check_labels(classes, "classes"))
 
 
 def as_plain_text(labels: Iterable[Any]) -> list[Any]:
@@ -67,36 +94,47 @@ def as_plain_text(labels: Iterable[Any]) -> list[Any]:
     return [str.__str__(label) if isinstance(label, str) else label for label in labels]
 
 
-def _refuse_gaps_and_mixtures(labels, name="y"):
+def _refuse_gaps_and_mixtures(labels, name):
+    if labels.dtype.kind in "biuU":
+        return
+    labels = labels.tolist()
+    missing = [row for row, label in enumerate(labels) if is_missing(label)]
+    if missing:
+        raise ValueError(
+            f"{name} has {len(missing)} missing labels (None or NaN), the first at index "
+            f"{missing[0]}, expected one for each sample. Leave these samples out, or give them a "
+            "label of their own."
+        )
     first_of = {}
     for row, label in enumerate(labels):
         first_of.setdefault(kind_of(label), row)
-    if "missing" in first_of:
-        row = first_of["missing"]
-        raise ValueError(
-            f"Input {name} contains NaN or None ({name}[{row}] = {labels[row]!r}), but each image "
-            "needs a label. Drop the images without one."
-        )
-    if "bytes" in first_of:
-        raise ValueError(
-            f"{name} holds bytes, but text is expected. Pass np.char.decode({name}, 'utf-8')."
-        )
     if len(first_of) > 1:
         shown = " and ".join(f"{name}[{row}] = {labels[row]!r}" for row in first_of.values())
         raise ValueError(
             f"{name} mixes labels of several kinds ({' and '.join(first_of)}): {shown}. Write all "
             "of them in one way."
         )
-    refuse_objects(labels, name)
-
-
-def refuse_objects(labels: NDArray[Any], name: str) -> None:
-    """Refuse labels of one kind that are neither names nor numbers, and cannot be sorted."""
-    if labels.dtype.kind == "O" and len(labels) and kind_of(labels[0]) == type(labels[0]).__name__:
+    if first_of.keys() & {"list", "tuple", "ndarray"}:
         raise ValueError(
-            f"Unknown label type: {name}[0] = {labels[0]!r} has type {type(labels[0]).__name__}, "
-            "but names or whole numbers are expected. Pass names, such as "
-            f"[label.name for label in {name}] for the members of an enumeration."
+            f"{name} holds rows such as {labels[0]!r}, expected shape (n_samples,): one label for "
+            "each sample."
+        )
+
+
+def _refuse_objects(labels, name):
+    """Refuse labels of one kind that are neither names nor numbers, and cannot be sorted."""
+    if labels.dtype.kind not in "OS":
+        return
+    kind = kind_of(labels[0])
+    if kind == "bytes":
+        raise ValueError(
+            f"{name} holds bytes, but text is expected. Pass np.char.decode({name}, 'utf-8')."
+        )
+    if kind == type(labels[0]).__name__:
+        raise ValueError(
+            f"Unknown label type: {name}[0] = {labels[0]!r} has type {kind}, but names or whole "
+            f"numbers are expected. Pass names, such as [label.name for label in {name}] for the "
+            "members of an enumeration."
         )
 
 
@@ -133,14 +171,12 @@ _MISSING_AS_TEXT = ("nan", "NaN", "NaT", "<NA>")
 def kind_of(label: Any) -> str:
     """Name the kind of a label, for messages about labels of several kinds.
 
-    "names", "bytes", "missing", "truth values", "numbers", or the name of another type.
+    "names", "bytes", "truth values", "numbers", or the name of another type.
     """
     if isinstance(label, str):
         return "names"
     if isinstance(label, bytes):
         return "bytes"
-    if is_missing(label):
-        return "missing"
     if isinstance(label, (bool, np.bool_)):
         return "truth values"
     return "numbers" if isinstance(label, Number) else type(label).__name__

@@ -114,12 +114,12 @@ class ImagePredictor:
         from sklearn.metrics import accuracy_score
 
         from fer_estimators._compat import check_sample_weight
-        from fer_estimators._labels import check_labels, refuse_masked
+        from fer_estimators._labels import check_target, refuse_masked
 
         self._check_is_fitted()
         refuse_masked(sample_weight=sample_weight)
         warn_of_reordered_rows(X=X, y=y, sample_weight=sample_weight)
-        y = check_labels(y)
+        y = check_target(y)
         warn_of_unknown_labels(y, self.classes_)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, y, ensure_non_negative=True)

@@ -24,37 +24,31 @@ def column_names(table: Any) -> list[Any] | None:
     return None if names is None or callable(names) else list(names)
 
 
-def as_ordered_columns(y_proba: ArrayLike, classes: NDArray[Any], *, name: str) -> ArrayLike:
+def as_ordered_columns(
+    table: ArrayLike, classes: NDArray[Any], *, name: str, may_lack: bool = False
+) -> ArrayLike:
     """Bring the columns of a data frame into the order of the classes; leave arrays as they are.
 
-    Parameters
-    ----------
-    y_proba : array-like or data frame of shape (n_samples, n_classes)
-    classes : ndarray of shape (n_classes,)
-    name : str
-        Name of the argument, for the error.
-
-    Returns
-    -------
-    array-like of shape (n_samples, n_classes)
-        An ndarray for a data frame.
-
-    Raises
-    ------
-    ValueError
-        If the names of a data frame's columns are not the classes, each once.
+    A class without a column gets zeros where the columns may lack some. Raises ValueError if the
+    names of the columns are not the classes, each once; `name` is that of the argument.
     """
-    names = column_names(y_proba)
+    names = column_names(table)
     if names is None:
-        return y_proba
+        return table
     # As text: the columns of polars and Arrow are always named by text.
-    received, expected = [str(column) for column in names], [str(label) for label in classes]
-    if sorted(received) != sorted(expected):
+    received, expected = list(map(str, names)), list(map(str, classes.tolist()))
+    found = set(received)
+    complete = found == set(expected) or (may_lack and found <= set(expected))
+    if not complete or len(found) < len(received):
+        once = "at most once" if may_lack else "each once"
         raise ValueError(
-            f"The columns of {name} are {names!r}, but {classes.tolist()!r} are expected, each "
-            "once and in any order. Rename the columns, or pass an array in that order."
+            f"The columns of {name} are {names!r}, but {classes.tolist()!r} are expected, {once} "
+            "and in any order. Rename the columns, or pass an array in that order."
         )
-    return np.asarray(y_proba)[:, [received.index(label) for label in expected]]
+    values = np.asarray(table)
+    ordered = np.zeros((len(values), len(expected)), dtype=values.dtype)
+    ordered[:, [expected.index(column) for column in received]] = values
+    return ordered
 
 
 def refuse_sets(**labels: Any) -> None:

@@ -28,7 +28,7 @@ from fer_estimators._compat import (
     safe_indexing,
 )
 from fer_estimators._frame import warn_of_reordered_rows
-from fer_estimators._labels import check_labels, refuse_masked
+from fer_estimators._labels import check_target, refuse_masked
 from fer_estimators._messages import warn
 from fer_estimators._prediction import warn_of_unknown_labels
 from fer_estimators._probabilities import as_ordered_columns
@@ -207,7 +207,7 @@ class AbstainingClassifier(ClassifierWrapper):
         self._validate_params()
         X, y = indexable(X, y)
         warn_of_reordered_rows(X=X, y=y)
-        y = check_labels(y)
+        y = check_target(y)
         if len(y) == 0:
             raise ValueError("X and y hold 0 samples, expected some of each class. Pass all faces.")
         self._find_abstain_label(np.unique(y))  # refuses what it can before the work
@@ -303,7 +303,7 @@ class AbstainingClassifier(ClassifierWrapper):
         check_is_fitted(self)
         refuse_masked(sample_weight=sample_weight)
         warn_of_reordered_rows(X=X, y=y, sample_weight=sample_weight)
-        y = check_labels(y)
+        y = check_target(y)
         if self.abstain_label_ in y.tolist():
             raise ValueError(
                 f"y holds {self.abstain_label_!r}, which stands for no answer, so that an "

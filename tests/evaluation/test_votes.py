@@ -40,7 +40,7 @@ def test_counts_and_shares_give_the_same():
 def test_columns_of_a_frame_are_found_by_name():
     frame = pd.DataFrame(SHARES, columns=CLASSES)[["sad", "happy", "neutral"]]
     assert vote_scores(frame, PROBA, classes=CLASSES) == vote_scores(SHARES, PROBA, classes=CLASSES)
-    with pytest.raises(ValueError, match="column 'fear', but the classes are"):
+    with pytest.raises(ValueError, match=r"columns of votes are .*'fear'.*, but \['happy'"):
         vote_scores(frame.rename(columns={"sad": "fear"}), PROBA, classes=CLASSES)
 
 
@@ -52,7 +52,7 @@ def test_columns_of_polars_are_found_by_name():
 
 def test_a_column_that_stands_twice_is_refused():
     frame = pd.DataFrame(SHARES, columns=["happy", "sad", "sad"])
-    with pytest.raises(ValueError, match="names columns twice"):
+    with pytest.raises(ValueError, match=r"\['happy', 'sad', 'sad'\], but .* at most once"):
         vote_scores(frame, PROBA, classes=CLASSES)
 
 

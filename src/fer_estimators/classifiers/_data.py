@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_consistent_length
 
 from fer_estimators import _labels
@@ -198,8 +197,7 @@ def check_training_data(
     refuse_datasets(X)
     warn_of_reordered_rows(X=X, y=y, sample_weight=sample_weight, y_proba=y_proba)
     _labels.refuse_masked(sample_weight=sample_weight, y_proba=y_proba)
-    name = type(estimator).__name__
-    labels = check_labels(y, estimator_name=name)
+    labels = _labels.check_target(y)
     if warm:
         images = estimator._check_images(X)
         images = estimator._as_fitted(images) if isinstance(images, list) else images
@@ -252,7 +250,7 @@ def _check_validation(estimator, validation, image_shape, classes):
     X, y = validation
     warn_of_reordered_rows(X_val=X, y_val=y)
     check_consistent_length(X, y)
-    labels = check_labels(y, estimator_name=type(estimator).__name__)
+    labels = _labels.check_target(y)
     _, codes = encode_labels(labels, classes)
     images = check_input_images(estimator, X, image_shape=image_shape, reset=False)
     unreadable = _find_unreadable(images)
@@ -262,27 +260,6 @@ def _check_validation(estimator, validation, image_shape, classes):
         return convert_to_shape(images, image_shape), codes
     check_image_shape(images, image_shape, estimator=estimator)
     return images, codes
-
-
-def check_labels(y, *, estimator_name):
-    """Check a vector of names or integers.
-
-    Raises ValueError for missing, one-hot, continuous or two-dimensional labels.
-    """
-    if y is None:
-        raise ValueError(
-            f"{estimator_name} requires y to be passed, but the target y is None: pass one label "
-            "for each image."
-        )
-    y = y if hasattr(y, "ndim") or isinstance(y, (list, tuple)) else np.asarray(y)
-    if np.ndim(y) == 2 and np.shape(y)[1] > 1:
-        kind = type_of_target(y, input_name="y")
-        advice = " It looks one-hot: pass y.argmax(axis=1)." if "indicator" in kind else ""
-        raise ValueError(
-            f"Unknown label type: y has shape {np.shape(y)}, but one label for each image is "
-            f"expected.{advice}"
-        )
-    return _labels.check_labels(y)
 
 
 def encode_labels(y, classes=None):

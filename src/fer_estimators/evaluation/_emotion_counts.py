@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
 
 from fer_estimators._frame import make_frame
+from fer_estimators._labels import check_labels
 from fer_estimators.evaluation._axes import BLUE, GREEN, ORANGE, get_axes
-from fer_estimators.evaluation._labels import check_labels, check_same_length, order_labels
+from fer_estimators.evaluation._labels import check_same_length, order_labels
 
 if TYPE_CHECKING:
     import pandas

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch, check_random_state
 
 from fer_estimators._frame import make_frame, warn_of_reordered_rows
+from fer_estimators._labels import check_labels
 from fer_estimators._lazy import LazyImages, is_lazy
 from fer_estimators._messages import suggest
 from fer_estimators._prediction import ImagePredictor, as_seen
@@ -18,7 +19,6 @@ from fer_estimators.evaluation._axes import LINE, draw_face, get_grid_axes, writ
 from fer_estimators.evaluation._labels import (
     check_count,
     check_images,
-    check_labels,
     check_proba,
     check_same_length,
     find_answered,

@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fer_estimators._labels import as_objects, refuse_masked
+from fer_estimators._labels import as_column
 from fer_estimators._statistics import gap_interval, score_accuracy
-from fer_estimators.evaluation._labels import find_missing, of_one_kind
 
 
 def describe_groups(
@@ -24,30 +23,13 @@ def describe_groups(
     ``gap_low`` and ``gap_high`` (95 %, not corrected for having picked the largest of several
     gaps).
     """
-    groups = _check_groups(groups)
+    groups = as_column(groups, "groups")
     slices = {}
     found = np.unique(groups)
     for value, group in zip(found, found.tolist(), strict=True):
         mask = groups == value
         slices[group] = score_accuracy(y_true[mask], y_pred[mask], answered[mask], weights[mask])
     return {"slices": slices, "largest_gap": _largest_gap(slices)}
-
-
-def _check_groups(groups):
-    refuse_masked(groups=groups)
-    groups = as_objects(groups)
-    if groups.ndim != 1:
-        raise ValueError(
-            f"groups has shape {groups.shape}, expected (n_samples,): one group per face. "
-            "Report on one grouping at a time."
-        )
-    missing = find_missing(groups)
-    if missing:
-        raise ValueError(
-            f"groups has {len(missing)} missing values (None or NaN), the first at index "
-            f"{missing[0]}, expected a group for each face. Name them, for example 'unknown'."
-        )
-    return of_one_kind(groups, "groups")
 
 
 def _largest_gap(slices):

@@ -1,4 +1,4 @@
-"""Check what a report or a display is given: labels, their order, probabilities, faces."""
+"""Check what a report or a display is given: order of labels, weights, probabilities, faces."""
 
 import numbers
 from collections.abc import Iterable
@@ -8,14 +8,7 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 
-from fer_estimators._labels import (
-    as_objects,
-    as_plain_text,
-    is_missing,
-    kind_of,
-    refuse_masked,
-    refuse_objects,
-)
+from fer_estimators._labels import kind_of, refuse_masked
 from fer_estimators._messages import find_alike, suggest, warn
 from fer_estimators._probabilities import (
     as_ordered_columns,
@@ -25,64 +18,6 @@ from fer_estimators._probabilities import (
 )
 from fer_estimators._scale import check_scale, refuse_other_than_pixels
 from fer_estimators.datasets import EMOTIONS
-
-# What NumPy makes arrays of by itself.
-_PLAIN_KINDS = {"names", "numbers", "bytes"}
-
-
-def check_labels(values, name):
-    """Return labels as a one-dimensional array, or say what is wrong with them."""
-    refuse_masked(**{name: values})
-    labels = as_objects(values)
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1:
-        raise ValueError(
-            f"{name} has shape {labels.shape}, expected (n_samples,): one label per face. "
-            "For one-hot rows or probabilities, pass `classes[rows.argmax(axis=1)]`."
-        )
-    if len(labels) == 0:
-        raise ValueError(f"{name} is empty (0 labels), expected at least 1.")
-    missing = find_missing(labels)
-    if missing:
-        raise ValueError(
-            f"{name} has {len(missing)} missing labels (None or NaN), the first at index "
-            f"{missing[0]}, expected a label for each face. Leave these faces out."
-        )
-    labels = of_one_kind(labels, name)
-    refuse_objects(labels, name)
-    return labels
-
-
-def find_missing(array):
-    """Return the positions of None, NaN, and what pandas has for them."""
-    return [i for i, value in enumerate(array.tolist()) if is_missing(value)]
-
-
-def of_one_kind(array, name):
-    """Return objects as an array of names or of numbers; raise ValueError where they are mixed."""
-    if array.dtype != object:
-        return array
-    values = array.tolist()
-    kinds = {}
-    for value in values:
-        kinds.setdefault(_comparable_kind(value), value)
-    if len(kinds) > 1:
-        mixed = " and ".join(f"{kind} such as {value!r}" for kind, value in kinds.items())
-        raise ValueError(f"{name} holds {mixed}; expected values of one kind. Convert them all.")
-    nested = [value for value in kinds.values() if isinstance(value, (list, tuple, np.ndarray))]
-    if nested:
-        raise ValueError(
-            f"{name} holds rows such as {nested[0]!r}, expected shape (n_samples,): one value per "
-            "face."
-        )
-    return np.array(as_plain_text(values)) if kinds.keys() <= _PLAIN_KINDS else array
-
-
-def _comparable_kind(value):
-    # True equals 1, so that one array may hold both.
-    kind = kind_of(value)
-    return "numbers" if kind == "truth values" else kind
 
 
 def check_count(name, value):
@@ -119,7 +54,8 @@ def check_same_length(**arrays):
 
 def check_same_kind(y_true, y_pred):
     """Raise ValueError if one holds names and the other numbers, each checked on its own."""
-    kinds = [_comparable_kind(y[0]) for y in (y_true, y_pred)]
+    # True equals 1.
+    kinds = [kind_of(y[0]).replace("truth values", "numbers") for y in (y_true, y_pred)]
     if kinds[0] != kinds[1]:
         raise ValueError(
             f"y_true holds {kinds[0]} such as {y_true.tolist()[0]!r}, but y_pred holds {kinds[1]} "

@@ -11,6 +11,7 @@ from sklearn import metrics
 from sklearn.utils.multiclass import check_classification_targets
 
 from fer_estimators._frame import make_frame, warn_of_reordered_rows
+from fer_estimators._labels import check_labels
 from fer_estimators._messages import suggest
 from fer_estimators._probabilities import refuse_sets
 from fer_estimators._statistics import (
@@ -22,7 +23,6 @@ from fer_estimators._statistics import (
 )
 from fer_estimators.evaluation._groups import describe_groups, group_lines
 from fer_estimators.evaluation._labels import (
-    check_labels,
     check_proba,
     check_same_kind,
     check_same_length,

@@ -10,11 +10,11 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
 from fer_estimators._frame import make_frame, warn_of_reordered_rows
+from fer_estimators._labels import check_labels
 from fer_estimators._prediction import warn_of_unknown_labels
 from fer_estimators._statistics import selective_accuracy, wilson_interval
 from fer_estimators.evaluation._axes import BLUE, get_axes
 from fer_estimators.evaluation._labels import (
-    check_labels,
     check_proba,
     check_same_kind,
     check_same_length,

@@ -11,13 +11,13 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from fer_estimators._frame import make_frame, warn_of_reordered_rows
+from fer_estimators._labels import check_labels
 from fer_estimators._messages import suggest
 from fer_estimators._prediction import as_seen
 from fer_estimators.evaluation._axes import LINE, draw_face, get_grid_axes, write_below
 from fer_estimators.evaluation._labels import (
     check_count,
     check_images,
-    check_labels,
     check_same_length,
 )
 

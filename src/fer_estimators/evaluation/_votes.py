@@ -6,7 +6,7 @@ from sklearn.utils import check_array
 
 from fer_estimators._frame import warn_of_reordered_rows
 from fer_estimators._labels import refuse_masked
-from fer_estimators._probabilities import column_names
+from fer_estimators._probabilities import as_ordered_columns
 from fer_estimators._statistics import expected_calibration_error
 from fer_estimators.evaluation._labels import check_proba
 
@@ -84,16 +84,13 @@ def vote_scores(votes: ArrayLike, y_proba: ArrayLike, *, classes: ArrayLike) -> 
 
 
 def _as_shares(votes, classes):
-    names = column_names(votes)
-    votes = votes if names is None else np.asarray(votes)
+    votes = as_ordered_columns(votes, classes, name="votes", may_lack=True)
     try:
         votes = check_array(votes, input_name="votes", dtype=np.float64)
     except TypeError as error:
         raise ValueError(
             f"votes holds something other than numbers ({error}). Leave out faces without votes."
         ) from error
-    if names is not None:
-        votes = _order_columns(votes, names, classes.tolist())
     if votes.shape[1] != len(classes):
         raise ValueError(
             f"votes has {votes.shape[1]} columns, but there are {len(classes)} classes, "
@@ -107,22 +104,6 @@ def _as_shares(votes, classes):
             f"at index {first}: {votes[first].tolist()!r}. Leave these faces out."
         )
     return votes / votes.sum(axis=1, keepdims=True)
-
-
-def _order_columns(votes, names, classes):
-    """Bring the named columns of votes into the order of the classes."""
-    # As text: the columns of polars and Arrow are always named by text.
-    received, expected = list(map(str, names)), list(map(str, classes))
-    unknown = [name for name in names if str(name) not in expected]
-    if unknown or len(set(received)) < len(received):
-        what = f"has the column {unknown[0]!r}" if unknown else f"names columns twice, {names!r}"
-        raise ValueError(
-            f"votes {what}, but the classes are {classes!r}. Leave it out, or fit on all labels "
-            "that people voted for."
-        )
-    ordered = np.zeros((len(votes), len(classes)))
-    ordered[:, [expected.index(name) for name in received]] = votes
-    return ordered
 
 
 def _cross_entropy(shares, y_proba):
