@@ -24,22 +24,13 @@ from fer_estimators._scale import (
     refuse_unfit_for_rounding,
 )
 
+# The other functions are for this library alone.
+__all__ = ["resize_images"]
+
 
 def describe_shape(shape: Sequence[int]) -> str:
-    """Write an image shape as people write it: without the channel axis of a grey image.
+    """Write (height, width, channels) as people do: without the channel axis of a grey image.
 
-    Parameters
-    ----------
-    shape : tuple of int
-        ``(height, width, channels)``, pixels.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> from fer_estimators.images import describe_shape
     >>> describe_shape((48, 48, 1)), describe_shape((48, 48, 3))
     ('(48, 48)', '(48, 48, 3)')
     """
@@ -49,20 +40,8 @@ def describe_shape(shape: Sequence[int]) -> str:
 def as_numeric_array(X: Any) -> Any:
     """Turn images in any common form into one numeric array, without copying arrays.
 
-    Parameters
-    ----------
-    X : array-like
-        An array or data frame (returned as it is), or a list of images of one shape.
-
-    Returns
-    -------
-    ndarray or data frame
-        The same pixels.
-
-    Raises
-    ------
-    ValueError
-        For file names, or images of several shapes.
+    Data frames are returned as they are. Raises ValueError for file names, or images of several
+    shapes.
     """
     refuse_datasets(X)
     X = _unwrap(X)
@@ -136,14 +115,7 @@ _DATASETS = {
 def refuse_datasets(X: Any) -> None:
     """Refuse what yields batches or single images, and tell how to take an array out of it.
 
-    Parameters
-    ----------
-    X : object
-
-    Raises
-    ------
-    TypeError
-        If it is a data set of another library, an iterator or a dictionary.
+    Raises TypeError for a data set of another library, an iterator or a dictionary.
     """
     # Some sparse matrices are mappings; they are refused as what they are.
     if isinstance(X, (Iterator, Mapping)) and not hasattr(X, "toarray"):
@@ -196,35 +168,14 @@ def _refuse_ragged(images):
 def check_image_array(
     X: ArrayLike, *, image_shape: tuple[int, ...] | None = None, estimator: Any = None
 ) -> NDArray[Any]:
-    """Check images once and view them as ``(n_samples, height, width, channels)``.
+    """Check images or flat rows once and view them as ``(n_samples, height, width, channels)``.
 
-    No pixel is copied or changed: uint8 stays uint8, and a memory map stays on disk.
+    No pixel is copied or changed: uint8 stays uint8, and a memory map stays on disk. `image_shape`
+    is ``(height, width)`` or ``(height, width, channels)`` of flat rows; one entry may be -1, as in
+    :meth:`numpy.ndarray.reshape`. `estimator` is named in the errors. Raises ValueError if `X` is
+    not images, or a value is NaN, infinite, negative or above 255 (images of less than 8 x 8 pixels
+    may hold any finite numbers).
 
-    Parameters
-    ----------
-    X : array-like of shape (n, height, width), (n, height, width, channels) or (n, n_pixels)
-        Pixels in 0..255.
-    image_shape : tuple of int, default=None
-        ``(height, width)`` or ``(height, width, channels)`` of flat rows; one entry may be -1,
-        as in :meth:`numpy.ndarray.reshape`.
-    estimator : estimator or None, default=None
-        Named in the errors.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, height, width, channels)
-        A view of `X` wherever `X` is a numeric array.
-
-    Raises
-    ------
-    ValueError
-        If the shape is not one of the above, or a value is NaN, infinite, negative or above 255
-        (images of less than 8 x 8 pixels may hold any finite numbers).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from fer_estimators.images import check_image_array
     >>> flat_rows = np.zeros((5, 2304), dtype=np.uint8)
     >>> check_image_array(flat_rows, image_shape=(48, -1)).shape
     (5, 48, 48, 1)
@@ -252,17 +203,7 @@ def _is_plain(X):
 
 @contextmanager
 def explained(X):
-    """Let scikit-learn's errors about `X` say where its fault stands, and what to do.
-
-    Parameters
-    ----------
-    X : array-like
-        What is checked inside the context.
-
-    Yields
-    ------
-    None
-    """
+    """Let scikit-learn's errors about `X` say where its fault stands, and what to do."""
     try:
         yield
     except ValueError as error:
@@ -281,23 +222,9 @@ def explained(X):
 
 
 def view_as_images(X: ArrayLike, image_shape: tuple[int, ...] | None = None) -> NDArray[Any]:
-    """View a numeric array as images, and check that its values are pixels.
+    """View an array of finite numbers as images, as :func:`check_image_array` does.
 
-    Parameters
-    ----------
-    X : ndarray of shape (n, height, width), (n, height, width, channels) or (n, n_pixels)
-        Finite numbers.
-    image_shape : tuple of int, default=None
-        As in :func:`check_image_array`.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, height, width, channels)
-
-    Raises
-    ------
-    ValueError
-        If the shape or the range of values is not that of images.
+    Raises ValueError if its shape or the range of its values is not that of images.
     """
     _refuse_empty(X.shape)
     if X.size >= SMALLEST_IMAGE * len(X):
@@ -446,21 +373,9 @@ def resize_images(X: ArrayLike, image_size: int | tuple[int, int]) -> NDArray[np
 
 
 def check_images_of_any_shape(X: list[Any]) -> list[NDArray[Any]]:
-    """Check images of several shapes, each for itself.
+    """Check images of several shapes, each for itself; return each as (height, width, channels).
 
-    Parameters
-    ----------
-    X : list of array-like of shape (height, width) or (height, width, channels)
-        Pixels in 0..255.
-
-    Returns
-    -------
-    list of ndarray of shape (height, width, channels)
-
-    Raises
-    ------
-    ValueError
-        If one is not an image with pixels in 0..255.
+    Raises ValueError if one is not an image with pixels in 0..255.
     """
     images = [check_image_array(np.asarray(_as_pixels(image))[np.newaxis]) for image in X]
     for image in images:
@@ -471,19 +386,6 @@ def check_images_of_any_shape(X: list[Any]) -> list[NDArray[Any]]:
 def has_several_shapes(X: ArrayLike) -> bool:
     """Tell whether `X` is a list, column or array of images of several shapes.
 
-    Parameters
-    ----------
-    X : array-like, or list of images
-        Images, each an array of pixels or a Pillow image.
-
-    Returns
-    -------
-    bool
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from fer_estimators.images import has_several_shapes
     >>> has_several_shapes([np.zeros((4, 4)), np.zeros((5, 5))])
     True
     """
@@ -500,27 +402,11 @@ def check_input_images(
 ) -> NDArray[Any]:
     """Check images or flat rows, and remember or compare what scikit-learn keeps of them.
 
-    Parameters
-    ----------
-    estimator : estimator
-        Gets ``n_features_in_`` (and ``feature_names_in_``) of flat rows.
-    X : array-like of shape (n, height, width), (n, height, width, channels) or (n, n_pixels)
-        Pixels in 0..255.
-    image_shape : tuple of int or None
-        Height and width (and channels), pixels, of flat rows. Compared with that of images only
-        if `reset`.
-    reset : bool
-        Whether to remember, as in ``fit``, or to compare, as in ``transform``.
-
-    Returns
-    -------
-    ndarray or LazyImages of shape (n, height, width, channels)
-        A view of `X` wherever `X` is a numeric array, or a sequence that is read when indexed.
-
-    Raises
-    ------
-    ValueError
-        If `X` is not images with pixels in 0..255.
+    With `reset`, as in ``fit``, the estimator gets ``n_features_in_`` (and ``feature_names_in_``)
+    of flat rows; otherwise, as in ``transform``, they are compared. `image_shape`, height and width
+    (and channels) in pixels, is that of flat rows, and compared with that of images only if
+    `reset`. Return a view (n, height, width, channels) of `X` wherever it is a numeric array, or
+    LazyImages of a sequence. Raises ValueError if `X` is not images with pixels in 0..255.
     """
     X = as_numeric_array(X)
     X = X if hasattr(X, "ndim") or hasattr(X, "columns") else np.asarray(X)
@@ -548,21 +434,7 @@ def check_input_images(
 def check_image_shape(
     images: NDArray[Any], fitted_shape: tuple[int, ...], *, estimator: Any
 ) -> None:
-    """Refuse images of another shape than those on which an estimator was fitted.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, height, width, channels)
-    fitted_shape : tuple of int
-        ``(height, width, channels)``, pixels.
-    estimator : estimator
-        Named in the error.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
-    """
+    """Refuse images of another (height, width, channels) than an estimator was fitted on."""
     if images.shape[1:] != fitted_shape:
         received, fitted = map(describe_shape, (images.shape[1:], fitted_shape))
         raise ValueError(
@@ -573,20 +445,10 @@ def check_image_shape(
 
 
 def convert_to_shape(images: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Convert the colour of images, then their size.
+    """Convert the colour of images, then their size, to (height, width, channels), dtype uint8.
 
-    Parameters
-    ----------
-    images : ndarray of shape (n, height, width, channels)
-        Pixels in 0..255; float pixels are rounded.
-    shape : tuple of int
-        ``(height, width, channels)``, pixels, of the result.
-
-    Returns
-    -------
-    ndarray of shape (n, *shape), dtype uint8, values 0..255
-        Grey is Pillow's ``L`` (ITU-R 601-2 luma), and RGB of a grey image its repetition, as when
-        files are read; for the size see :func:`fer_estimators.images.resize_images`.
+    Grey is Pillow's ``L`` (ITU-R 601-2 luma), and RGB of a grey image its repetition, as when files
+    are read; for the size see :func:`resize_images`. Float pixels are rounded.
     """
     if images.shape[-1] > shape[-1]:
         images = _as_grey(images)
