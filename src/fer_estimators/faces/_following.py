@@ -12,16 +12,13 @@ from numpy.typing import NDArray
 from fer_estimators.faces._detector import FaceDetector
 from fer_estimators.faces._face import Face
 from fer_estimators.faces._other_detectors import Detector
+from fer_estimators.faces._overlap import SAME_FACE, overlaps
 from fer_estimators.faces._search import look_again, search, to_faces
-from fer_estimators.faces._tracking import overlaps
 
 # Side of the square that is looked through around a face, in face sizes, and side of the network's
 # input to which it is brought, pixels.
 _REGION = 2.2
 _INPUT_SIDE = 128
-
-# Boxes that overlap by more (intersection over union) are one face.
-_SAME_FACE = 0.3
 
 
 class FaceFinder:
@@ -86,7 +83,7 @@ def drop_doubles(faces: Sequence[Face]) -> list[Face]:
     kept: list[Face] = []
     for face in sorted(faces, key=lambda face: -face.score):
         boxes = np.array([other.box for other in kept]).reshape(-1, 4)
-        if (overlaps(np.array([face.box]), boxes) < _SAME_FACE).all():
+        if (overlaps(np.array([face.box]), boxes) < SAME_FACE).all():
             kept.append(face)
     return kept
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from fer_estimators.faces._face import Face
+from fer_estimators.faces._overlap import overlaps
 
 # Least overlap (intersection over union), and largest distance of centres in face sizes, at which
 # two boxes of successive frames may be one face.
@@ -108,15 +109,6 @@ def _assign(cost, highest):
     rows, columns = linear_sum_assignment(np.minimum(cost, highest))
     pairs = zip(rows.tolist(), columns.tolist(), strict=True)
     return {row: column for row, column in pairs if cost[row, column] <= highest}
-
-
-def overlaps(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
-    """Return the intersection over union of boxes (left, top, width, height), of shape (n, m)."""
-    a, b = a[:, None], b[None]
-    starts = np.maximum(a[..., :2], b[..., :2])
-    ends = np.minimum(a[..., :2] + a[..., 2:], b[..., :2] + b[..., 2:])
-    shared = np.prod(np.maximum(ends - starts, 0), axis=-1)
-    return shared / (np.prod(a[..., 2:], axis=-1) + np.prod(b[..., 2:], axis=-1) - shared)
 
 
 def _distances(a, b):
