@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fer_estimators._arguments import check_choice
 from fer_estimators._frame import warn_of_reordered_rows
 from fer_estimators._messages import name_methods_alone, name_some, warn
 from fer_estimators._probabilities import check_probabilities
@@ -139,12 +140,8 @@ class ImagePredictor:
         if images.shape[1:] != self.image_shape_:
             if self.handle_other_shapes == "error":
                 check_image_shape(images, self.image_shape_, estimator=self)
-            if self.handle_other_shapes != "convert":
-                # It was set after `fit`.
-                raise ValueError(
-                    f"handle_other_shapes={self.handle_other_shapes!r} is unknown; expected "
-                    "'error' or 'convert'."
-                )
+            # It may have been set after `fit`.
+            check_choice("handle_other_shapes", self.handle_other_shapes, ("error", "convert"))
         return images
 
     def _one_image_as_batch(self, X):

@@ -137,31 +137,3 @@ def selective_accuracy(
     answered = np.cumsum(weights[order])[last]
     right = np.cumsum((weights * correct)[order])[last]
     return answered / answered[-1], right / answered, ranked[last]
-
-
-def most_frequent_confusions(
-    true: NDArray[np.integer],
-    predicted: NDArray[np.integer],
-    n_rows: int,
-    *,
-    weights: NDArray[np.float64] | None,
-    n_confusions: int,
-) -> list[tuple[int, int, float, float]]:
-    """List the pairs of labels that are most often taken for each other.
-
-    Labels are given as codes; pairs of codes below `n_rows` are listed, ties in the order of the
-    codes. Returns tuples (true code, predicted code, count, support), the most frequent pair first;
-    pairs that never occur are left out.
-    """
-    size = max(true.max(), predicted.max(), n_rows - 1) + 1
-    counts = np.bincount(true * size + predicted, weights, minlength=size**2).reshape(size, size)
-    support = counts.sum(axis=1)
-    counts = counts[:n_rows, :n_rows].copy()
-    np.fill_diagonal(counts, 0)
-    ranked = np.argsort(-counts, axis=None, kind="stable")[:n_confusions]
-    pairs = zip(*np.unravel_index(ranked, counts.shape), strict=True)
-    return [
-        (int(i), int(j), counts[i, j].item(), support[i].item())
-        for i, j in pairs
-        if counts[i, j] > 0
-    ]

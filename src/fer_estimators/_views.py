@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from fer_estimators._arguments import check_choice
+
 # Fraction of the side: two pixels of FER2013's 48.
 _SHIFT = 1 / 24
 
@@ -39,8 +41,7 @@ def average_over_views(infer, batch, tta):
     """
     if tta is None:
         return infer(batch)
-    if tta not in VIEWS:
-        # It may have been set after `fit`, which checks all parameters.
-        raise ValueError(f"tta={tta!r} is unknown; expected None or one of {sorted(VIEWS)}.")
+    # It may have been set after `fit`, which checks all parameters.
+    check_choice("tta", tta, (None, *VIEWS))
     outputs = [infer(view) for view in VIEWS[tta](batch)]
     return np.mean(outputs, axis=0)

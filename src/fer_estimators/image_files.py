@@ -9,6 +9,7 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
+from fer_estimators._arguments import check_choice
 from fer_estimators._files.reading import open_stream
 from fer_estimators._files.resizing import height_and_width
 from fer_estimators._image_sequence import ImageSequence
@@ -103,8 +104,7 @@ class ImageFiles(ImageSequence):
     ) -> None:
         if image_size is None:
             raise ValueError("image_size=None, but one size for all is expected, such as 48.")
-        if on_error not in ("raise", "skip"):
-            raise ValueError(f"on_error={on_error!r}, but 'raise' or 'skip' is expected.")
+        check_choice("on_error", on_error, ("raise", "skip"))
         ImageReader(image_size, color=color, n_jobs=n_jobs).fit(paths)
         names = [os.fspath(path) for path in np.asarray(paths, dtype=object).ravel()]
         if not all(isinstance(name, str) for name in names):

@@ -81,7 +81,11 @@ def test_empty_split_lists_the_splits_there_are(tmp_path, fakes):
         ({"split": "trian"}, ValueError, r"split='trian'.*Did you mean 'train'"),
         ({"split": 3}, TypeError, "split=3 is neither"),
         ({"split": ()}, ValueError, r"split=\(\) does not name a split"),
-        ({"on_error": "ignore"}, ValueError, "on_error='ignore' is not 'raise' or 'skip'"),
+        (
+            {"on_error": "ignore"},
+            ValueError,
+            "on_error='ignore' is unknown; expected 'raise' or 'skip'",
+        ),
         ({"verify": "md5"}, ValueError, "verify='md5'"),
         ({"image_size": 0}, ValueError, "image_size=0 is not a size"),
         ({"image_size": "48"}, ValueError, "image_size='48' is not a size"),

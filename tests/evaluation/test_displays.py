@@ -284,7 +284,7 @@ def test_a_grid_takes_images_with_channels(shape):
         ({"images": np.zeros((3, 8, 8))}, r"images has 3, y_true has 2, y_pred has 2"),
         ({"select": "mistake"}, r"select='mistake' is unknown.*mean 'mistakes'\?"),
         ({"select": "mistakes"}, r"found 0 mistakes among 2 predictions"),
-        ({"n_faces": 0}, r"n_faces=0 is not a number of faces"),
+        ({"n_faces": 0}, r"n_faces=0 is out of range; pass a whole number, 1 or more"),
     ],
 )
 def test_bad_grids_are_named(changes, message):

@@ -358,7 +358,7 @@ def test_bad_labels_are_named(y_true, y_pred, message):
         ({"target_names": ["a"]}, ValueError, r"has 1 names, expected 7"),
         ({"target_names": ["a"] * 7}, ValueError, r"repeats a name"),
         ({"output": "txt"}, ValueError, r"output='txt' is unknown.*mean 'text'\?"),
-        ({"n_confusions": -1}, ValueError, r"n_confusions=-1 is negative"),
+        ({"n_confusions": -1}, ValueError, r"n_confusions=-1 is out of range"),
         ({"n_confusions": 1.5}, TypeError, r"n_confusions=1.5 is a float"),
         ({"groups": ["a"]}, ValueError, r"groups has 1: expected one entry per face"),
         ({"groups": [None] * 200}, ValueError, r"groups has 200 missing labels"),

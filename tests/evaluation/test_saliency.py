@@ -195,7 +195,9 @@ def test_what_cannot_be_explained_is_refused(faces, tiny):
         SaliencyDisplay.from_estimator(tiny, faces.images, target=faces.target[:2])
     with pytest.raises(ValueError, match=r"X has 140, y has 1"):
         SaliencyDisplay.from_estimator(tiny, faces.images, ["sad"])
-    with pytest.raises(ValueError, match=r"n_faces=0 is not a number of faces"):
+    with pytest.raises(
+        ValueError, match=r"n_faces=0 is out of range; pass a whole number, 1 or more"
+    ):
         SaliencyDisplay.from_estimator(tiny, faces.images, n_faces=0)
 
 

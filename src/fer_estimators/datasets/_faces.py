@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fer_estimators._arguments import check_whole
 from fer_estimators._messages import suggest
 from fer_estimators.datasets._emotions import EMOTIONS
 from fer_estimators.datasets._face_shapes import draw_faces
@@ -123,8 +124,8 @@ def make_faces(
     # Imported here: scikit-learn takes most of the time that importing the loaders would take.
     from sklearn.utils import Bunch, check_random_state
 
-    _check_integer("n_samples", n_samples, 1, None)
-    _check_integer("image_size", image_size, 16, 512)
+    check_whole("n_samples", n_samples, 1)
+    check_whole("image_size", image_size, 16, 512)
     _check_noise(noise)
     shares = _check_weights(weights)
     rng = check_random_state(random_state)
@@ -145,14 +146,6 @@ def make_faces(
         target_names=np.array(EMOTIONS),
         DESCR=files(__package__).joinpath("descr/faces.rst").read_text(encoding="utf-8"),
     )
-
-
-def _check_integer(name, value, low, high):
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name}={value!r} is a {type(value).__name__}; pass a whole number.")
-    if value < low or (high is not None and value > high):
-        expected = f"{low} or more" if high is None else f"from {low} to {high}"
-        raise ValueError(f"{name}={value!r} is out of range; pass a whole number, {expected}.")
 
 
 def _check_noise(noise):

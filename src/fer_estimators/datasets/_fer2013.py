@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
 
+from fer_estimators._arguments import check_choice
 from fer_estimators.datasets._emotions import EMOTIONS
 from fer_estimators.datasets._fer_plus import TIES, use_votes
 from fer_estimators.datasets._label_sets import EIGHT_EMOTIONS, refuse_other_emotions
 from fer_estimators.datasets._layout import Layout
 from fer_estimators.datasets._loading import load, read_description, read_set, to_bunch
 from fer_estimators.datasets._options import (
-    check_choice,
     check_options,
     check_path,
     refuse_with_lazy,

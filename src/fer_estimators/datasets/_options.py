@@ -4,6 +4,7 @@ import numbers
 import os
 from dataclasses import dataclass
 
+from fer_estimators._arguments import check_choice
 from fer_estimators._files.resizing import height_and_width
 from fer_estimators._messages import suggest
 from fer_estimators._probabilities import refuse_sets
@@ -69,14 +70,6 @@ def refuse_with_lazy(**values):
                 f"{name}={value!r} was passed with lazy=True, which opens no image. Leave out one "
                 "of them."
             )
-
-
-def check_choice(name, value, choices):
-    """Raise ValueError if an argument has none of the values that it may have."""
-    if value not in choices:
-        hint = suggest(value, [choice for choice in choices if choice])
-        listed = " or ".join(repr(choice) for choice in choices)
-        raise ValueError(f"{name}={value!r} is not {listed}.{hint}")
 
 
 def check_split(split):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fer_estimators._arguments import check_whole
 from fer_estimators._frame import make_frame
 
 if TYPE_CHECKING:
@@ -215,8 +216,7 @@ class EmotionTimelineDisplay:
         """
         import matplotlib.pyplot as plt
 
-        if n_faces < 1:
-            raise ValueError(f"n_faces={n_faces!r}, but at least 1 face is expected.")
+        check_whole("n_faces", n_faces, 1)
         faces, counts = np.unique(np.asarray(self.ids), return_counts=True)
         longest = faces[np.argsort(-counts, kind="stable")][: n_faces if ax is None else 1]
         shown = sorted(longest.tolist())

@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch, check_random_state
 
+from fer_estimators._arguments import check_choice, check_whole
 from fer_estimators._frame import make_frame, warn_of_reordered_rows
 from fer_estimators._labels import check_labels
 from fer_estimators._lazy import LazyImages, is_lazy
-from fer_estimators._messages import suggest
 from fer_estimators._prediction import ImagePredictor, as_seen
 from fer_estimators.evaluation._axes import LINE, draw_face, get_grid_axes, write_below
 from fer_estimators.evaluation._labels import (
-    check_count,
     check_images,
     check_proba,
     check_same_length,
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-
-_SELECTIONS = ("random", "mistakes")
 
 
 class FaceGridDisplay:
@@ -144,7 +140,7 @@ class FaceGridDisplay:
         ValueError
             If `n_per_emotion` is less than 1 or the images have no known shape.
         """
-        check_count("n_per_emotion", n_per_emotion)
+        check_whole("n_per_emotion", n_per_emotion, 1)
         images, y = _keep_on_disk(bunch.images), check_labels(bunch.target, "bunch.target")
         check_same_length(images=images, target=y)
         rng = check_random_state(random_state)
@@ -283,12 +279,8 @@ class FaceGridDisplay:
         ValueError
             If lengths differ, an argument is unknown, or there are no mistakes to show.
         """
-        check_count("n_faces", n_faces)
-        if select not in _SELECTIONS:
-            raise ValueError(
-                f"select={select!r} is unknown, expected one of {list(_SELECTIONS)!r}."
-                + suggest(select, _SELECTIONS)
-            )
+        check_whole("n_faces", n_faces, 1)
+        check_choice("select", select, ("random", "mistakes"))
         warn_of_reordered_rows(y_true=y_true, y_pred=y_pred, y_proba=y_proba)
         images, y_pred = _keep_on_disk(images), check_labels(y_pred, "y_pred")
         if y_true is None and select == "mistakes":

@@ -20,14 +20,6 @@ from fer_estimators._scale import check_scale, refuse_other_than_pixels
 from fer_estimators.datasets import EMOTIONS
 
 
-def check_count(name, value):
-    """Raise ValueError unless a number of faces is a whole number, 1 or more."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
-        raise ValueError(
-            f"{name}={value!r} is not a number of faces; pass a whole number, 1 or more."
-        )
-
-
 def check_images(images):
     """Return images of shape (n, height, width) or (n, height, width, 3)."""
     images = np.asarray(images)

@@ -1,7 +1,6 @@
 """scikit-learn's classification report, with additions for studies of emotions."""
 
 import html
-import numbers
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -10,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn import metrics
 from sklearn.utils.multiclass import check_classification_targets
 
+from fer_estimators._arguments import check_choice, check_whole
 from fer_estimators._frame import make_frame, warn_of_reordered_rows
 from fer_estimators._labels import check_labels
 from fer_estimators._messages import suggest
@@ -17,7 +17,6 @@ from fer_estimators._probabilities import refuse_sets
 from fer_estimators._statistics import (
     effective_size,
     expected_calibration_error,
-    most_frequent_confusions,
     score_accuracy,
     wilson_interval,
 )
@@ -33,7 +32,6 @@ from fer_estimators.evaluation._labels import (
     warn_of_unknown_predictions,
 )
 
-_OUTPUTS = ("text", "dict", "frame")
 # Keys of the dicts beside the rows: scikit-learn's, and ours.
 _AVERAGES = ("accuracy", "micro avg", "macro avg", "weighted avg")
 _EXTRAS = ("summary", "confusions", "groups")
@@ -193,7 +191,8 @@ def classification_report(
       sad taken for fear: 1 of 4
     <BLANKLINE>
     """
-    _check_options(output, n_confusions)
+    check_choice("output", output, ("text", "dict", "frame"))
+    check_whole("n_confusions", n_confusions, 0)
     warn_of_reordered_rows(
         y_true=y_true, y_pred=y_pred, y_proba=y_proba, groups=groups, sample_weight=sample_weight
     )
@@ -243,21 +242,6 @@ def classification_report(
         true, predicted, target_names=names, digits=digits, zero_division=zero_division, **options
     )
     return _Text(_to_text(table, [*rows.values()], extras, digits))
-
-
-def _check_options(output, n_confusions):
-    if output not in _OUTPUTS:
-        raise ValueError(
-            f"output={output!r} is unknown, expected one of {list(_OUTPUTS)!r}."
-            + suggest(output, _OUTPUTS)
-        )
-    if isinstance(n_confusions, bool) or not isinstance(n_confusions, numbers.Integral):
-        raise TypeError(
-            f"n_confusions={n_confusions!r} is a {type(n_confusions).__name__}; "
-            "pass a whole number, 0 or more."
-        )
-    if n_confusions < 0:
-        raise ValueError(f"n_confusions={n_confusions!r} is negative; pass 0 or more.")
 
 
 def _resolve_names(
@@ -398,12 +382,27 @@ def _confusions(
     weights: NDArray[np.float64] | None,
     n_confusions: int,
 ) -> list[dict[str, Any]]:
-    pairs = most_frequent_confusions(
-        true, predicted, len(names), weights=weights, n_confusions=n_confusions
-    )
+    """List the pairs of labels that are most often taken for each other, the most frequent first.
+
+    Only those of rows, each with its count and the support of the true label; ties are in the order
+    of the rows.
+    """
+    n_rows = len(names)
+    size = max(true.max(), predicted.max(), n_rows - 1) + 1
+    counts = np.bincount(true * size + predicted, weights, minlength=size**2).reshape(size, size)
+    support = counts.sum(axis=1)
+    counts = counts[:n_rows, :n_rows].copy()
+    np.fill_diagonal(counts, 0)
+    ranked = np.argsort(-counts, axis=None, kind="stable")[:n_confusions]
     return [
-        {"true": names[i], "predicted": names[j], "count": count, "support": support}
-        for i, j, count, support in pairs
+        {
+            "true": names[i],
+            "predicted": names[j],
+            "count": counts[i, j].item(),
+            "support": support[i].item(),
+        }
+        for i, j in (divmod(place, n_rows) for place in ranked.tolist())
+        if counts[i, j] > 0
     ]
 
 

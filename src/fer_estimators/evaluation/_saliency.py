@@ -10,13 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from fer_estimators._arguments import check_whole
 from fer_estimators._frame import make_frame, warn_of_reordered_rows
 from fer_estimators._labels import check_labels
 from fer_estimators._messages import suggest
 from fer_estimators._prediction import as_seen
 from fer_estimators.evaluation._axes import LINE, draw_face, get_grid_axes, write_below
 from fer_estimators.evaluation._labels import (
-    check_count,
     check_images,
     check_same_length,
 )
@@ -166,7 +166,7 @@ class SaliencyDisplay:
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
         """
-        check_count("n_faces", n_faces)
+        check_whole("n_faces", n_faces, 1)
         if y is not None:
             warn_of_reordered_rows(X=X, y=y)
             y = check_labels(y, "y")

@@ -17,8 +17,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from fer_estimators._arguments import check_choice
 from fer_estimators._files.writing import check_writable, written_whole
-from fer_estimators._messages import suggest
 from fer_estimators._prediction import as_seen
 from fer_estimators.export import _litert
 from fer_estimators.export._extras import choose_format, require
@@ -177,11 +177,7 @@ def export_classifier(
 
 
 def _check_options(format, quantize, representative, tolerance):
-    if quantize not in _TOLERANCES:
-        raise ValueError(
-            f"quantize={quantize!r} is unknown; expected 'float16', 'int8' or None."
-            + suggest(quantize, ["float16", "int8"])
-        )
+    check_choice("quantize", quantize, tuple(_TOLERANCES))
     if representative is not None and quantize != "int8":
         raise ValueError(
             f"representative images set the ranges of int8, but quantize={quantize!r}. Pass "

@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 
+from fer_estimators._arguments import check_choice
 from fer_estimators._files.writing import written_whole
 from fer_estimators._litert import LiteRTModel
 from fer_estimators.export._export_classifier import check_target, require_tensorflow
@@ -64,8 +65,7 @@ def export_detector(
     ...     export_detector(Path(folder) / "detector.onnx")
     """
     format = choose_format(format, path, formats=("litert", "onnx"), default="onnx")
-    if quantize not in (None, "float16"):
-        raise ValueError(f"quantize={quantize!r} is unknown; expected 'float16' or None.")
+    check_choice("quantize", quantize, (None, "float16"))
     path = check_target(path, overwrite)
     require(format, write=True)
     require_tensorflow()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_estimators._arguments import check_choice
 from fer_estimators._files.decode import EXTENSIONS
 from fer_estimators._messages import warn
 from fer_estimators.exceptions import BadImageWarning
@@ -210,8 +211,7 @@ class EmotionRecognizer:
         TypeError
             If `paths` does not hold names of files.
         """
-        if on_error not in ("raise", "skip"):
-            raise ValueError(f"on_error={on_error!r}; expected 'raise' or 'skip'.")
+        check_choice("on_error", on_error, ("raise", "skip"))
         paths = list_photos(paths) if isinstance(paths, (str, os.PathLike)) else paths
         if not isinstance(paths, Iterable):
             raise TypeError(
