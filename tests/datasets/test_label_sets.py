@@ -205,6 +205,12 @@ def test_folders_that_contradict_are_named(draw_set, labels, paths):
         load_image_folder(draw_set(paths), labels=labels)
 
 
+def test_a_word_means_what_a_set_of_ones_own_says(draw_set):
+    own = LabelSet("our set", {"happy": None, "fear": "surprise", "sad": "sad"}, "we", "none")
+    faces = load_image_folder(draw_set([f"{code}/{code}.jpg" for code in own.codes]), labels=own)
+    assert labels_of(faces) == {"fear/fear.jpg": "surprise", "sad/sad.jpg": "sad"}
+
+
 def test_a_number_around_the_whole_set_is_not_a_label(draw_set):
     faces = load_image_folder(draw_set(["1/train/4/1.jpg", "1/train/2/2.jpg"]), labels="raf-db")
     assert faces.target.tolist() == ["fear", "happy"]

@@ -117,10 +117,14 @@ def _emotions_of_folders(path, labels, depth, folders_tell):
     """
     names = [name.strip().casefold() for name in path.split("/")[:-1]]
     numbers = names[depth:] if labels.numbered_folders and folders_tell else []
-    found = {labels.codes[name] for name in numbers if name in labels.codes}
     # Two letters stand for many things, such as people.
     words = [name for name in names if len(name) > 2 and name.isalpha()]
-    return found | {name if name == "contempt" else parse_emotion(name) for name in words} - {None}
+    known = {
+        **{name: parse_emotion(name) for name in words},
+        "contempt": "contempt",
+        **labels.codes,
+    }
+    return {known.get(name) for name in (*words, *numbers)} - {None}
 
 
 def _code_of_file(stem, labels):
