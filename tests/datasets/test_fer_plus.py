@@ -243,6 +243,16 @@ def test_votes_shifted_within_a_split_are_refused(tmp_path):
         load_fer2013(images, fer_plus=write_votes(tmp_path, [*votes[1:], votes[0]]))
 
 
+def test_columns_named_by_other_emotions_are_refused(tmp_path):
+    images = write_images(tmp_path, EMOTIONS * 20)
+    votes = [votes_for(label) for label in EMOTIONS * 20]
+    renamed = {"sadness": "anger", "anger": "sadness"}
+    header = ["Usage", "Image name", *(renamed.get(answer, answer) for answer in ANSWERS)]
+    message = r"hold the votes for .*'surprise', 'angry', 'sad', .*Repair its first line"
+    with pytest.raises(DatasetError, match=message):
+        load_fer2013(images, fer_plus=write_votes(tmp_path, votes, header=header))
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

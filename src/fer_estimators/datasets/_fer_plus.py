@@ -4,6 +4,7 @@ import numpy as np
 
 from fer_estimators._frame import make_frame
 from fer_estimators._messages import name_some
+from fer_estimators._probabilities import find_permutation
 from fer_estimators.datasets._emotions import EMOTIONS, parse_split, split_of_file_name
 from fer_estimators.datasets._loading import as_rows
 from fer_estimators.datasets._votes_table import VOTE_COLUMNS, VOTED_EMOTIONS
@@ -230,3 +231,17 @@ def _check_agreement(labels, votes, positions, table, n_rows):
                 f"kappa {kappa:.2f}; 0.54 where FER2013 and FER+ are joined as published). One of "
                 "the two is in another order, or of another set."
             )
+    _check_columns(labels, votes[:, :_N_EMOTIONS], table)
+
+
+def _check_columns(labels, counts, table):
+    """Refuse columns that clearly hold the votes for other emotions than they are named by."""
+    codes = np.array([VOTED_EMOTIONS.index(label) for label in labels])
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    best = find_permutation(codes, shares)
+    if best is not None:
+        held = np.array(VOTED_EMOTIONS)[np.argsort(best)].tolist()
+        raise DatasetError(
+            f"the columns of {table.name!r} are named by {list(VOTED_EMOTIONS)}, but by the labels "
+            f"of the images, they hold the votes for {held}. Repair its first line."
+        )
