@@ -101,6 +101,12 @@ def test_argument_of_wrong_value_or_kind_is_named(fer_folder, argument, error, m
         load_fer2013(fer_folder, **argument)
 
 
+@pytest.mark.parametrize("argument", [{"path": 3}, {"fer_plus": True}])
+def test_what_is_not_a_path_is_refused(fer_folder, argument):
+    with pytest.raises(TypeError, match=r"(3 of type int|True of type bool) is not a path; expec"):
+        load_fer2013(**{"path": fer_folder, **argument})
+
+
 def test_classes_in_a_set_are_refused_where_their_order_is_that_of_the_images(fer_folder):
     assert len(load_fer2013(fer_folder, classes={"happy", "sad"}).target_names) == 2
     with pytest.raises(TypeError, match="classes is a set, "):

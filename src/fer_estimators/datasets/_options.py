@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fer_estimators._arguments import check_choice
 from fer_estimators._files.resizing import height_and_width
-from fer_estimators._messages import suggest
+from fer_estimators._messages import shorten, suggest
 from fer_estimators._probabilities import refuse_sets
 from fer_estimators.datasets._emotions import (
     EMOTIONS,
@@ -108,7 +108,14 @@ def _check_classes(classes, emotions):
 
 
 def check_path(path, expected):
-    """Return `path` as a string with ``~`` expanded, or raise FileNotFoundError with a hint."""
+    """Return `path` as a string with ``~`` expanded, or raise FileNotFoundError with a hint.
+
+    Raises TypeError if it is not a path.
+    """
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise TypeError(
+            f"{shorten(path)} of type {type(path).__name__} is not a path; expected {expected}."
+        )
     path = os.path.expanduser(os.fsdecode(path))
     if not os.path.exists(path):
         folder, name = os.path.split(path.rstrip("/\\"))
