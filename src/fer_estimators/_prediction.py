@@ -121,6 +121,7 @@ class ImagePredictor:
         refuse_masked(sample_weight=sample_weight)
         warn_of_reordered_rows(X=X, y=y, sample_weight=sample_weight)
         y = check_target(y)
+        refuse_abstain_label(y, getattr(self, "abstain_label_", None))
         warn_of_unknown_labels(y, self.classes_)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, y, ensure_non_negative=True)
@@ -179,6 +180,15 @@ def as_seen(classifier: ImagePredictor, X: ArrayLike) -> NDArray[Any]:
     Raises ValueError as :meth:`ImagePredictor.predict_proba` does.
     """
     return classifier._as_fitted(classifier._check_images(X))
+
+
+def refuse_abstain_label(y, abstain_label):
+    """Refuse true labels that stand for no answer: one that is not given would be right."""
+    if abstain_label is not None and abstain_label in y.tolist():
+        raise ValueError(
+            f"y holds {abstain_label!r}, which stands for no answer, so that an unanswered sample "
+            "would count as right. Leave these samples out, or fit with another abstain_label."
+        )
 
 
 def warn_of_unknown_labels(y, classes):

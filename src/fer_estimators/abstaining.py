@@ -30,7 +30,7 @@ from fer_estimators._compat import (
 from fer_estimators._frame import warn_of_reordered_rows
 from fer_estimators._labels import check_target, refuse_masked
 from fer_estimators._messages import warn
-from fer_estimators._prediction import warn_of_unknown_labels
+from fer_estimators._prediction import refuse_abstain_label, warn_of_unknown_labels
 from fer_estimators._probabilities import as_ordered_columns
 from fer_estimators._statistics import selective_accuracy, wilson_interval
 from fer_estimators._wrapper import ClassifierWrapper
@@ -304,12 +304,7 @@ class AbstainingClassifier(ClassifierWrapper):
         refuse_masked(sample_weight=sample_weight)
         warn_of_reordered_rows(X=X, y=y, sample_weight=sample_weight)
         y = check_target(y)
-        if self.abstain_label_ in y.tolist():
-            raise ValueError(
-                f"y holds {self.abstain_label_!r}, which stands for no answer, so that an "
-                "unanswered sample would count as right. Leave these samples out, or fit with "
-                "another abstain_label."
-            )
+        refuse_abstain_label(y, self.abstain_label_)
         warn_of_unknown_labels(y, self.classes_)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, y, ensure_non_negative=True)

@@ -18,7 +18,8 @@ from sklearn.utils.validation import check_is_fitted
 
 import fer_estimators
 from fer_estimators import AbstainingClassifier, ImageResizer, load_pretrained, make_faces
-from fer_estimators.export import ExportedClassifier
+from fer_estimators.export import ExportedClassifier, export_classifier
+from fer_estimators.export._exported_classifier import _count_threads
 from fer_estimators.export._shipped import SHIPPED
 from fer_estimators.faces import EmotionRecognizer, Face, crop_faces
 from fer_estimators.pretrained import load_model_card
@@ -227,3 +228,12 @@ def test_it_is_kept_as_it_is_in_an_abstaining_classifier(exported, faces):
     sure = AbstainingClassifier(ExportedClassifier(exported), threshold=0.5)
     predicted = sure.fit(faces.images, faces.target).predict(faces.images)
     assert set(predicted) <= {*sure.classes_, "not sure"}
+
+
+def test_true_labels_that_stand_for_no_answer_are_refused(fitted, faces, tmp_path):
+    silent = AbstainingClassifier(FrozenEstimator(fitted), threshold=1.0)
+    path = tmp_path / "silent.tflite"
+    export_classifier(silent.fit(faces.images, faces.target), path)
+    labels = ["not sure", *faces.target[1:].tolist()]
+    with pytest.raises(ValueError, match="y holds 'not sure', which stands for no answer"):
+        ExportedClassifier(path).score(faces.images, labels)
