@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from joblib import cpu_count
 from sklearn import config_context
 from sklearn.base import clone, is_classifier
 from sklearn.calibration import CalibratedClassifierCV
@@ -205,6 +206,11 @@ def test_parameters_are_those_of_an_estimator(exported):
 def test_threads_that_cannot_be_are_refused(exported, n_jobs):
     with pytest.raises(ValueError, match=f"n_jobs={n_jobs!r}"):
         _ = ExportedClassifier(exported, n_jobs=n_jobs).classes_
+
+
+def test_threads_are_no_more_than_processors():
+    # A hundred thousand of them took 16 GB, and began nothing for a quarter of an hour.
+    assert _count_threads(100_000) == _count_threads(-1) == cpu_count()
 
 
 def test_sample_weights_are_routed_to_score(exported, faces):

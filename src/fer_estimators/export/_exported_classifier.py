@@ -35,7 +35,7 @@ class ExportedClassifier(ImagePredictor):
         Labels in the order of the outputs, for a file that this library did not write; its
         network must take float32 or uint8 pixels in 0..255 and return probabilities.
     n_jobs : int, default=None
-        Number of threads; None means 1, -1 as many as there are processors.
+        Number of threads, at most as many as there are processors; None means 1, -1 all of them.
 
     Attributes
     ----------
@@ -326,6 +326,7 @@ def _count_threads(n_jobs):
             f"n_jobs={shorten(n_jobs)}, but a number of threads is expected: None or 1 for one, "
             "-1 for as many as there are processors."
         )
-    from joblib import effective_n_jobs
+    from joblib import cpu_count, effective_n_jobs
 
-    return effective_n_jobs(n_jobs)
+    # Each thread takes memory, and more of them than processors only wait for each other.
+    return min(effective_n_jobs(n_jobs), cpu_count())
