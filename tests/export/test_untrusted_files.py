@@ -365,9 +365,31 @@ def test_a_file_without_a_record_is_run_with_given_classes(exported, fitted, fac
         [np.nan, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
         ["a"] * 7,
         "abcdefg",
+        7,
     ):
         with pytest.raises(ValueError, match="is not a list of 7 different labels"):
             open_file_with(path, classes)
+
+
+def with_batch_of(n, source, target):
+    model = onnx.load(source)
+    for end in (model.graph.input[0], model.graph.output[0]):
+        end.type.tensor_type.shape.dim[0].dim_value = n
+    onnx.save(model, target)
+    return target
+
+
+def test_a_network_that_takes_one_image_is_run_on_many(onnx_file, fitted, faces, tmp_path):
+    path = with_batch_of(1, without_record(onnx_file, tmp_path / "bare"), tmp_path / "one")
+    clf = ExportedClassifier(path, classes=fitted.classes_)
+    expected = fitted.predict_proba(faces.images)
+    np.testing.assert_allclose(clf.predict_proba(faces.images), expected, atol=1e-5)
+
+
+def test_a_network_that_takes_a_fixed_number_of_images_is_refused(onnx_file, fitted, tmp_path):
+    path = with_batch_of(8, without_record(onnx_file, tmp_path / "bare"), tmp_path / "eight")
+    with pytest.raises(ModelFileError, match="it takes 8 images at a time"):
+        open_file_with(path, fitted.classes_)
 
 
 def test_outputs_in_another_order_give_sorted_classes(exported, fitted, faces, tmp_path):

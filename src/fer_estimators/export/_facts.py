@@ -149,7 +149,7 @@ def _is_abstain_label(facts: Facts) -> bool:
 
 def as_plain(labels: Any) -> Any:
     """Return labels as a list of Python's own types; leave what is not several labels as it is."""
-    if labels is None or isinstance(labels, (str, bytes)):
+    if isinstance(labels, (str, bytes)) or not np.iterable(labels):
         return labels
     # Not as one array, which would make text of numbers beside text.
     return [label.item() if isinstance(label, np.generic) else label for label in labels]

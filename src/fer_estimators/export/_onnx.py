@@ -220,6 +220,10 @@ class ONNXNetwork:
         self._input, shape = inputs[0].name, inputs[0].shape
         if len(shape) != 4 or not is_image_shape(shape[1:]) or inputs[0].type != "tensor(float)":
             raise refused(name, f"its input has shape {shape} and type {inputs[0].type}")
+        # Not a number if it is free.
+        self._takes_one = shape[0] == 1
+        if isinstance(shape[0], int) and not self._takes_one:
+            raise refused(name, f"it takes {shape[0]} images at a time, neither one nor any number")
         if len(outputs[0].shape) != 2 or outputs[0].type != "tensor(float)":
             raise refused(name, f"its output has shape {outputs[0].shape}")
         self.image_shape = tuple(shape[1:])
@@ -227,8 +231,12 @@ class ONNXNetwork:
 
     def __call__(self, batch: NDArray[Any]) -> NDArray[np.float32]:
         """Compute the outputs (n, n_classes) of pixels in 0..255 (n, height, width, channels)."""
+        pixels = np.asarray(batch, np.float32)
+        parts = np.split(pixels, len(pixels)) if self._takes_one else [pixels]
         try:
-            return self._session.run(None, {self._input: np.asarray(batch, np.float32)})[0]
+            return np.concatenate(
+                [self._session.run(None, {self._input: part})[0] for part in parts]
+            )
         except Exception as error:
             if "Available memory of" in str(error):
                 raise ModelFileError(
