@@ -17,7 +17,7 @@ from threading import RLock
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 _CHATTER = re.compile(
     rb"^(?:WARNING: All log messages before absl|To enable the following instructions:"
-    rb"|INFO: Created TensorFlow Lite"
+    rb"|INFO: Created TensorFlow Lite|fully_quantize: "
     rb"|[IW]\d{4} |E\d{4} .*(?:cuInit|cuda|CUDA|cuDNN|cuFFT|cuBLAS)).*\n?",
     re.MULTILINE,
 )

@@ -61,7 +61,7 @@ def test_probabilities_are_those_of_the_classifier(fitted, faces, tmp_path, form
     ("quantize", "with_images"), [("float16", False), ("int8", False), ("int8", True)]
 )
 def test_fewer_bits_make_a_smaller_file_with_the_same_answers(
-    faces, tmp_path, format, quantize, with_images
+    faces, tmp_path, capfd, format, quantize, with_images
 ):
     clf = refit(CNNClassifier, faces, architecture="compact")
     given = faces.images if with_images else None
@@ -69,6 +69,7 @@ def test_fewer_bits_make_a_smaller_file_with_the_same_answers(
     small = export_classifier(
         clf, tmp_path / "small", format=format, quantize=quantize, representative=given
     )
+    assert not capfd.readouterr().err
     assert small.n_bytes < 0.6 * (tmp_path / "whole").stat().st_size
     probabilities = ExportedClassifier(tmp_path / "small").predict_proba(faces.images)
     np.testing.assert_allclose(probabilities, clf.predict_proba(faces.images), atol=0.1)
