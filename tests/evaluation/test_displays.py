@@ -449,3 +449,13 @@ def test_a_timeline_of_rows_in_another_order_is_drawn_in_time():
     (mesh,) = display.axes_[0].collections
     assert find_strips(display) == [[0, 2, 4, 6]]
     assert mesh.get_array()[0].tolist() == [0.2, 0.6, 0.9]
+
+
+@pytest.mark.parametrize("display", [FaceGridDisplay, RiskCoverageDisplay])
+def test_classes_without_an_order_are_refused(display):
+    options = {"y_proba": np.eye(2), "classes": {"a", "b"}}
+    labels = {"y_true": ["a", "b"]}
+    if display is FaceGridDisplay:
+        labels |= {"images": GREY[:2], "y_pred": ["a", "b"]}
+    with pytest.raises(TypeError, match=r"classes is a set, .*has no order"):
+        display.from_predictions(**labels, **options)

@@ -95,9 +95,10 @@ def test_column_vectors_are_taken_as_labels():
     )
 
 
-def test_names_without_an_order_are_refused():
-    with pytest.raises(TypeError, match=r"target_names is a set, .* Pass a list"):
-        classification_report([0, 1], [0, 1], target_names={"sad", "happy"})
+@pytest.mark.parametrize("argument", ["target_names", "labels", "classes"])
+def test_names_without_an_order_are_refused(argument):
+    with pytest.raises(TypeError, match=rf"{argument} is a set, .* Pass a list"):
+        classification_report([0, 1], [0, 1], **{argument: {"sad", "happy"}})
 
 
 def test_target_names_of_numbers_follow_the_sorted_numbers():

@@ -80,3 +80,8 @@ def test_a_probability_of_zero_gives_a_finite_score():
 def test_votes_that_cannot_be_scored_are_refused(votes, message):
     with pytest.raises(ValueError, match=message):
         vote_scores(votes, PROBA[:1], classes=CLASSES)
+
+
+def test_classes_without_an_order_are_refused():
+    with pytest.raises(TypeError, match=r"classes is a set, .*has no order"):
+        vote_scores([[3, 1]], [[0.6, 0.4]], classes={"happy", "neutral"})

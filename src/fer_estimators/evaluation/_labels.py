@@ -15,6 +15,7 @@ from fer_estimators._probabilities import (
     column_names,
     find_improper,
     find_permutation,
+    refuse_sets,
 )
 from fer_estimators._scale import check_scale, refuse_other_than_pixels
 from fer_estimators.datasets import EMOTIONS
@@ -153,6 +154,7 @@ def check_proba(
     answers = None if y_pred is None else y_pred[answered]
     seen = np.concatenate([labels for labels in (y_true, answers) if labels is not None])
     refuse_masked(y_proba=y_proba)
+    refuse_sets(classes=classes)
     if scipy.sparse.issparse(y_proba):
         y_proba = y_proba.toarray()
     named = column_names(y_proba)

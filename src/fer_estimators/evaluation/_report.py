@@ -196,6 +196,7 @@ def classification_report(
     warn_of_reordered_rows(
         y_true=y_true, y_pred=y_pred, y_proba=y_proba, groups=groups, sample_weight=sample_weight
     )
+    refuse_sets(labels=labels, target_names=target_names, classes=classes)
     y_true, y_pred = check_labels(y_true, "y_true"), check_labels(y_pred, "y_pred")
     check_same_length(y_true=y_true, y_pred=y_pred, sample_weight=sample_weight, groups=groups)
     check_same_kind(y_true, y_pred)
@@ -269,7 +270,6 @@ def _resolve_names(
         _check_known(rows, seen)
     if target_names is None:
         return rows, [str(label) for label in rows.tolist()]
-    refuse_sets(target_names=target_names)
     names = [str(name) for name in target_names]
     if len(names) != len(named):
         raise ValueError(

@@ -6,7 +6,7 @@ from sklearn.utils import check_array
 
 from fer_estimators._frame import warn_of_reordered_rows
 from fer_estimators._labels import refuse_masked
-from fer_estimators._probabilities import as_ordered_columns
+from fer_estimators._probabilities import as_ordered_columns, refuse_sets
 from fer_estimators._statistics import expected_calibration_error
 from fer_estimators.evaluation._labels import check_proba
 
@@ -67,6 +67,7 @@ def vote_scores(votes: ArrayLike, y_proba: ArrayLike, *, classes: ArrayLike) -> 
     """
     warn_of_reordered_rows(votes=votes, y_proba=y_proba)
     refuse_masked(votes=votes)
+    refuse_sets(classes=classes)
     shares = _as_shares(votes, np.asarray(classes))
     y_proba, _ = check_proba(y_proba, classes, np.asarray(classes)[shares.argmax(axis=1)])
     # Networks that compute in half precision give sums that are a little off.
