@@ -1,10 +1,12 @@
-"""The base class of classifiers that wrap another one."""
+"""Classifiers that wrap another one: their base class, and which one inside decides."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, get_tags
 
 from fer_estimators._compat import VisualBlock, is_fitted
@@ -45,3 +47,20 @@ class ClassifierWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(self.estimator).input_tags
         return tags
+
+
+def find_decider(estimator: Any) -> Any:
+    """Return the estimator that decides: the last step of a pipeline, the best one of a search."""
+    while not hasattr(estimator, "abstain_label_"):
+        if isinstance(estimator, Pipeline):
+            estimator = estimator.steps[-1][1]
+        elif isinstance(estimator, FrozenEstimator):
+            estimator = estimator.estimator
+        elif hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif hasattr(estimator, "estimator_"):
+            # Such as a ResumableClassifier, whose module needs packages that running does not.
+            estimator = estimator.estimator_
+        else:
+            break
+    return estimator

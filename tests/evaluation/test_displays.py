@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 from sklearn.utils import Bunch
@@ -449,6 +449,19 @@ def test_a_timeline_of_rows_in_another_order_is_drawn_in_time():
     (mesh,) = display.axes_[0].collections
     assert find_strips(display) == [[0, 2, 4, 6]]
     assert mesh.get_array()[0].tolist() == [0.2, 0.6, 0.9]
+
+
+def test_no_answer_of_a_wrapped_classifier_is_not_a_mistake(faces):
+    inner = make_pipeline(
+        FunctionTransformer(lambda X: X.reshape(len(X), -1) / 255.0),
+        LogisticRegression(max_iter=500),
+    )
+    silent = AbstainingClassifier(inner, threshold=1.0, abstain_label="?")
+    wrapped = Pipeline([("same", FunctionTransformer()), ("classifier", silent)])
+    wrapped.fit(faces.images, faces.target)
+    display = FaceGridDisplay.from_estimator(wrapped, faces.images, faces.target, n_faces=28)
+    assert set(display.y_pred) == {"?"}
+    assert {text.get_fontweight() for text in display.ax_.texts} == {"normal"}
 
 
 @pytest.mark.parametrize("display", [FaceGridDisplay, RiskCoverageDisplay])

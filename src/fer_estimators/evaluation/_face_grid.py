@@ -15,6 +15,7 @@ from fer_estimators._frame import make_frame, warn_of_reordered_rows
 from fer_estimators._labels import check_labels
 from fer_estimators._lazy import LazyImages, is_lazy
 from fer_estimators._prediction import ImagePredictor, as_seen
+from fer_estimators._wrapper import find_decider
 from fer_estimators.evaluation._axes import LINE, draw_face, get_grid_axes, write_below
 from fer_estimators.evaluation._labels import (
     check_images,
@@ -215,7 +216,7 @@ class FaceGridDisplay:
             select=select,
             n_faces=n_faces,
             random_state=random_state,
-            abstain_label=getattr(estimator, "abstain_label_", "not sure"),
+            abstain_label=getattr(find_decider(estimator), "abstain_label_", "not sure"),
             ax=ax,
         )
 

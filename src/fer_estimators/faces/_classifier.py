@@ -10,12 +10,12 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from fer_estimators._messages import warn
 from fer_estimators._probabilities import as_ordered_columns
+from fer_estimators._wrapper import find_decider
 from fer_estimators.faces._cropper import FaceCropper
 from fer_estimators.images import describe_shape
 
@@ -84,7 +84,7 @@ class CropClassifier:
     def decide(self, proba: NDArray[Any]) -> Any:
         """Return the label of one row of probabilities; "not sure" below the threshold."""
         best = proba.argmax()
-        decider = _find_decider(self.classifier)
+        decider = find_decider(self.classifier)
         abstain_label = getattr(decider, "abstain_label_", None)
         if abstain_label is not None and proba[best] < decider.threshold_:
             # As `classes` are: NumPy's integers cannot be written as JSON.
@@ -227,23 +227,6 @@ def _parts(estimator) -> Iterator[Any]:
             yield getattr(estimator, name)
     for name in ("calibrated_classifiers_", "estimators_"):
         yield from list(getattr(estimator, name, ()))[:1]
-
-
-def _find_decider(estimator):
-    """Return the estimator that decides: the last step of a pipeline, the best one of a search."""
-    while not hasattr(estimator, "abstain_label_"):
-        if isinstance(estimator, Pipeline):
-            estimator = estimator.steps[-1][1]
-        elif isinstance(estimator, FrozenEstimator):
-            estimator = estimator.estimator
-        elif hasattr(estimator, "best_estimator_"):
-            estimator = estimator.best_estimator_
-        elif hasattr(estimator, "estimator_"):
-            # Such as a ResumableClassifier, whose module needs packages that running does not.
-            estimator = estimator.estimator_
-        else:
-            break
-    return estimator
 
 
 def _show(classifier):
