@@ -20,6 +20,11 @@ def make_frame(data, *, index=None, columns=None):
     return pandas.DataFrame(data, index=index, columns=columns)
 
 
+def by_position(values: Any) -> Any:
+    """Return an array for a pandas Series or DataFrame, which would be read by its index."""
+    return values.to_numpy() if hasattr(values, "iloc") else values
+
+
 def warn_of_reordered_rows(**columns: Any) -> None:
     """Warn where what is matched row by row has the same pandas index in another order."""
     indices = {

@@ -451,6 +451,36 @@ def test_a_timeline_of_rows_in_another_order_is_drawn_in_time():
     assert mesh.get_array()[0].tolist() == [0.2, 0.6, 0.9]
 
 
+def test_curves_of_a_table_in_another_order_are_read_by_position():
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"loss": [3.0, 2.0, 1.0]}, index=[2, 1, 0])
+    display = TrainingCurvesDisplay(table, best_epoch=1).plot()
+    assert display.axes_[0].lines[-1].get_ydata().tolist() == [3.0]
+    assert display.frame()["loss"].tolist() == [3.0, 2.0, 1.0]
+
+
+def test_a_grid_of_series_is_read_by_position():
+    pandas = pytest.importorskip("pandas")
+    true, predicted = (
+        pandas.Series(labels, index=[2, 1, 0])
+        for labels in (["sad", "fear", "happy"], ["sad", "fear", "sad"])
+    )
+    display = FaceGridDisplay(GREY, y_true=true, y_pred=predicted).plot()
+    assert captions(display) == ["sad\nright", "fear\nright", "sad\ntrue: happy"]
+    display = FaceGridDisplay(GREY, y_true=true, y_pred=["sad", "fear", "sad"])
+    assert display.frame()["true"].tolist() == true.tolist()
+
+
+def test_a_curve_is_drawn_again_from_its_table():
+    pytest.importorskip("pandas")
+    first = RiskCoverageDisplay.from_predictions(["a", "b"], [[0.9, 0.1], [0.6, 0.4]])
+    table = first.frame()
+    again = RiskCoverageDisplay(
+        table["coverage"], table["accuracy"], table["threshold"], n_samples=2
+    ).plot()
+    assert legend_texts(again.ax_) == legend_texts(first.ax_)
+
+
 def test_no_answer_of_a_wrapped_classifier_is_not_a_mistake(faces):
     inner = make_pipeline(
         FunctionTransformer(lambda X: X.reshape(len(X), -1) / 255.0),

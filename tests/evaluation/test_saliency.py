@@ -215,3 +215,14 @@ def test_rows_in_another_order_are_told_by_their_index(faces, display):
     X, y = pandas.DataFrame(faces.data), pandas.Series(faces.target)
     with pytest.warns(UserWarning, match="X and y have the same index in another order"):
         display.from_estimator(clf, X, y.iloc[::-1])
+
+
+def test_a_display_is_not_changed_by_its_sources(faces, tiny):
+    pandas = pytest.importorskip("pandas")
+    X = faces.images[:3].copy()
+    display = SaliencyDisplay.from_estimator(tiny, X)
+    X[:] = 0
+    np.testing.assert_array_equal(display.images, faces.images[:3])
+    series = pandas.Series(display.explained, index=[2, 1, 0])
+    again = SaliencyDisplay(display.images, display.saliency, explained=series)
+    assert [again._caption(i) for i in range(3)] == display.explained.tolist()

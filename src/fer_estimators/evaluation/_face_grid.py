@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch, check_random_state
 
 from fer_estimators._arguments import check_choice, check_whole
-from fer_estimators._frame import make_frame, warn_of_reordered_rows
+from fer_estimators._frame import by_position, make_frame, warn_of_reordered_rows
 from fer_estimators._labels import check_labels
 from fer_estimators._lazy import LazyImages, is_lazy
 from fer_estimators._prediction import ImagePredictor, as_seen
@@ -100,10 +100,10 @@ class FaceGridDisplay:
         abstain_label: Any = "not sure",
     ) -> None:
         self.images = images
-        self.y_true = y_true
-        self.y_pred = y_pred
-        self.confidence = confidence
-        self.indices = indices
+        self.y_true = by_position(y_true)
+        self.y_pred = by_position(y_pred)
+        self.confidence = by_position(confidence)
+        self.indices = by_position(indices)
         self.n_columns = n_columns
         self.abstain_label = abstain_label
 

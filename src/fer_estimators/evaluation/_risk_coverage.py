@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
-from fer_estimators._frame import make_frame, warn_of_reordered_rows
+from fer_estimators._frame import by_position, make_frame, warn_of_reordered_rows
 from fer_estimators._labels import check_labels
 from fer_estimators._prediction import warn_of_unknown_labels
 from fer_estimators._statistics import selective_accuracy, wilson_interval
@@ -90,9 +90,9 @@ class RiskCoverageDisplay:
         n_samples: int,
         name: str | None = None,
     ) -> None:
-        self.coverage = coverage
-        self.accuracy = accuracy
-        self.threshold = threshold
+        self.coverage = by_position(coverage)
+        self.accuracy = by_position(accuracy)
+        self.threshold = by_position(threshold)
         self.n_samples = n_samples
         self.name = name
 

@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from fer_estimators._arguments import check_whole
-from fer_estimators._frame import make_frame, warn_of_reordered_rows
+from fer_estimators._frame import by_position, make_frame, warn_of_reordered_rows
 from fer_estimators._labels import check_labels
 from fer_estimators._messages import suggest
 from fer_estimators._prediction import as_seen
@@ -113,9 +113,9 @@ class SaliencyDisplay:
     ) -> None:
         self.images = images
         self.saliency = saliency
-        self.explained = explained
-        self.probability = probability
-        self.y_true = y_true
+        self.explained = by_position(explained)
+        self.probability = by_position(probability)
+        self.y_true = by_position(y_true)
         self.layer = layer
         self.n_columns = n_columns
 
@@ -178,7 +178,8 @@ class SaliencyDisplay:
         images = as_seen(classifier, X)
         saliency, layer = _explain(classifier, images, columns)
         return cls(
-            check_images(images),
+            # The picture may be drawn again after X has changed.
+            check_images(images).copy(),
             saliency,
             explained=classifier.classes_[columns],
             probability=proba[np.arange(len(columns)), columns],

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
-from fer_estimators._frame import make_frame
+from fer_estimators._frame import by_position, make_frame
 from fer_estimators.evaluation._axes import BLUE, ORANGE, get_axes_row
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class TrainingCurvesDisplay:
     figure_: Figure
 
     def __init__(self, history: Mapping[str, ArrayLike], *, best_epoch: int | None = None) -> None:
-        self.history = history
+        self.history = {name: by_position(values) for name, values in history.items()}
         self.best_epoch = best_epoch
 
     @classmethod
