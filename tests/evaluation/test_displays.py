@@ -26,6 +26,7 @@ from fer_estimators.evaluation import (
     RiskCoverageDisplay,
     TrainingCurvesDisplay,
 )
+from fer_estimators.faces import Recognition, RecognizedFace
 
 EMOTIONS = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
 HISTORY = {
@@ -449,6 +450,53 @@ def test_a_timeline_of_rows_in_another_order_is_drawn_in_time():
     (mesh,) = display.axes_[0].collections
     assert find_strips(display) == [[0, 2, 4, 6]]
     assert mesh.get_array()[0].tolist() == [0.2, 0.6, 0.9]
+
+
+def test_a_timeline_of_a_table_in_another_order_is_drawn_in_time():
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"time": [0, 1, 2], "id": 1, "emotion": ["sad", "happy", "sad"]})
+    table = table.iloc[::-1]
+    display = EmotionTimelineDisplay(
+        table["time"], table["id"], np.eye(2)[[1, 0, 1]], table["emotion"], emotions=EMOTIONS[3:5]
+    )
+    assert display.plot().axes_[0].lines[0].get_ydata().tolist() == [1, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"time": [0, np.nan]}, r"Row 1 has time=nan and id=1, but"),
+        ({"ids": [np.nan, 1.0]}, r"Row 0 has time=0.0 and id=nan, but"),
+        ({"answers": ["happy"]}, r"time has 2, ids has 2, probabilities has 2, answers has 1"),
+        ({"emotions": ["happy"]}, r"emotions has 1, columns_of_probabilities has 2"),
+        ({"time": []}, r"No face was seen"),
+    ],
+)
+def test_rows_of_a_timeline_that_do_not_belong_together_are_refused(changes, message):
+    rows = {
+        "time": [0, 1],
+        "ids": [1, 1],
+        "probabilities": np.eye(2),
+        "answers": ["happy", "sad"],
+        "emotions": ["happy", "sad"],
+    }
+    with pytest.raises(ValueError, match=message):
+        EmotionTimelineDisplay(**(rows | changes)).plot()
+
+
+def test_a_timeline_of_several_classifiers_is_refused():
+    faces = [
+        RecognizedFace(
+            (0, 0, 1, 1), emotion="a", probability=0.5, probabilities=probabilities, id=1
+        )
+        for probabilities in ({"a": 0.5, "b": 0.5}, {"a": 0.5, "c": 0.5})
+    ]
+    results = [
+        Recognition((face,), ("a", "b"), time=0.1 * i, frame_number=i)
+        for i, face in enumerate(faces)
+    ]
+    with pytest.raises(ValueError, match=r"emotions \['a', 'b'\] and others with \['a', 'c'\]"):
+        EmotionTimelineDisplay.from_results(results)
 
 
 def test_curves_of_a_table_in_another_order_are_read_by_position():

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fer_estimators._arguments import check_whole
-from fer_estimators._frame import make_frame
+from fer_estimators._frame import by_position, make_frame
+from fer_estimators._labels import is_missing
+from fer_estimators.evaluation._labels import check_same_length
 
 if TYPE_CHECKING:
     import pandas
@@ -84,10 +86,10 @@ class EmotionTimelineDisplay:
         *,
         emotions: Sequence[Any],
     ) -> None:
-        self.time = time
-        self.ids = ids
-        self.probabilities = probabilities
-        self.answers = answers
+        self.time = by_position(time)
+        self.ids = by_position(ids)
+        self.probabilities = by_position(probabilities)
+        self.answers = by_position(answers)
         self.emotions = emotions
 
     @classmethod
@@ -115,7 +117,8 @@ class EmotionTimelineDisplay:
         Raises
         ------
         ValueError
-            If no face is in the results, or they are those of photos or of several videos.
+            If no face is in the results, or they are those of photos, of several
+            videos or of several classifiers.
         TypeError
             If `results` is a table.
         """
@@ -129,12 +132,14 @@ class EmotionTimelineDisplay:
             raise ValueError(_NO_TIMES)
         ids = [face.id for face in faces]
         _refuse_several_videos(frames, ids)
+        emotions = list(faces[0].probabilities)
+        _refuse_several_classifiers(faces, emotions)
         return cls(
             np.array(times),
             np.array(ids),
-            np.array([list(face.probabilities.values()) for face in faces]),
+            np.array([[face.probabilities[emotion] for emotion in emotions] for face in faces]),
             [face.emotion for face in faces],
-            emotions=list(faces[0].probabilities),
+            emotions=emotions,
         ).plot(n_faces=n_faces, ax=ax)
 
     @classmethod
@@ -212,11 +217,13 @@ class EmotionTimelineDisplay:
         Raises
         ------
         ValueError
-            If `n_faces` is less than 1.
+            If `n_faces` is less than 1, or the rows do not belong together: there are none, their
+            numbers differ, or one has no time or face.
         """
         import matplotlib.pyplot as plt
 
         check_whole("n_faces", n_faces, 1)
+        self._check_rows()
         faces, counts = np.unique(np.asarray(self.ids), return_counts=True)
         longest = faces[np.argsort(-counts, kind="stable")][: n_faces if ax is None else 1]
         shown = sorted(longest.tolist())
@@ -233,6 +240,19 @@ class EmotionTimelineDisplay:
         self.axes_[-1].set_xlabel("seconds")
         self.figure_.colorbar(image, ax=self.axes_, label="probability", format="{x:.0%}")
         return self
+
+    def _check_rows(self):
+        _refuse_empty(self.time)
+        times, ids = np.asarray(self.time, dtype=float), np.asarray(self.ids).tolist()
+        proba = np.asarray(self.probabilities)
+        check_same_length(time=times, ids=ids, probabilities=proba, answers=self.answers)
+        check_same_length(emotions=self.emotions, columns_of_probabilities=proba.T)
+        for row, (time, face) in enumerate(zip(times.tolist(), ids, strict=True)):
+            if not np.isfinite(time) or is_missing(face):
+                raise ValueError(
+                    f"Row {row} has time={time!r} and id={face!r}, but seconds and the number of a "
+                    "face are expected. Leave such rows out."
+                )
 
     def _plot_face(self, face, ax):
         time = np.asarray(self.time, dtype=float)
@@ -292,6 +312,16 @@ def _refuse_several_videos(frames, ids, files=()):
             "These are the faces of several videos, whose numbers stand for different people in "
             "each. Draw one video, such as frame[frame['file'] == 'a.mp4']."
         )
+
+
+def _refuse_several_classifiers(faces, emotions):
+    for face in faces:
+        if face.probabilities.keys() != set(emotions):
+            raise ValueError(
+                f"results hold faces with the emotions {emotions!r} and others with "
+                f"{list(face.probabilities)!r}, expected those of one classifier. Draw them by "
+                "themselves."
+            )
 
 
 def _refuse_empty(rows):
