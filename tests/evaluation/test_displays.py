@@ -1,5 +1,7 @@
 """Displays: their numbers, their plots on given axes, and what they refuse."""
 
+from types import SimpleNamespace
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -527,6 +529,13 @@ def test_a_curve_is_drawn_again_from_its_table():
         table["coverage"], table["accuracy"], table["threshold"], n_samples=2
     ).plot()
     assert legend_texts(again.ax_) == legend_texts(first.ax_)
+
+
+def test_the_history_object_of_keras_is_told_from_its_curves():
+    with pytest.raises(
+        TypeError, match=r"history is a SimpleNamespace, .*pass its attribute `history`"
+    ):
+        TrainingCurvesDisplay.from_history(SimpleNamespace(history=HISTORY))
 
 
 def test_no_answer_of_a_wrapped_classifier_is_not_a_mistake(faces):

@@ -128,6 +128,8 @@ class TrainingCurvesDisplay:
 
         Raises
         ------
+        TypeError
+            If `history` is not a dict.
         ValueError
             If `history` is empty, has no loss or curves of different length, or if
             `best_epoch` is not one of its epochs.
@@ -210,6 +212,11 @@ class TrainingCurvesDisplay:
 
 def _check_history(history):
     """Return the curves as float arrays of equal length."""
+    if not hasattr(history, "items"):
+        raise TypeError(
+            f"history is a {type(history).__name__}, expected a dict of curves such as "
+            "`clf.history_`. Of Keras' History, pass its attribute `history`."
+        )
     if "loss" not in history or len(history["loss"]) == 0:
         raise ValueError(
             f"history has the curves {list(history)!r}, expected 'loss' with at least 1 epoch. "
