@@ -143,7 +143,8 @@ class FaceCropper(ImageTransformer):
                 except OSError as error:
                     faults.append(error)
                     continue
-                face = _largest(detector.detect(pixels))
+                faces = detector.detect(pixels)
+            face = max(faces, key=lambda face: face.box[2] * face.box[3], default=None)
             if face is None:
                 missing.append(_name(photo, row))
                 face = _middle(pixels)
@@ -198,10 +199,6 @@ def _as_photos(X):
             "arrays or PIL images."
         )
     return X
-
-
-def _largest(faces):
-    return max(faces, key=lambda face: face.box[2] * face.box[3], default=None)
 
 
 def _middle(pixels):

@@ -169,7 +169,7 @@ def _read_array(photo, may_be_black):
                 "photo has an alpha channel of at most 1, which would make it black, but 0..255 is "
                 "expected, where 255 is opaque. Multiply it by 255, or pass photo[..., :3]."
             )
-        return _without_alpha(pixels)
+        return np.asarray(to_upright_rgb(Image.fromarray(pixels, "RGBA")))
     return np.broadcast_to(pixels, (*pixels.shape[:2], 3)) if pixels.shape[-1] == 1 else pixels
 
 
@@ -233,7 +233,3 @@ def _scale_16_bits(pixels):
             "if of 10 or 12, (photo >> 2).astype('uint8') or (photo >> 4).astype('uint8')."
         )
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-
-
-def _without_alpha(pixels):
-    return np.asarray(to_upright_rgb(Image.fromarray(pixels, "RGBA")))

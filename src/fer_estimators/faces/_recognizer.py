@@ -378,21 +378,18 @@ def list_photos(folder: str | os.PathLike[str]) -> list[Path]:
             f"paths={os.fspath(folder)!r} is not a folder, but a list of files or a folder is "
             "expected. Pass a single file to `recognize`, or [path]."
         )
-    found = []
+    found, endings = [], tuple(EXTENSIONS)
     for parent, folders, names in os.walk(folder, onerror=_raise):
         # Hidden: ._photo.jpg, which macOS leaves on sticks, is not an image.
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(parent, name) for name in names if _is_photo_name(name)]
+        names = [name for name in names if not name.startswith(".")]
+        found += [Path(parent, name) for name in names if name.lower().endswith(endings)]
     if not found:
         raise FileNotFoundError(
             f"No photo in {os.fspath(folder)!r}; files that end in {', '.join(EXTENSIONS)} are "
             "looked for, in its folders too."
         )
     return sorted(found)
-
-
-def _is_photo_name(name):
-    return not name.startswith(".") and name.lower().endswith(tuple(EXTENSIONS))
 
 
 def _raise(error):

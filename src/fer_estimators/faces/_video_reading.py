@@ -19,8 +19,8 @@ from fer_estimators.faces._photo import read_own_photo
 
 TimedFrame = tuple[float, NDArray[np.uint8]]
 
-# Frames per second, if a video does not say.
-_USUAL_RATE = 30.0
+#: Frames per second, if a video does not say.
+USUAL_RATE = 30.0
 
 # Time between two frames above which it is probably not in seconds.
 _LONG_STEP = 10
@@ -199,7 +199,7 @@ class StoredVideo:
         self._stream = self._container.streams.video[0]
         if not self._is_live:
             self._stream.thread_type = "AUTO"
-        self.rate = float(self._stream.average_rate or _USUAL_RATE)
+        self.rate = float(self._stream.average_rate or USUAL_RATE)
         self._duration = None if self._is_live else self._find_duration()
         self.n_frames = self._stream.frames or None
         if self.n_frames is None and self._duration is not None:

@@ -15,13 +15,11 @@ from fer_estimators.faces._photo import ReadPixels
 from fer_estimators.faces._progress import show_progress
 from fer_estimators.faces._results import Recognition
 from fer_estimators.faces._tracking import Tracker
-from fer_estimators.faces._video_reading import open_source
+from fer_estimators.faces._video_reading import USUAL_RATE, open_source
 from fer_estimators.faces._video_writing import AnnotatedCopy
 
 if TYPE_CHECKING:
     import pandas
-
-_USUAL_RATE = 30.0
 
 
 class VideoRecognition(Iterator[Recognition]):
@@ -155,7 +153,7 @@ class VideoRecognition(Iterator[Recognition]):
         try:
             if isinstance(source, (str, os.PathLike)) and is_same_file(source, output):
                 raise ValueError(f"output={output!r} is the video itself. Pass another name.")
-            return AnnotatedCopy(output, self._source.rate or _USUAL_RATE)
+            return AnnotatedCopy(output, self._source.rate or USUAL_RATE)
         except BaseException:
             self._source.close()
             raise
