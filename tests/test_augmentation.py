@@ -1,10 +1,17 @@
 """Random changes of the images: what they do to pixels, and where they do nothing."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
 
-from fer_estimators.augmentation import AUGMENTATIONS, RandomAffine
+from fer_estimators.augmentation import (
+    AUGMENTATIONS,
+    RandomAffine,
+    RandomRelighting,
+    add_augmentation,
+)
 
 NONE = {"shift": 0, "rotation": 0, "zoom": 0}
 
@@ -116,8 +123,15 @@ def test_other_precisions_change_the_images_alike(squares, policy, tolerance):
     np.testing.assert_allclose(changed, change(squares, **options), atol=tolerance)
 
 
-def test_it_is_rebuilt_from_its_configuration(squares):
-    layer = RandomAffine(shift=0.1, rotation=0.05, zoom=0.1, seed=3)
+@pytest.mark.parametrize(
+    "layer",
+    [
+        partial(RandomAffine, shift=0.1, rotation=0.05, zoom=0.1, flip=True),
+        partial(RandomRelighting, contrast=0.1, brightness=0.2),
+    ],
+)
+def test_it_is_rebuilt_from_its_configuration(squares, layer):
+    layer = layer(seed=3)
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     changed = (keras.ops.convert_to_numpy(each(squares, training=True)) for each in (layer, again))
     np.testing.assert_array_equal(*changed)
@@ -142,6 +156,59 @@ def test_height_and_width_may_be_unknown(squares):
 def test_limits_in_other_units_are_refused(options, match):
     with pytest.raises(ValueError, match=match):
         RandomAffine(**{**NONE, **options})
+
+
+def test_half_of_the_images_are_flipped(squares):
+    squares[:, :, :4] = 50
+    flipped = (change(squares, flip=True) == squares[:, :, ::-1]).all(axis=(1, 2, 3))
+    kept = (change(squares, flip=True) == squares).all(axis=(1, 2, 3))
+    assert (flipped ^ kept).all()
+    assert 20 < flipped.sum() < 44
+
+
+def relight(images, **options):
+    layer = RandomRelighting(**{"contrast": 0, "brightness": 0, **options}, seed=0)
+    return keras.ops.convert_to_numpy(layer(images, training=True))
+
+
+def test_contrast_keeps_the_mean_and_brightness_the_differences():
+    images = np.random.default_rng(0).uniform(100, 150, (200, 8, 8, 3)).astype(np.float32)
+    np.testing.assert_allclose(relight(images), images, atol=1e-4)
+
+    contrasted = relight(images, contrast=0.3)
+    np.testing.assert_allclose(contrasted.mean((1, 2)), images.mean((1, 2)), rtol=1e-5)
+    factors = contrasted.std((1, 2)) / images.std((1, 2))
+    np.testing.assert_allclose(factors[:, 0], factors[:, 2], rtol=1e-4)
+    assert 0.7 < factors.min() < 0.72
+    assert 1.28 < factors.max() < 1.3
+
+    shifts = relight(images, brightness=0.1) - images
+    assert np.ptp(shifts, axis=(1, 2, 3)).max() < 1e-4, "each image by its own"
+    assert -25.6 < shifts.min() < -24
+    assert 24 < shifts.max() < 25.6
+
+
+def test_levels_stay_within_0_and_255(squares):
+    changed = relight(squares, contrast=1, brightness=0.5)
+    assert changed.min() == 0
+    assert changed.max() == 255
+
+
+@pytest.mark.parametrize("options", [{"contrast": 30}, {"brightness": -0.1}])
+def test_other_limits_of_light_are_refused(options):
+    with pytest.raises(ValueError, match="is not a fraction between 0 and 1"):
+        relight(np.zeros((1, 4, 4, 1)), **options)
+
+
+def test_validation_sees_images_as_predict_does(squares):
+    inputs = keras.Input((32, 32, 1))
+    network = keras.Model(inputs, inputs, name="same")
+    model = add_augmentation(network, lambda: keras.layers.Rescaling(1 / 255))
+    validated, trained = (
+        keras.ops.convert_to_numpy(model(squares, training=training)) for training in (False, True)
+    )
+    np.testing.assert_array_equal(validated, squares)
+    np.testing.assert_allclose(trained, squares / 255)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's resampling")

@@ -21,6 +21,7 @@ __all__ = [
     "check_method_params",
     "check_sample_weight",
     "data_adapter_class",
+    "decays",
     "estimator_has",
     "fix_seed",
     "flatten_layers",
@@ -28,7 +29,9 @@ __all__ = [
     "leave_gradients_unreduced",
     "num_samples",
     "replace_seed_source",
+    "replace_update",
     "safe_indexing",
+    "slots_of",
 ]
 
 
@@ -51,6 +54,28 @@ def leave_gradients_unreduced(optimizer):
     the process.
     """
     optimizer._all_reduce_sum_gradients = list
+
+
+def replace_update(optimizer, update, decay):
+    """Replace how an optimizer changes its variables, and how it shrinks them before.
+
+    `update` takes gradients, variables and the learning rate, `decay` variables.
+    """
+    optimizer._backend_update_step = update
+    optimizer._apply_weight_decay = decay
+
+
+def slots_of(optimizer, variable):
+    """Return what Adam or SGD remembers of a variable: first and second moment, or the first."""
+    index = optimizer._get_variable_index(variable)
+    if hasattr(optimizer, "momentums"):
+        return [optimizer.momentums[index]]
+    return [optimizer._momentums[index], optimizer._velocities[index]]
+
+
+def decays(optimizer, variable):
+    """Tell whether the decay of weights applies to a variable."""
+    return optimizer._use_weight_decay(variable)
 
 
 def fix_seed(generator):

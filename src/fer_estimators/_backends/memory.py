@@ -2,7 +2,6 @@
 
 import ctypes
 import gc
-import itertools
 import os
 import platform
 from collections.abc import Iterator
@@ -14,9 +13,13 @@ from fer_estimators.exceptions import OutOfMemoryError
 # TensorFlow and JAX report a gRPC status, PyTorch and CUDA a message.
 _SIGNS = ("RESOURCE_EXHAUSTED", "out of memory", "can't allocate memory")
 
-# A collection takes as long as a few hundred training steps of a tiny network.
-_FITS_PER_COLLECTION = 4
-_n_fits = itertools.count(1)
+# What dropped networks may take before they are collected: a collection takes as long as a third of
+# a fit of a tiny network, whose graphs take about as much as is given here.
+_MOST_DROPPED = 64 << 20
+_GRAPHS = 8 << 20
+# A weight, its gradient, what the optimizer remembers of it, and its best value.
+_BYTES_PER_WEIGHT = 5 * 4
+_n_bytes = 0
 
 # Numbers of mallopt's parameters, from glibc's malloc.h, by the variables that set them as well.
 _MALLOPT = {
@@ -35,14 +38,21 @@ _counting = Lock()
 _n_training = 0
 
 
-def free_dropped_networks() -> None:
-    """Collect the networks of earlier fits that are no longer referenced.
+def free_dropped_networks(n_weights: int) -> None:
+    """Collect the networks of earlier fits that are no longer referenced, if they may be large.
 
     A network, the state of its optimizer and its graphs form reference cycles. Python collects
     cycles by the number of new objects, not by their size, so gigabytes would accumulate in a
-    search.
+    search. `n_weights` is the size of the network that comes now, and is dropped one day.
     """
-    if next(_n_fits) % _FITS_PER_COLLECTION == 0:
+    global _n_bytes
+    size = _GRAPHS + _BYTES_PER_WEIGHT * n_weights
+    with _counting:
+        _n_bytes += size
+        is_much = _n_bytes > _MOST_DROPPED
+        if is_much:
+            _n_bytes = size
+    if is_much:
         gc.collect()
 
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from fer_estimators._backends.normalisation import fuse_normalisation
 from fer_estimators._backends.tensorflow_training import Feed, compile_step, normalise
+from fer_estimators._backends.tensorflow_updates import fuse_updates
 from fer_estimators._compat import leave_gradients_unreduced
 from fer_estimators._quiet import chatter_left_out
 
@@ -123,6 +124,7 @@ def compile_training(
 ) -> None:
     """Compile a model for training on what :func:`make_feed` returns."""
     leave_gradients_unreduced(optimizer)
+    fuse_updates(optimizer)
     on_gpu = any("gpu" in variable.value.device.lower() for variable in model.weights[:1])
     fuse_normalisation(model, partial(normalise, on_gpu=on_gpu))
     # XLA makes training slower on the CPU.

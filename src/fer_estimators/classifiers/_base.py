@@ -366,10 +366,10 @@ default=None
         """Build the network, and check that it returns probabilities before training it."""
         if warm:
             return self.model_, self._compiled
-        free_dropped_networks()
         with isolated_random_state(seed), dtype_policy(self.dtype_policy):
             network = self._build_network(data.image_shape, len(data.classes))
             network = check_network(network, data.image_shape, len(data.classes))
+        free_dropped_networks(network.count_params())
         infer = compile_inference(network)
         check_probabilities(infer(data.images[:1]))
         return network, (network, infer)

@@ -31,10 +31,10 @@ class _Cosine(optimizers.schedules.LearningRateSchedule):
         fall = max(1, self.n_steps - warm_up)
         step = keras.ops.cast(step, keras.config.floatx())
         start = 1 / warm_up
-        risen = start + (1 - start) * step / warm_up
-        fallen = keras.ops.minimum(keras.ops.maximum(step - warm_up, 0), fall) / fall
-        share = keras.ops.where(step < warm_up, risen, (1 + keras.ops.cos(np.pi * fallen)) / 2)
-        return self.learning_rate * share
+        risen = start + (1 - start) / warm_up * step
+        angle = keras.ops.clip(np.pi / fall * (step - warm_up), 0, np.pi)
+        # Each of the two is at least one where the other applies.
+        return self.learning_rate * keras.ops.minimum(risen, (1 + keras.ops.cos(angle)) / 2)
 
     def get_config(self):
         return {"learning_rate": self.learning_rate, "n_steps": self.n_steps}
