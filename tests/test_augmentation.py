@@ -211,6 +211,25 @@ def test_validation_sees_images_as_predict_does(squares):
     np.testing.assert_allclose(trained, squares / 255)
 
 
+class Inverted(keras.Layer):
+    """Holds a layer that has weights, and has no `build` of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = keras.layers.Conv2D(1, 1, kernel_initializer=keras.initializers.Constant(-1))
+
+    def call(self, images):
+        return self.inner(images)
+
+
+def test_layers_inside_of_an_augmentation_are_built(squares):
+    inputs = keras.Input((32, 32, 1))
+    model = add_augmentation(keras.Model(inputs, inputs, name="same"), Inverted)
+    assert len(model.weights) == 2
+    changed = keras.ops.convert_to_numpy(model(squares, training=True))
+    np.testing.assert_array_equal(changed, -squares)
+
+
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's resampling")
 @pytest.mark.parametrize("name", ["standard", "strong", "wide"])
 def test_xla_is_not_asked_for_what_it_cannot_do(name):

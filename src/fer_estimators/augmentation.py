@@ -379,12 +379,11 @@ class _InTraining(layers.Layer):
     def __init__(self, layer):
         super().__init__(name=f"{layer.name}_in_training", autocast=False)
         self.layer = layer
-
-    def build(self, input_shape):
-        self.layer.build(input_shape)
+        self.built = True
 
     def compute_output_spec(self, images, training=None):
-        return self.layer.compute_output_spec(images)
+        # By a call, which builds the layer whether or not it has a `build` of its own.
+        return self.layer(images)
 
     def call(self, images, training=False):
         return self.layer(images) if training else images
