@@ -24,9 +24,9 @@ from fer_estimators._messages import look_up
 class RandomAffine(layers.Layer):
     """Shift, turn, zoom and flip images at random, in one resampling.
 
-    Keras' layers, one after the other, would resample three times, which takes
-    longer and blurs a face of 48 pixels. Pixels outside the image are filled with those at its
-    border. At inference, the layer does nothing.
+    Keras' layers, one after the other, would resample three times, which takes longer and blurs a
+    face of 48 pixels. Pixels outside the image are filled with those at its border. At inference,
+    the layer does nothing.
 
     Parameters
     ----------

@@ -13,9 +13,10 @@ from fer_estimators.exceptions import OutOfMemoryError
 # TensorFlow and JAX report a gRPC status, PyTorch and CUDA a message.
 _SIGNS = ("RESOURCE_EXHAUSTED", "out of memory", "can't allocate memory")
 
-# What dropped networks may take before they are collected: a collection takes as long as a third of
-# a fit of a tiny network, whose graphs take about as much as is given here.
+# Bytes that dropped networks may take before they are collected, because a collection takes a third
+# of the time in which a tiny network is fitted.
 _MOST_DROPPED = 64 << 20
+# Bytes of a tiny network's graphs.
 _GRAPHS = 8 << 20
 # A weight, its gradient, what the optimizer remembers of it, and its best value.
 _BYTES_PER_WEIGHT = 5 * 4
@@ -43,7 +44,7 @@ def free_dropped_networks(n_weights: int) -> None:
 
     A network, the state of its optimizer and its graphs form reference cycles. Python collects
     cycles by the number of new objects, not by their size, so gigabytes would accumulate in a
-    search. `n_weights` is the size of the network that comes now, and is dropped one day.
+    search. `n_weights` is the size of the new network, which will be dropped in its turn.
     """
     global _n_bytes
     size = _GRAPHS + _BYTES_PER_WEIGHT * n_weights
