@@ -230,6 +230,17 @@ def test_layers_inside_of_an_augmentation_are_built(squares):
     np.testing.assert_array_equal(changed, -squares)
 
 
+def test_a_training_model_can_be_saved_by_a_callback_of_keras(squares, tmp_path):
+    inputs = keras.Input((32, 32, 1))
+    network = keras.Model(inputs, keras.layers.Conv2D(1, 3)(inputs), name="network")
+    model = add_augmentation(network, partial(RandomAffine, shift=0.5, rotation=0, zoom=0, seed=0))
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    for training in (False, True):
+        results = (each(squares, training=training) for each in (model, again))
+        np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, results))
+
+
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's resampling")
 @pytest.mark.parametrize("name", ["standard", "strong", "wide"])
 def test_xla_is_not_asked_for_what_it_cannot_do(name):

@@ -370,15 +370,15 @@ def make_augmentation(augmentation: str | Callable[[], keras.Layer]) -> keras.La
     return layer
 
 
-class _InTraining(layers.Layer):
+@keras.saving.register_keras_serializable("fer_estimators")
+class _InTraining(layers.Wrapper):
     """Apply a layer in training only, whatever it does at inference.
 
     Validation then sees the images as the network will in ``predict``.
     """
 
-    def __init__(self, layer):
-        super().__init__(name=f"{layer.name}_in_training", autocast=False)
-        self.layer = layer
+    def __init__(self, layer, **options):
+        super().__init__(layer, autocast=False, **options)
         self.built = True
 
     def compute_output_spec(self, images, training=None):
@@ -412,9 +412,9 @@ def add_augmentation(network: keras.Model, augmentation: str | Callable | None) 
     'training_tiny'
     """
     inputs = keras.Input(network.input_shape[1:], name="images")
-    images = (
-        inputs if augmentation is None else _InTraining(make_augmentation(augmentation))(inputs)
-    )
+    images = inputs
+    if augmentation is not None:
+        images = _InTraining(make_augmentation(augmentation), name="augmentation")(inputs)
     return keras.Model(inputs, network(images), name=f"training_{network.name}")
 
 
