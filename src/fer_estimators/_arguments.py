@@ -10,8 +10,9 @@ from fer_estimators._messages import suggest
 def check_choice(name: str, value: Any, choices: Sequence[Any]) -> None:
     """Raise ValueError if an argument has none of the values that it may have."""
     if value not in choices:
+        *others, last = map(repr, choices)
         raise ValueError(
-            f"{name}={value!r} is unknown; expected {' or '.join(map(repr, choices))}."
+            f"{name}={value!r} is unknown; expected {', '.join(others)} or {last}."
             + suggest(value, [choice for choice in choices if choice])
         )
 

@@ -187,7 +187,7 @@ class RandomRelighting(layers.Layer):
         Parameters
         ----------
         images : tensor of shape (n, height, width, channels)
-            Floats in 0..255.
+            Pixels in 0..255.
         training : bool, default=False
 
         Returns
@@ -196,6 +196,7 @@ class RandomRelighting(layers.Layer):
         """
         if not training:
             return images
+        images = ops.cast(images, self.compute_dtype)
         shape = (2, ops.shape(images)[0], 1, 1, 1)
         draws = keras.random.uniform(
             shape, -1, 1, dtype=self.compute_dtype, seed=self.seed_generator

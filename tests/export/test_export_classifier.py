@@ -240,7 +240,7 @@ def test_missing_packages_are_named_before_work_begins(fitted, tmp_path, monkeyp
     ("options", "message"),
     [
         ({"format": "onyx"}, "Did you mean 'onnx'"),
-        ({"quantize": "int4"}, "'float16', 'int8' or None"),
+        ({"quantize": "int4"}, "expected None, 'float16' or 'int8'"),
         ({"quantize": "float16", "representative": np.zeros((1, 16, 16))}, "quantize='int8'"),
         ({"format": "saved_model", "quantize": "int8"}, "keeps float32"),
         ({"tolerance": 2}, "0 to 1"),

@@ -53,7 +53,7 @@ def test_what_is_there_is_kept(tmp_path):
     ("options", "message"),
     [
         ({"format": "saved_model"}, "expected one of ..litert', 'onnx'"),
-        ({"quantize": "int8"}, "'float16' or None"),
+        ({"quantize": "int8"}, "expected None or 'float16'"),
     ],
 )
 def test_bad_options_are_refused(tmp_path, options, message):
