@@ -48,7 +48,7 @@ def test_unknown_views_are_refused(make, faces):
 
 def test_views_that_were_set_later_are_checked_too(fitted, changed, faces):
     with pytest.raises(
-        ValueError, match=r"tta='flop' is unknown; expected None or 'flip' or 'crops'"
+        ValueError, match=r"tta='flop' is unknown; expected None, 'flip' or 'crops'"
     ):
         changed(tta="flop").predict(faces.images)
     with pytest.raises(ValueError, match="handle_other_shapes='Convert' is unknown"):
