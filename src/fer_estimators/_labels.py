@@ -37,7 +37,8 @@ def as_column(values: ArrayLike, name: str) -> NDArray[Any]:
     if column.ndim != 1:
         raise ValueError(
             f"{name} has shape {column.shape}, expected (n_samples,): one label for each sample. "
-            "For one-hot rows or probabilities, pass `classes[rows.argmax(axis=1)]`."
+            "Pass one column. For one-hot rows or probabilities, pass "
+            "`classes[rows.argmax(axis=1)]`."
         )
     if len(column) == 0:
         raise ValueError(f"{name} is empty (0 labels), expected at least 1.")

@@ -363,7 +363,7 @@ def test_bad_labels_are_named(y_true, y_pred, message):
         ({"n_confusions": 1.5}, TypeError, r"n_confusions=1.5 is a float"),
         ({"groups": ["a"]}, ValueError, r"groups has 1: expected one entry per face"),
         ({"groups": [None] * 200}, ValueError, r"groups has 200 missing labels"),
-        ({"groups": np.zeros((200, 2))}, ValueError, r"groups has shape \(200, 2\)"),
+        ({"groups": np.zeros((200, 2))}, ValueError, r"groups has shape \(200, 2\).*one column"),
         ({"sample_weight": [1.0]}, ValueError, r"sample_weight has 1"),
     ],
 )
