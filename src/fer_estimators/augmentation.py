@@ -108,7 +108,7 @@ class RandomAffine(layers.Layer):
         angle, scale = (2 * math.pi * self.rotation) * turn, 1 + self.zoom * grow
         # Where each new pixel comes from, in the axes of the old image and around its middle.
         cos, sin = scale * ops.cos(angle), scale * ops.sin(angle)
-        mirror = ops.sign(side) if self.flip else 1.0
+        mirror = ops.where(side < 0, -1.0, 1.0) if self.flip else 1.0
         x, y = (width - 1) / 2, (height - 1) / 2
         across, along = mirror * cos, mirror * sin
         shift_x = x - across * x + sin * y + (self.shift * width) * right
