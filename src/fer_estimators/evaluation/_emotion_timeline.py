@@ -86,10 +86,10 @@ class EmotionTimelineDisplay:
         *,
         emotions: Sequence[Any],
     ) -> None:
-        self.time = by_position(time)
-        self.ids = by_position(ids)
-        self.probabilities = by_position(probabilities)
-        self.answers = by_position(answers)
+        self.time: ArrayLike = by_position(time)
+        self.ids: ArrayLike = by_position(ids)
+        self.probabilities: ArrayLike = by_position(probabilities)
+        self.answers: Sequence[Any] = by_position(answers)
         self.emotions = emotions
 
     @classmethod

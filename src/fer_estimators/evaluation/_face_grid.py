@@ -100,10 +100,10 @@ class FaceGridDisplay:
         abstain_label: Any = "not sure",
     ) -> None:
         self.images = images
-        self.y_true = by_position(y_true)
-        self.y_pred = by_position(y_pred)
-        self.confidence = by_position(confidence)
-        self.indices = by_position(indices)
+        self.y_true: Sequence[Any] | NDArray[Any] | None = by_position(y_true)
+        self.y_pred: Sequence[Any] | NDArray[Any] | None = by_position(y_pred)
+        self.confidence: NDArray[np.float64] | None = by_position(confidence)
+        self.indices: NDArray[np.intp] | None = by_position(indices)
         self.n_columns = n_columns
         self.abstain_label = abstain_label
 

@@ -90,9 +90,9 @@ class RiskCoverageDisplay:
         n_samples: int,
         name: str | None = None,
     ) -> None:
-        self.coverage = by_position(coverage)
-        self.accuracy = by_position(accuracy)
-        self.threshold = by_position(threshold)
+        self.coverage: NDArray[np.float64] = by_position(coverage)
+        self.accuracy: NDArray[np.float64] = by_position(accuracy)
+        self.threshold: NDArray[np.float64] = by_position(threshold)
         self.n_samples = n_samples
         self.name = name
 

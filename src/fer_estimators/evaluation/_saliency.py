@@ -113,9 +113,9 @@ class SaliencyDisplay:
     ) -> None:
         self.images = images
         self.saliency = saliency
-        self.explained = by_position(explained)
-        self.probability = by_position(probability)
-        self.y_true = by_position(y_true)
+        self.explained: Sequence[Any] | NDArray[Any] = by_position(explained)
+        self.probability: NDArray[np.floating[Any]] | None = by_position(probability)
+        self.y_true: Sequence[Any] | NDArray[Any] | None = by_position(y_true)
         self.layer = layer
         self.n_columns = n_columns
 

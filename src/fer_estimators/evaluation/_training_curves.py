@@ -64,7 +64,9 @@ class TrainingCurvesDisplay:
     figure_: Figure
 
     def __init__(self, history: Mapping[str, ArrayLike], *, best_epoch: int | None = None) -> None:
-        self.history = {name: by_position(values) for name, values in history.items()}
+        self.history: dict[str, Any] = {
+            name: by_position(values) for name, values in history.items()
+        }
         self.best_epoch = best_epoch
 
     @classmethod
