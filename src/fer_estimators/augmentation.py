@@ -20,8 +20,45 @@ from fer_estimators._backends import get_backend
 from fer_estimators._messages import look_up
 
 
+class _RandomChange(layers.Layer):
+    """A layer that changes images in training alone, by random numbers of its own."""
+
+    _options = ()
+
+    def __init__(self, seed, options):
+        super().__init__(**options)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, images: Any, training: bool = False) -> Any:
+        """Return as many images of the same shape.
+
+        Parameters
+        ----------
+        images : tensor of shape (n, height, width, channels)
+            Pixels in 0..255.
+        training : bool, default=False
+            Whether to change the images.
+
+        Returns
+        -------
+        tensor of shape (n, height, width, channels)
+        """
+        return self._change(images) if training else images
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what the layer is made of, as every Keras layer does.
+
+        Returns
+        -------
+        dict
+        """
+        options = (*self._options, "seed")
+        return super().get_config() | {name: getattr(self, name) for name in options}
+
+
 @keras.saving.register_keras_serializable("fer_estimators")
-class RandomAffine(layers.Layer):
+class RandomAffine(_RandomChange):
     """Shift, turn, zoom and flip images at random, in one resampling.
 
     Keras' layers, one after the other, would resample three times, which takes longer and blurs a
@@ -62,6 +99,8 @@ class RandomAffine(layers.Layer):
     (2, 48, 48, 1)
     """
 
+    _options = ("shift", "rotation", "zoom", "flip")
+
     def __init__(
         self,
         *,
@@ -72,32 +111,16 @@ class RandomAffine(layers.Layer):
         seed: int | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(**options)
+        super().__init__(seed, options)
         _check_limits(shift, rotation, zoom)
         self.shift = shift
         self.rotation = rotation
         self.zoom = zoom
         self.flip = flip
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
         # As Keras' own: XLA has no kernel for TensorFlow's resampling.
         self.supports_jit = get_backend().XLA_RESAMPLES
 
-    def call(self, images: Any, training: bool = False) -> Any:
-        """Return as many images of the same shape.
-
-        Parameters
-        ----------
-        images : tensor of shape (n, height, width, channels)
-            Floats, in any range.
-        training : bool, default=False
-
-        Returns
-        -------
-        tensor of shape (n, height, width, channels)
-        """
-        if not training:
-            return images
+    def _change(self, images):
         n, *sides = ops.shape(images)[:3]
         height, width = ops.unstack(ops.cast(sides, "float32"), num=2)
         # One draw for all, and few operations: building their graph takes as long as several epochs
@@ -119,19 +142,9 @@ class RandomAffine(layers.Layer):
             images, transform, fill_mode="nearest", data_format="channels_last"
         )
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what the layer is made of, as every Keras layer does.
-
-        Returns
-        -------
-        dict
-        """
-        options = ("shift", "rotation", "zoom", "flip", "seed")
-        return super().get_config() | {name: getattr(self, name) for name in options}
-
 
 @keras.saving.register_keras_serializable("fer_estimators")
-class RandomRelighting(layers.Layer):
+class RandomRelighting(_RandomChange):
     """Change contrast and brightness of images at random, in one pass.
 
     Keras' two layers, one after the other, would take twice the operations and cut off the levels
@@ -167,10 +180,12 @@ class RandomRelighting(layers.Layer):
     (2, 48, 48, 1)
     """
 
+    _options = ("contrast", "brightness")
+
     def __init__(
         self, *, contrast: float, brightness: float, seed: int | None = None, **options: Any
     ) -> None:
-        super().__init__(**options)
+        super().__init__(seed, options)
         for name, limit in {"contrast": contrast, "brightness": brightness}.items():
             if not 0 <= limit <= 1:
                 raise ValueError(
@@ -178,24 +193,8 @@ class RandomRelighting(layers.Layer):
                 )
         self.contrast = contrast
         self.brightness = brightness
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def call(self, images: Any, training: bool = False) -> Any:
-        """Return as many images of the same shape.
-
-        Parameters
-        ----------
-        images : tensor of shape (n, height, width, channels)
-            Pixels in 0..255.
-        training : bool, default=False
-
-        Returns
-        -------
-        tensor of shape (n, height, width, channels)
-        """
-        if not training:
-            return images
+    def _change(self, images):
         images = ops.cast(images, self.compute_dtype)
         shape = (2, ops.shape(images)[0], 1, 1, 1)
         draws = keras.random.uniform(
@@ -205,16 +204,6 @@ class RandomRelighting(layers.Layer):
         mean = ops.mean(images, axis=(1, 2), keepdims=True)
         differences = (1 + self.contrast * factor) * (images - mean)
         return ops.clip(mean + (255 * self.brightness) * shift + differences, 0, 255)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what the layer is made of, as every Keras layer does.
-
-        Returns
-        -------
-        dict
-        """
-        options = ("contrast", "brightness", "seed")
-        return super().get_config() | {name: getattr(self, name) for name in options}
 
 
 def _check_limits(shift, rotation, zoom):
