@@ -62,7 +62,9 @@ def test_rows_that_a_batch_did_not_use_are_left_to_keras(name):
 def test_optimizers_of_the_library_have_kernels(name, monkeypatch):
     used = []
     for kernel in ("_adam", "_momentum"):
-        monkeypatch.setattr(tensorflow_updates, kernel, lambda *args: used.append(args))
+        monkeypatch.setattr(
+            tensorflow_updates, kernel, lambda *shared: lambda *args: used.append(args)
+        )
     optimizer = MAKERS[name]()
     fuse_updates(optimizer)
     train(optimizer, "float32")

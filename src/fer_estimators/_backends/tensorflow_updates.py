@@ -6,7 +6,7 @@ weights spends as long in it as in its layers.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import keras
@@ -20,9 +20,9 @@ def fuse_updates(optimizer: keras.optimizers.Optimizer) -> None:
 
     Its class, its variables and its configuration stay as they are.
     """
-    update = _find_kernel(optimizer)
-    if update is not None:
-        replace_update(optimizer, partial(_update, optimizer, update), partial(_decay, optimizer))
+    kernel = _find_kernel(optimizer)
+    if kernel is not None:
+        replace_update(optimizer, partial(_update, optimizer, kernel), partial(_decay, optimizer))
 
 
 def _find_kernel(optimizer):
@@ -35,49 +35,60 @@ def _find_kernel(optimizer):
 
 def _update(
     optimizer: keras.optimizers.Optimizer,
-    kernel: Callable[..., None],
+    kernel: Callable[..., Callable[..., None]],
     gradients: Sequence[Any],
     variables: Sequence[Any],
     learning_rate: Any,
 ) -> None:
-    step = optimizer.iterations + 1
+    # What the variables of a dtype share is computed once.
+    prepare = cache(partial(kernel, optimizer, learning_rate))
     for variable, gradient in zip(variables, gradients, strict=True):
         if isinstance(gradient, tf.IndexedSlices):
             # The gradient of an embedding has only the rows that a batch used.
             optimizer.update_step(gradient, variable.value, learning_rate)
             continue
         slots = [slot.value.handle for slot in slots_of(optimizer, variable)]
-        cast = partial(tf.cast, dtype=variable.dtype)
-        gradient, rate = cast(gradient), cast(learning_rate)
-        kernel(optimizer, variable.value.handle, slots, gradient, rate, cast(step))
+        apply = prepare(variable.dtype)
+        apply(variable.value.handle, *slots, tf.cast(gradient, variable.dtype))
 
 
-def _adam(optimizer, variable, slots, gradient, learning_rate, step):
+def _adam(optimizer, learning_rate, dtype):
     betas = optimizer.beta_1, optimizer.beta_2
-    powers = [tf.pow(tf.cast(beta, gradient.dtype), step) for beta in betas]
-    tf.raw_ops.ResourceApplyAdam(
-        var=variable,
-        m=slots[0],
-        v=slots[1],
-        beta1_power=powers[0],
-        beta2_power=powers[1],
-        lr=learning_rate,
-        beta1=betas[0],
-        beta2=betas[1],
-        epsilon=optimizer.epsilon,
-        grad=gradient,
-    )
+    step = tf.cast(optimizer.iterations + 1, dtype)
+    powers = [tf.pow(tf.cast(beta, dtype), step) for beta in betas]
+    rate = tf.cast(learning_rate, dtype)
+
+    def apply(variable, first, second, grad):
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable,
+            m=first,
+            v=second,
+            beta1_power=powers[0],
+            beta2_power=powers[1],
+            lr=rate,
+            beta1=betas[0],
+            beta2=betas[1],
+            epsilon=optimizer.epsilon,
+            grad=grad,
+        )
+
+    return apply
 
 
-def _momentum(optimizer, variable, slots, gradient, learning_rate, step):
-    tf.raw_ops.ResourceApplyKerasMomentum(
-        var=variable,
-        accum=slots[0],
-        lr=learning_rate,
-        grad=gradient,
-        momentum=optimizer.momentum,
-        use_nesterov=optimizer.nesterov,
-    )
+def _momentum(optimizer, learning_rate, dtype):
+    rate = tf.cast(learning_rate, dtype)
+
+    def apply(variable, accumulated, grad):
+        tf.raw_ops.ResourceApplyKerasMomentum(
+            var=variable,
+            accum=accumulated,
+            lr=rate,
+            grad=grad,
+            momentum=optimizer.momentum,
+            use_nesterov=optimizer.nesterov,
+        )
+
+    return apply
 
 
 def _decay(optimizer, variables):
