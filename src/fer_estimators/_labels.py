@@ -27,8 +27,9 @@ def check_labels(values: ArrayLike, name: str) -> NDArray[Any]:
 def as_column(values: ArrayLike, name: str) -> NDArray[Any]:
     """Return what belongs to each sample, a label or a group, in one dimension.
 
-    Raises ValueError if there are no values, they have another shape, one is missing (None, NaN,
-    pandas.NA or masked), or they are of several kinds, which NumPy would make one: ``[1, "1"]``.
+    Raises ValueError if `values` is empty or has another shape, if a value is missing (None, NaN,
+    pandas.NA or masked), or if values are of several kinds, which NumPy would make one:
+    ``[1, "1"]``.
     """
     refuse_masked(**{name: values})
     column = as_objects(values)

@@ -40,7 +40,7 @@ _n_training = 0
 
 
 def free_dropped_networks(n_weights: int) -> None:
-    """Collect the networks of earlier fits that are no longer referenced, if they may be large.
+    """Collect networks of earlier fits that are no longer referenced, once they may fill memory.
 
     A network, the state of its optimizer and its graphs form reference cycles. Python collects
     cycles by the number of new objects, not by their size, so gigabytes would accumulate in a

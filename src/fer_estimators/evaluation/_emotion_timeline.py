@@ -168,7 +168,8 @@ class EmotionTimelineDisplay:
         Raises
         ------
         ValueError
-            If a column is missing, there are no rows, or they are of photos or several videos.
+            If `frame` lacks a column or has no rows, or if its faces are from photos or from
+            several videos.
         TypeError
             If `frame` is not a table.
         """
